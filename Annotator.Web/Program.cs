@@ -1,0 +1,1 @@
+return await Annotator.Web.AnnotatorApp.RunAsync(args);
