@@ -1,0 +1,50 @@
+using Annotator.Core.Projects;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Accounts;
+
+/// <summary>Who asks, with the most that this request may do.</summary>
+/// <param name="UserId">The person.</param>
+/// <param name="Role">Their role, or less where a token carries less.</param>
+public sealed record Caller(long UserId, Role Role);
+
+/// <summary>A project as a caller may see it.</summary>
+/// <param name="Project">The project.</param>
+/// <param name="Role">What the caller is in it: admins are admin everywhere, others what their membership says.</param>
+public sealed record ProjectGrant(Project Project, Role Role)
+{
+    /// <summary>Whether the caller may change the project and see everybody's work.</summary>
+    public bool IsLead => Role >= Role.Lead;
+}
+
+/// <summary>Who may reach which project: the one place that decides.</summary>
+public sealed class ProjectAccess(AnnotatorDatabase database)
+{
+    /// <summary>The project, if the caller may see it; null otherwise, and for projects that do not exist: nobody can tell the two apart.</summary>
+    public Task<ProjectGrant?> FindAsync(Caller caller, long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var project = await db.Projects.FirstOrDefaultAsync(p => p.Id == projectId && p.DeletedAt == null, cancellationToken);
+            if (project is null) return null;
+            if (caller.Role == Role.Admin) return new ProjectGrant(project, Role.Admin);
+            var membership = await db.Memberships.FirstOrDefaultAsync(m => m.ProjectId == projectId && m.UserId == caller.UserId, cancellationToken);
+            if (membership is null) return null;
+            return new ProjectGrant(project, membership.Role < caller.Role ? membership.Role : caller.Role);
+        },
+        cancellationToken);
+
+    /// <summary>Projects that the caller may see, newest first.</summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="before">Only projects with a smaller id, for the next page.</param>
+    /// <param name="limit">How many at the most.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<List<Project>> ListAsync(Caller caller, long? before, int limit, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db =>
+        {
+            var projects = db.Projects.Where(p => p.DeletedAt == null && (before == null || p.Id < before));
+            if (caller.Role != Role.Admin) projects = projects.Where(p => db.Memberships.Any(m => m.ProjectId == p.Id && m.UserId == caller.UserId));
+            return projects.OrderByDescending(p => p.Id).Take(limit).ToListAsync(cancellationToken);
+        },
+        cancellationToken);
+}

@@ -1,0 +1,120 @@
+using Annotator.Core.Labels;
+
+namespace Annotator.Core.Projects;
+
+/// <summary>A data set and what is to be said of its items.</summary>
+public sealed class Project
+{
+    /// <summary>Identifier.</summary>
+    public long Id { get; set; }
+
+    /// <summary>Name, 1 to 200 characters.</summary>
+    public required string Name { get; set; }
+
+    /// <summary>What kind of data.</summary>
+    public Modality Modality { get; set; }
+
+    /// <summary>Label schema as JSON; read it through <see cref="Schema"/>.</summary>
+    public required string SchemaJson { get; set; }
+
+    /// <summary>Grows with every change of the schema; every decision keeps the version it was made under.</summary>
+    public int SchemaVersion { get; set; } = 1;
+
+    /// <summary>Markdown shown to annotators and given to the LLM.</summary>
+    public string Guidelines { get; set; } = "";
+
+    /// <summary>Settings as JSON; read them through <see cref="Settings"/>.</summary>
+    public required string SettingsJson { get; set; }
+
+    /// <summary>Whether this is the sample project that the product brings along.</summary>
+    public bool IsSample { get; set; }
+
+    /// <summary>When it was made.</summary>
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>Who made it.</summary>
+    public long? CreatedBy { get; set; }
+
+    /// <summary>Set when the project was deleted: from then on nobody sees it, and its rows are removed by a run.</summary>
+    public DateTimeOffset? DeletedAt { get; set; }
+
+    /// <summary>Concurrency token, set by the application.</summary>
+    public int Version { get; set; }
+
+    /// <summary>The label schema.</summary>
+    public LabelSchema Schema
+    {
+        get => ProjectJson.ReadSchema(SchemaJson);
+        set => SchemaJson = ProjectJson.WriteSchema(value);
+    }
+
+    /// <summary>The settings.</summary>
+    public ProjectSettings Settings
+    {
+        get => ProjectJson.ReadSettings(SettingsJson);
+        set => SettingsJson = ProjectJson.WriteSettings(value);
+    }
+}
+
+/// <summary>How a project works.</summary>
+public sealed record ProjectSettings
+{
+    /// <summary>How many people label an item, 1 to 10.</summary>
+    public int Overlap { get; init; } = 1;
+
+    /// <summary>The accuracy that the final labels must have, 0.5 to 0.9999.</summary>
+    public double TargetAccuracy { get; init; } = 0.97;
+
+    /// <summary>With what confidence, 0.5 to 0.999.</summary>
+    public double Confidence { get; init; } = 0.95;
+
+    /// <summary>Whether labels may become final without a person.</summary>
+    public bool AutoAccept { get; init; } = true;
+
+    /// <summary>How long a leased item is kept for its annotator, in seconds, 30 to 86,400.</summary>
+    public int LeaseSeconds { get; init; } = 600;
+
+    /// <summary>Share of the queue that is drawn at random and shown without a pre-label, 0 to 0.5.</summary>
+    public double AuditShare { get; init; } = 0.05;
+
+    /// <summary>Whether a skip needs a reason.</summary>
+    public bool SkipNeedsReason { get; init; }
+
+    /// <summary>Whether near-duplicates are labelled once.</summary>
+    public bool GroupDuplicates { get; init; } = true;
+
+    /// <summary>The LLM stage.</summary>
+    public LlmSettings Llm { get; init; } = new();
+
+    /// <summary>Checks the ranges; messages by field.</summary>
+    public IReadOnlyList<(string Field, string Message)> Validate()
+    {
+        var errors = new List<(string, string)>();
+        void Range(string field, double value, double low, double high)
+        {
+            if (!(value >= low && value <= high)) errors.Add(($"settings.{field}", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Must be {low} to {high}.")));
+        }
+
+        Range("overlap", Overlap, 1, 10);
+        Range("targetAccuracy", TargetAccuracy, 0.5, 0.9999);
+        Range("confidence", Confidence, 0.5, 0.999);
+        Range("leaseSeconds", LeaseSeconds, 30, 86_400);
+        Range("auditShare", AuditShare, 0, 0.5);
+        Range("llm.budget", Llm.Budget, 0, 1_000_000);
+        Range("llm.itemsPerCall", Llm.ItemsPerCall, 1, 100);
+        return errors;
+    }
+}
+
+/// <summary>A project's use of the LLM stage.</summary>
+public sealed record LlmSettings
+{
+    /// <summary>Whether items may be sent to the configured LLM.</summary>
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>The most money that may be spent, in the currency of the configured prices; 0: no limit.</summary>
+    public double Budget { get; init; }
+
+    /// <summary>Items a call, 1 to 100.</summary>
+    public int ItemsPerCall { get; init; } = 10;
+}

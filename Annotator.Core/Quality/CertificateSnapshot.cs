@@ -1,0 +1,35 @@
+namespace Annotator.Core.Quality;
+
+/// <summary>The certificate as it stood at one moment: appended, so that its history can be shown.</summary>
+public sealed class CertificateSnapshot
+{
+    /// <summary>Identifier; grows with time.</summary>
+    public long Id { get; set; }
+
+    /// <summary>The project.</summary>
+    public long ProjectId { get; set; }
+
+    /// <summary>The accuracy that is asked for.</summary>
+    public double Target { get; set; }
+
+    /// <summary>Best estimate of the accuracy of the final labels.</summary>
+    public double Estimate { get; set; }
+
+    /// <summary>Lower bound that holds at all times at once with <see cref="Confidence"/>.</summary>
+    public double LowerBound { get; set; }
+
+    /// <summary>The confidence of the bound.</summary>
+    public double Confidence { get; set; }
+
+    /// <summary>Random draws it rests on.</summary>
+    public int Audited { get; set; }
+
+    /// <summary>Items that it speaks of.</summary>
+    public long Items { get; set; }
+
+    /// <summary>Parts of the statement as JSON.</summary>
+    public string Detail { get; set; } = "{}";
+
+    /// <summary>When.</summary>
+    public DateTimeOffset CreatedAt { get; set; }
+}

@@ -1,0 +1,81 @@
+using Annotator.Core.Review;
+
+namespace Annotator.Core.Storage;
+
+/// <summary>What differs between the databases: the gate for writers, the bulk paths, leasing and time.</summary>
+public interface ISqlDialect
+{
+    /// <summary>Name of the provider, as in the settings.</summary>
+    string Name { get; }
+
+    /// <summary>Enters the write gate; dispose to leave. On PostgreSQL it is always open.</summary>
+    ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken);
+
+    /// <summary>The time by which leases and owners are judged: the server's clock on PostgreSQL, this machine's otherwise.</summary>
+    Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
+
+    /// <summary>Inserts many rows of one entity inside the current transaction, by the fastest path.</summary>
+    /// <param name="db">A context with an open transaction.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="ignoreConflicts">Whether rows that break a unique index are left out instead of failing.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>How many rows were inserted.</returns>
+    Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
+        where T : class;
+
+    /// <summary>Inserts many rows, and overwrites all but the key where a row of that primary key is there.</summary>
+    Task UpsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
+        where T : class;
+
+    /// <summary>Updates many rows of one table, each to its own values.</summary>
+    /// <param name="db">A context with an open transaction.</param>
+    /// <param name="update">What to set, and which rows.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>For each given row, whether it was there and fitted the guard.</returns>
+    Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes the best open entries of a queue for an annotator, and counts one lease on each. No entry that the annotator has
+    /// seen or holds is taken; two callers at a time get different entries.
+    /// </summary>
+    Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken);
+}
+
+/// <summary>Many updates of one table.</summary>
+/// <param name="Table">The table.</param>
+/// <param name="Keys">Columns that find the row.</param>
+/// <param name="Sets">Columns that are set.</param>
+/// <param name="Rows">For each row the key values, then the set values, in the order of the columns.</param>
+/// <param name="Guard">A further SQL condition on the table, by its name; null for none.</param>
+/// <param name="Increments">Columns that grow by one in each row.</param>
+public sealed record BulkUpdate(
+    string Table,
+    IReadOnlyList<BulkColumn> Keys,
+    IReadOnlyList<BulkColumn> Sets,
+    IReadOnlyList<object?[]> Rows,
+    string? Guard = null,
+    IReadOnlyList<string>? Increments = null);
+
+/// <summary>A column of a bulk statement.</summary>
+/// <param name="Name">Column name.</param>
+/// <param name="Type">Kind of its values.</param>
+public sealed record BulkColumn(string Name, BulkType Type);
+
+/// <summary>Kinds of values in bulk statements.</summary>
+public enum BulkType
+{
+    /// <summary>Whole number of 64 bits.</summary>
+    Long,
+
+    /// <summary>Whole number of 32 bits.</summary>
+    Int,
+
+    /// <summary>Floating point.</summary>
+    Double,
+
+    /// <summary>Text.</summary>
+    Text,
+
+    /// <summary>Yes or no.</summary>
+    Bool,
+}

@@ -1,0 +1,157 @@
+using System.Text;
+using Annotator.Core.Review;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Annotator.Core.Storage.Sqlite;
+
+/// <summary>SQLite: prepared statements in one transaction are its bulk path.</summary>
+internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : ISqlDialect
+{
+    // The annotators whose last touch splits the index, found by skipping from one to the next.
+    private const string PartsSql =
+        """
+        WITH RECURSIVE parts(a) AS (
+          SELECT (SELECT MIN(last_annotator_id) FROM queue_entries WHERE project_id = $project AND open > 0)
+          UNION ALL
+          SELECT (SELECT MIN(q.last_annotator_id) FROM queue_entries q WHERE q.project_id = $project AND q.open > 0 AND q.last_annotator_id > parts.a)
+          FROM parts WHERE parts.a IS NOT NULL)
+        SELECT a FROM parts WHERE a IS NOT NULL AND a <> $user
+        """;
+
+    private const string BestSql =
+        """
+        SELECT c.item_id, c.last_annotator_id, c.rank, c.open, c.reason, c.blind FROM queue_entries c
+        WHERE c.project_id = $project AND c.last_annotator_id = $part AND c.open > 0
+          AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.project_id = $project AND l.item_id = c.item_id AND l.user_id = $user)
+          AND ($part = 0 OR NOT EXISTS (SELECT 1 FROM decisions d WHERE d.project_id = $project AND d.item_id = c.item_id AND d.user_id = $user AND d.undone_by_id IS NULL AND d.action <> 5))
+        ORDER BY c.rank, c.item_id LIMIT $count
+        """;
+
+    public string Name => "Sqlite";
+
+    public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => gate.EnterAsync(cancellationToken);
+
+    public Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => Task.FromResult(time.GetUtcNow());
+
+    public Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
+        where T : class => Task.FromResult(Insert(db, rows, ignoreConflicts ? " ON CONFLICT DO NOTHING" : "", cancellationToken));
+
+    public Task UpsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
+        where T : class
+    {
+        var entity = BulkEntity.Of<T>(db);
+        var sets = string.Join(", ", entity.Columns.Except(entity.Keys, StringComparer.Ordinal).Select(c => $"{c} = excluded.{c}"));
+        Insert(db, rows, $" ON CONFLICT ({string.Join(", ", entity.Keys)}) DO UPDATE SET {sets}", cancellationToken);
+        return Task.CompletedTask;
+    }
+
+    public Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken)
+    {
+        var changed = new bool[update.Rows.Count];
+        if (update.Rows.Count == 0) return Task.FromResult(changed);
+        var sql = new StringBuilder($"UPDATE {update.Table} SET ");
+        var sets = update.Sets.Select((c, i) => $"{c.Name} = $p{update.Keys.Count + i}").Concat((update.Increments ?? []).Select(c => $"{c} = {c} + 1"));
+        sql.AppendJoin(", ", sets);
+        sql.Append(" WHERE ").AppendJoin(" AND ", update.Keys.Select((c, i) => $"{c.Name} = $p{i}"));
+        if (update.Guard is not null) sql.Append(" AND (").Append(update.Guard).Append(')');
+        using var command = Command(db, sql.ToString());
+        var parameters = Parameters(command, [.. update.Keys.Concat(update.Sets).Select(c => c.Type)]);
+        command.Prepare();
+        for (var r = 0; r < update.Rows.Count; r++)
+        {
+            if ((r & 1023) == 0) cancellationToken.ThrowIfCancellationRequested();
+            var row = update.Rows[r];
+            for (var c = 0; c < parameters.Length; c++) parameters[c].Value = row[c] ?? DBNull.Value;
+            changed[r] = command.ExecuteNonQuery() > 0;
+        }
+
+        return Task.FromResult(changed);
+    }
+
+    public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken)
+    {
+        var parts = new List<long>();
+        using (var command = Command(db, PartsSql))
+        {
+            command.Parameters.AddWithValue("$project", projectId);
+            command.Parameters.AddWithValue("$user", userId);
+            using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken)) parts.Add(reader.GetInt64(0));
+        }
+
+        var candidates = new List<QueueEntry>(count);
+        foreach (var part in parts)
+        {
+            using var command = Command(db, BestSql);
+            command.Parameters.AddWithValue("$project", projectId);
+            command.Parameters.AddWithValue("$user", userId);
+            command.Parameters.AddWithValue("$part", part);
+            command.Parameters.AddWithValue("$count", count);
+            using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                candidates.Add(new QueueEntry
+                {
+                    ProjectId = projectId,
+                    ItemId = reader.GetInt64(0),
+                    LastAnnotatorId = reader.GetInt64(1),
+                    Rank = reader.GetDouble(2),
+                    Open = reader.GetInt32(3) - 1,
+                    Reason = (Items.QueueReason)reader.GetInt32(4),
+                    Blind = reader.GetBoolean(5),
+                });
+            }
+        }
+
+        var entries = candidates.OrderBy(e => e.Rank).ThenBy(e => e.ItemId).Take(count).ToList();
+        await UpdateAsync(
+            db,
+            new BulkUpdate(
+                "queue_entries",
+                [new("project_id", BulkType.Long), new("item_id", BulkType.Long)],
+                [new("open", BulkType.Int)],
+                [.. entries.Select(e => new object?[] { projectId, e.ItemId, e.Open })]),
+            cancellationToken);
+        return entries;
+    }
+
+    private static int Insert<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, string conflict, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (rows.Count == 0) return 0;
+        var entity = BulkEntity.Of<T>(db);
+        var names = string.Join(", ", entity.Columns);
+        var values = string.Join(", ", Enumerable.Range(0, entity.Columns.Length).Select(i => $"$p{i}"));
+        using var command = Command(db, $"INSERT INTO {entity.Table} ({names}) VALUES ({values}){conflict}");
+        var parameters = Parameters(command, entity.Types);
+        command.Prepare();
+        var (inserted, seen) = (0, 0);
+        foreach (var row in rows)
+        {
+            if ((seen++ & 1023) == 0) cancellationToken.ThrowIfCancellationRequested();
+            for (var c = 0; c < parameters.Length; c++) parameters[c].Value = entity.Value(row, c) ?? DBNull.Value;
+            inserted += command.ExecuteNonQuery();
+        }
+
+        return inserted;
+    }
+
+    private static SqliteCommand Command(AnnotatorDbContext db, string sql)
+    {
+        var command = (SqliteCommand)db.Database.GetDbConnection().CreateCommand();
+        command.CommandText = sql;
+        command.Transaction = (SqliteTransaction?)db.Database.CurrentTransaction?.GetDbTransaction();
+        return command;
+    }
+
+    private static SqliteParameter[] Parameters(SqliteCommand command, BulkType[] types) =>
+        [.. types.Select((t, i) => command.Parameters.Add($"$p{i}", t switch
+        {
+            BulkType.Long or BulkType.Int or BulkType.Bool => SqliteType.Integer,
+            BulkType.Double => SqliteType.Real,
+            BulkType.Text => SqliteType.Text,
+            _ => throw new InvalidOperationException($"Unknown type {t}."),
+        }))];
+}
