@@ -17,8 +17,8 @@ public sealed record ImageDuplicateOptions
 }
 
 /// <summary>
-/// Finds near-duplicate pictures as they arrive and keeps them in groups, by the rules of <see cref="NearDuplicateIndex"/>. Exact: every pair within
-/// the distance is found. An item costs about 90 bytes. Not safe for concurrent use.
+/// Finds near-duplicate pictures as they arrive and keeps them in groups, by the rules of <see cref="NearDuplicateIndex"/>. Every pair within
+/// the distance is found among up to 200,000 pictures, and every pair within 23 bits beyond. An item costs about 200 bytes. Not safe for concurrent use.
 /// </summary>
 public sealed class ImageDuplicateIndex
 {

@@ -9,7 +9,7 @@ namespace Annotator.Core.Learning.Duplicates;
 /// A text is compared by the set of its character 3-grams after normalisation (<see cref="TextShingler"/>). Candidates come from MinHash and
 /// locality-sensitive hashing (<see cref="MinHasher"/>); each is verified by the Jaccard similarity of the 3-gram sets, so precision is that of
 /// the exact method, and only recall is left to chance. The texts themselves are not kept: an item costs about 4 bytes for each of its distinct
-/// 3-grams plus 400 bytes, 0.7 GB for 1,000,000 texts of 90 characters; an exact duplicate costs some 100 bytes.
+/// 3-grams plus 500 bytes, 0.9 GB for 1,000,000 texts of 90 characters; an exact duplicate costs some 100 bytes.
 /// <para>Groups: an item joins the group of its most similar match and ties further matching groups to it, both only within the leader rule of
 /// <see cref="NearDuplicateOptions.LeaderThreshold"/>.</para>
 /// <para>Near linear also where masses of texts are alike: of a group only <see cref="CoreSize"/> members that resemble the leader closely are
@@ -30,7 +30,7 @@ public sealed class NearDuplicateIndex
     private readonly List<long> _ids = [];
     private readonly DuplicateGroups _groups = new();
     private readonly ShingleStore _shingles = new();
-    private readonly List<Vector256<ulong>> _sketches = [];
+    private Vector256<ulong>[] _sketches = new Vector256<ulong>[1024];
     private readonly List<int> _original = [];
     private readonly HashSet<int> _removed = [];
     private readonly Dictionary<int, int> _replacement = [];
@@ -39,7 +39,7 @@ public sealed class NearDuplicateIndex
     private readonly List<int> _indexed = [];
     private readonly Dictionary<int, int> _core = [];
     private readonly BandTables _tables;
-    private readonly List<int> _seen = [];
+    private int[] _seen = new int[1024];
     private readonly List<(int Slot, double Similarity)> _matches = [];
     private readonly Func<int, int, bool> _withinReach;
     private int _lookup;
@@ -224,14 +224,18 @@ public sealed class NearDuplicateIndex
         var slot = _groups.Add();
         _slots.Add(id, slot);
         _ids.Add(id);
-        _seen.Add(0);
+        if (slot >= _seen.Length)
+        {
+            Array.Resize(ref _seen, slot * 2);
+            Array.Resize(ref _sketches, slot * 2);
+        }
+
 
         if (Same(content.Content) is var same and >= 0)
         {
             // The first of equal texts stands for all of them.
             _original.Add(_original[same]);
             _shingles.Add([]);
-            _sketches.Add(default);
             if (storedGroup is { } group)
                 JoinStored(slot, group);
             else
@@ -245,14 +249,13 @@ public sealed class NearDuplicateIndex
         _shingles.Add(shingles);
         if (content.Length == 0)
         {
-            _sketches.Add(default);
             if (storedGroup is { } group)
                 JoinStored(slot, group);
             return new(id, Name(slot), DuplicateKind.None, null, 0, []);
         }
 
         var sketch = MinHasher.Sketch(minima);
-        _sketches.Add(sketch);
+        _sketches[slot] = sketch;
         var result = new DuplicateMatch(id, id, DuplicateKind.None, null, 0, []);
         if (storedGroup is { } stored)
         {
@@ -329,6 +332,8 @@ public sealed class NearDuplicateIndex
     {
         _matches.Clear();
         _lookup++;
+        var seen = _seen;
+        var sketches = _sketches;
         for (var band = 0; band < MinHasher.Bands; band++)
         {
             var steps = 0;
@@ -336,10 +341,10 @@ public sealed class NearDuplicateIndex
             {
                 if (++steps > ChainLimit)
                     break;
-                if (_seen[other] == _lookup)
+                if (seen[other] == _lookup)
                     continue;
-                _seen[other] = _lookup;
-                if (MinHasher.Agreement(sketch, _sketches[other]) < _agreementFloor || _removed.Contains(other))
+                seen[other] = _lookup;
+                if (MinHasher.Agreement(sketch, sketches[other]) < _agreementFloor || _removed.Contains(other))
                     continue;
                 var similarity = TextShingler.Jaccard(shingles, _shingles[other], _options.MaximumShingles, _options.Threshold);
                 if (similarity < 0)
@@ -392,7 +397,7 @@ public sealed class NearDuplicateIndex
 
     private void Grow()
     {
-        _tables.Resize(_tables.Capacity * 4);
+        _tables.Resize(_tables.Capacity * 2);
         var minima = new uint[MinHasher.Functions];
         _indexed.RemoveAll(_removed.Contains);
         foreach (var slot in _indexed)
