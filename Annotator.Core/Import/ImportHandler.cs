@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Annotator.Core.Accounts;
+using Annotator.Core.Cascade;
 using Annotator.Core.Formats;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;

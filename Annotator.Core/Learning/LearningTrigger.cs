@@ -16,7 +16,11 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
     /// <summary>How long decisions are gathered before a training is asked for.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(400);
 
+    // Training takes at most this share of the time, however fast decisions come.
+    private const double RestFactor = 2;
+
     private readonly ConcurrentDictionary<long, bool> _dirty = new();
+    private readonly ConcurrentDictionary<long, DateTimeOffset> _notBefore = new();
     private readonly SemaphoreSlim _signal = new(0, 1);
 
     /// <summary>Says that people decided something in a project.</summary>
@@ -36,6 +40,8 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
         }
     }
 
+    internal void TrainingEnded(long projectId, TimeSpan took) => _notBefore[projectId] = time.GetUtcNow() + (took * RestFactor);
+
     /// <inheritdoc />
     public override void Dispose()
     {
@@ -52,6 +58,12 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
             await Task.Delay(Delay, time, stoppingToken);
             foreach (var project in _dirty.Keys.ToList())
             {
+                if (_notBefore.TryGetValue(project, out var notBefore) && notBefore > time.GetUtcNow())
+                {
+                    DecisionsRecorded(project);
+                    continue;
+                }
+
                 _dirty.TryRemove(project, out _);
                 try
                 {
