@@ -17,7 +17,7 @@ public sealed class JsonlReader : RecordReader
 {
     private readonly Encoding? _transcoder;
     private readonly JsonReaderOptions _json;
-    private readonly JsonDocumentOptions _nested;
+    private readonly NestedNames _nested = new();
     private readonly List<string> _names = [];
     private readonly List<RawField> _values = [];
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
@@ -39,7 +39,6 @@ public sealed class JsonlReader : RecordReader
     {
         _transcoder = encoding is TextEncoding.Korean949 or TextEncoding.Windows1252 ? TextEncodings.Decoder(encoding) : null;
         _json = new JsonReaderOptions { MaxDepth = Options.MaximumDepth };
-        _nested = new JsonDocumentOptions { MaxDepth = Options.MaximumDepth, AllowDuplicateProperties = false };
     }
 
     private enum Layout
@@ -269,21 +268,11 @@ public sealed class JsonlReader : RecordReader
                 return null;
             case JsonTokenType.StartObject or JsonTokenType.StartArray:
                 int start = (int)reader.TokenStartIndex;
-                reader.Skip();
+                if (_nested.PassOver(json, ref reader)) return Duplicate(consumed, breaks);
                 var nested = json[start..(int)reader.BytesConsumed];
                 if (nested.Length > Options.MaximumFieldLength) return FieldTooLong(consumed, breaks);
-                string raw = Encoding.UTF8.GetString(nested);
                 if (HasNul(nested)) return ReadStep.Reject(RejectionKind.NulCharacter, "a string holds a NUL character", consumed, breaks);
-                try
-                {
-                    JsonDocument.Parse(raw, _nested).Dispose();
-                }
-                catch (JsonException)
-                {
-                    // The reader found it well-formed, so it can only be a property that is there twice.
-                    return Duplicate(consumed, breaks);
-                }
-                _values.Add(new RawField(raw, IsJson: true));
+                _values.Add(new RawField(Encoding.UTF8.GetString(nested), IsJson: true));
                 return null;
             default:
                 if (reader.ValueSpan.Length > Options.MaximumFieldLength) return FieldTooLong(consumed, breaks);

@@ -46,6 +46,9 @@ public class JsonlReaderTests
     [InlineData("\"text\"", RejectionKind.NotAnObject)]
     [InlineData("{\"a\":1,\"b\":2,\"a\":3}", RejectionKind.DuplicateProperty)]
     [InlineData("{\"a\":{\"b\":1,\"b\":2}}", RejectionKind.DuplicateProperty)]
+    [InlineData("{\"a\":[{\"b\":1},{\"b\":{\"c\":1,\"d\":2,\"c\":3}}]}", RejectionKind.DuplicateProperty)]
+    [InlineData("{\"a\":{\"b\":1,\"\\u0062\":2}}", RejectionKind.DuplicateProperty)]
+    [InlineData("{\"a\":1,\"\\u0061\":2}", RejectionKind.DuplicateProperty)]
     [InlineData("{\"a\":\"x\\u0000y\"}", RejectionKind.NulCharacter)]
     [InlineData("{\"a\":[\"x\\u0000y\"]}", RejectionKind.NulCharacter)]
     public async Task Read_BadLine_IsRejectedWithItsNumber(string line, RejectionKind kind)
@@ -54,6 +57,15 @@ public class JsonlReaderTests
         Assert.Equal(["0", "9"], records.Select(r => r["a"].Text), StringComparer.Ordinal);
         Assert.Equal((2L, kind), (Assert.Single(rejected).LineNumber, rejected[0].Kind));
         Assert.NotEmpty(rejected[0].Reason);
+    }
+
+    [Fact]
+    public async Task Read_NestedObjectsWithManyProperties_AreCompared()
+    {
+        string Nested(int last) => "{\"a\":[{" + string.Join(',', Enumerable.Range(0, 100).Append(last).Select(i => $"\"p{i}\":{{\"p\":1}}")) + "},{\"p1\":1}]}";
+        var (records, rejected, _) = await ReadAsync(Nested(100) + "\n" + Nested(50));
+        Assert.Single(records);
+        Assert.Equal(RejectionKind.DuplicateProperty, Assert.Single(rejected).Kind);
     }
 
     [Fact]
