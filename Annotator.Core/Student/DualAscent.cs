@@ -12,6 +12,9 @@ namespace Annotator.Core.Student;
 /// </summary>
 internal sealed class DualAscent
 {
+    // A row rests when its probabilities change by less than this share of the tolerance.
+    private const double RestBelow = 0.5;
+
     private readonly TrainingMatrix _matrix;
     private readonly TrainingTargets _targets;
     private readonly bool _multiple;
@@ -54,7 +57,10 @@ internal sealed class DualAscent
     /// <summary>Passes over all rows until the mean change of probabilities is below the tolerance. Returns the number of passes.</summary>
     public int Run(int passes, double tolerance, ulong seed, CancellationToken cancellationToken)
     {
+        // Rows that have come to rest are looked at less often: every second pass, then every fourth.
         var random = new SplitMix(seed);
+        var rest = new byte[_matrix.Rows];
+        var pause = new byte[_matrix.Rows];
         var logP = new float[Stride];
         var a = new float[Stride];
         var p = new float[Stride];
@@ -66,8 +72,18 @@ internal sealed class DualAscent
             for (var i = 0; i < _order.Length; i++)
             {
                 if ((i & 255) == 0) cancellationToken.ThrowIfCancellationRequested();
-                moved += Step(_order[i], logP, a, p);
-                weight += _targets.Weights[_order[i]];
+                var row = _order[i];
+                weight += _targets.Weights[row];
+                if (rest[row] > 0)
+                {
+                    rest[row]--;
+                    continue;
+                }
+
+                var change = Step(row, logP, a, p);
+                moved += change;
+                pause[row] = change < RestBelow * tolerance * _targets.Weights[row] ? (byte)Math.Min(3, (2 * pause[row]) + 1) : (byte)0;
+                rest[row] = pause[row];
             }
 
             if (weight == 0 || moved / weight < tolerance) return pass;
