@@ -9,6 +9,8 @@ internal static class Program
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_benchmarks = new(StringComparer.Ordinal)
     {
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
+        ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["neighbours"] = NeighboursBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)
