@@ -19,6 +19,7 @@ internal static class Python
         {
             using var process = Process.Start(new ProcessStartInfo(Interpreter, [file])
             {
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
                 Environment = { ["OMP_NUM_THREADS"] = "1", ["OPENBLAS_NUM_THREADS"] = "1" },
