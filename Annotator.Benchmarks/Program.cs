@@ -1,18 +1,22 @@
+using Annotator.Benchmarks.Learning;
 using BenchmarkDotNet.Running;
 
 namespace Annotator.Benchmarks;
 
-/// <summary>Entry point: the first argument names a program of its own; without one of these, BenchmarkDotNet's switcher over all kernels.</summary>
+/// <summary>Entry point: a benchmark by its name, or BenchmarkDotNet's switcher over all benchmarks of this assembly.</summary>
 internal static class Program
 {
-    private static readonly Dictionary<string, Func<string[], int>> s_programs = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<string[], Task<int>>> s_benchmarks = new(StringComparer.Ordinal)
     {
-        ["student"] = Student.StudentBenchmark.Run,
+        ["duplicates"] = DuplicatesBenchmark.RunAsync,
+        ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["neighbours"] = NeighboursBenchmark.RunAsync,
     };
 
-    private static int Main(string[] args)
+    private static async Task<int> Main(string[] args)
     {
-        if (args.Length > 0 && s_programs.TryGetValue(args[0], out var program)) return program(args[1..]);
+        if (args.Length > 0 && s_benchmarks.TryGetValue(args[0], out var benchmark))
+            return await benchmark(args[1..]);
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         return 0;
     }
