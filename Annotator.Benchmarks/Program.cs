@@ -3,20 +3,21 @@ using BenchmarkDotNet.Running;
 
 namespace Annotator.Benchmarks;
 
-/// <summary>Entry point: a benchmark by its name, or BenchmarkDotNet's switcher over all benchmarks of this assembly.</summary>
+/// <summary>Entry point: a program by the name of its first argument, else BenchmarkDotNet's switcher over all kernels.</summary>
 internal static class Program
 {
-    private static readonly Dictionary<string, Func<string[], Task<int>>> s_benchmarks = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
+        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 
     private static async Task<int> Main(string[] args)
     {
-        if (args.Length > 0 && s_benchmarks.TryGetValue(args[0], out var benchmark))
-            return await benchmark(args[1..]);
+        if (args.Length > 0 && s_programs.TryGetValue(args[0], out var program)) return await program(args[1..]);
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         return 0;
     }

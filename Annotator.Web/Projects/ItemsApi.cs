@@ -4,6 +4,7 @@ using Annotator.Core.Labels;
 using Annotator.Core.Review;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
+using Route = Annotator.Core.Items.Route;
 
 namespace Annotator.Web.Projects;
 
