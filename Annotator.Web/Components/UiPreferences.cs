@@ -11,7 +11,7 @@ namespace Annotator.Web.Components;
 /// <param name="Theme"><c>system</c>, <c>light</c> or <c>dark</c>.</param>
 /// <param name="Language"><c>en</c> or <c>ko</c>; null: what the browser asks for.</param>
 /// <param name="Density"><c>comfortable</c> or <c>compact</c>.</param>
-public sealed record UiPreferences(string Theme = "system", string? Language = null, string Density = "comfortable")
+public sealed record UiPreferences(string Theme = "system", string? Language = null, string Density = "compact")
 {
     /// <summary>Name of the cookie. Scripts may read it: nothing in it is secret.</summary>
     public const string CookieName = "annotator-ui";
@@ -30,7 +30,7 @@ public sealed record UiPreferences(string Theme = "system", string? Language = n
     public static UiPreferences From(string? theme, string? language, string? density) => new(
         theme is "light" or "dark" ? theme : "system",
         Languages.FirstOrDefault(l => string.Equals(l, language, StringComparison.Ordinal)),
-        density is "compact" ? density : "comfortable");
+        density is "comfortable" ? density : "compact");
 
     /// <summary>The cookie's text.</summary>
     public override string ToString() => $"{Theme}.{Language}.{Density}";
