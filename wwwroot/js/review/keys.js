@@ -5,6 +5,7 @@ export const commands = [
   { id: "accept", keys: ["Enter"], group: "decide" },
   { id: "reject", keys: ["x"], group: "decide" },
   { id: "skip", keys: ["s"], group: "decide" },
+  { id: "skipReason", keys: ["Shift+S"], group: "decide" },
   { id: "flag", keys: ["f"], group: "decide" },
   { id: "undo", keys: ["u", "Ctrl+Z"], group: "history" },
   { id: "redo", keys: ["Shift+U", "Ctrl+Shift+Z", "Ctrl+Y"], group: "history" },

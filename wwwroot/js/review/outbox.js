@@ -86,23 +86,37 @@ export class Outbox extends EventTarget {
     return this.#added;
   }
 
-  /** Takes back what has not been given to a request yet; false: too late, it has to be undone at the server. */
-  withdraw(id) {
-    const done = this.#added.then(() => this.#store.write(["outbox"], async ({ outbox }) => {
-      const entry = (await outbox.of(this.#scope)).find((e) => e.id === id);
-      if (!entry || entry.batch) return false;
-      await outbox.delete(entry.seq);
-      return true;
-    }));
-    const answer = done.then((taken) => {
-      if (taken) {
+  /**
+   * Takes a decision back: it never happened if it still waits here, else an undo follows it to the server. One step, so that
+   * whatever is decided next on the item comes after it.
+   * @returns {Promise<boolean>} true: nothing has to be undone at the server
+   */
+  takeBack(id, itemId) {
+    const undo = `undo:${id}`;
+    const answer = this.#added.then(async () => {
+      const withdrawn = await this.#store.write(["outbox"], async ({ outbox }) => {
+        const entry = (await outbox.of(this.#scope)).find((e) => e.id === id);
+        if (entry && !entry.batch) {
+          await outbox.delete(entry.seq);
+          return true;
+        }
+
+        await outbox.add({ scope: this.#scope, id: undo, kind: "undo", itemId, body: { itemId }, batch: null, refused: null, at: Date.now() });
+        return false;
+      });
+      if (withdrawn) {
         this.#waiting.delete(id);
-        this.#tell({ type: "answered", results: [{ id, status: "withdrawn" }] });
-        this.#changed();
+        this.#tell({ type: "answered", results: [{ id, itemId, status: "withdrawn" }] });
+        if (this.state.refused.some((e) => e.id === id)) await this.#count();
+      } else {
+        this.#waiting.set(undo, itemId);
+        this.#tell({ type: "added", id: undo, itemId });
+        this.#pump();
       }
-      return taken;
+
+      this.#changed();
+      return withdrawn;
     });
-    // What is added after this call comes after it.
     this.#added = answer.then(() => {}, () => {});
     return answer;
   }
@@ -274,7 +288,7 @@ export class Outbox extends EventTarget {
       : [{ id: first.id, itemId: first.itemId, kind: first.kind, status: "recorded", item: answer?.item ?? answer }];
     await this.#forget(batch);
     this.#answered(results);
-    this.#tell({ type: "answered", results: results.map(({ item, ...r }) => r) });
+    this.#tell({ type: "answered", results });
   }
 
   // The server will not take it, however often it is sent. Several together are tried one by one, so that one cannot hold up the others.

@@ -58,7 +58,7 @@ export class Queue extends EventTarget {
   /** Fetches items where there are few. Where the queue was empty just now, only `again` asks anew. */
   fetch({ again = false } = {}) {
     if (this.#closed || this.#asking) return this.#asking ?? Promise.resolve();
-    if (this.ahead.length > Math.max(2, this.target - 3) && this.state === "ready") return Promise.resolve();
+    if (this.ahead.length > Math.max(2, this.target - 3) && this.state === "ready" && !this.error) return Promise.resolve();
     if (!again && performance.now() < this.#emptyUntil) return Promise.resolve();
     this.#asking = this.#lease().finally(() => { this.#asking = null; });
     return this.#asking;
@@ -97,9 +97,13 @@ export class Queue extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Keeps what is lent while somebody is at work; lets go of what ran out. Called now and then. */
-  async keep(current, active) {
-    const held = [...this.ahead, ...(current?.lease ? [current] : [])];
+  /**
+   * Keeps what is lent while somebody is at work; lets go of what ran out. Called now and then.
+   * @param {object[]} shown what is lent and has left the stock: on screen or set aside
+   * @param {boolean} active whether somebody is at work
+   */
+  async keep(shown, active) {
+    const held = [...this.ahead, ...shown.filter((i) => i.lease)];
     const now = Date.now();
     if (!active || held.length === 0) return;
     const soon = held.filter((i) => i.endsAt - now < i.term / 2);
@@ -129,8 +133,8 @@ export class Queue extends EventTarget {
   }
 
   /** Gives back what is lent and not decided, also while the page goes away. */
-  release(current) {
-    const leases = [...this.ahead, ...(current?.lease ? [current] : [])].map((i) => i.lease).filter(Boolean);
+  release(shown) {
+    const leases = [...this.ahead, ...shown].map((i) => i.lease).filter(Boolean);
     this.ahead = [];
     this.#release(leases);
   }
@@ -140,13 +144,9 @@ export class Queue extends EventTarget {
     call("POST", `${this.#url}/queue/release`, { body: { leases }, keepalive: true }).catch(() => {});
   }
 
-  close(current) {
+  close(shown) {
     this.#closed = true;
-    this.release(current);
-  }
-
-  open() {
-    this.#closed = false;
+    this.release(shown);
   }
 }
 

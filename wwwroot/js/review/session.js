@@ -17,7 +17,7 @@ export class Session extends EventTarget {
   #clock;
   #multiple;
   #redo = [];
-  #finished = [];
+  #aside = [];
 
   /** What is on screen: { item, mode: "new" | "undone" | "revisit", entry, selection: Set, updated } or null. */
   current = null;
@@ -45,14 +45,14 @@ export class Session extends EventTarget {
 
   /** Whether the page has an item already, so that it is not shown twice. */
   has(itemId) {
-    return this.current?.item.itemId === itemId || this.#outbox.has(itemId);
+    return this.held.some((i) => i.itemId === itemId) || this.#outbox.has(itemId);
   }
 
   /** Reads the ribbon of an earlier visit and asks for the first items. */
   async start() {
     const old = await this.#store.read(["ribbon"], ({ ribbon }) => ribbon.of(this.#scope));
     const known = new Set(this.ribbon.map((e) => e.id));
-    const earlier = old.sort((a, b) => b.seq - a.seq).filter((e) => !known.has(e.id)).map((e) => ({ ...e, state: this.#outbox.has(e.itemId) ? "waiting" : e.state === "waiting" ? "saved" : e.state }));
+    const earlier = old.sort((a, b) => b.seq - a.seq).filter((e) => !known.has(e.id)).map((e) => ({ ...e, here: false, state: this.#outbox.has(e.itemId) ? "waiting" : e.state === "waiting" ? "saved" : e.state }));
     this.ribbon = [...this.ribbon, ...earlier].slice(0, kept);
     this.recent = [...new Set(this.ribbon.flatMap((e) => labelsOf(e.value)))];
     this.#changed("ribbon");
@@ -122,7 +122,7 @@ export class Session extends EventTarget {
       return this.#give(valueOf(labels, true));
     }
 
-    if (this.current.mode === "revisit") return this.back();
+    if (this.current.mode === "revisit") return this.#keep();
     const proposed = this.prediction?.value;
     return proposed ? this.#give(proposed) : "nothing";
   }
@@ -134,7 +134,6 @@ export class Session extends EventTarget {
 
   skip(comment = "") {
     if (!this.current || this.current.mode === "revisit") return false;
-    this.counts.skipped++;
     return this.#decide("skip", null, comment);
   }
 
@@ -145,8 +144,14 @@ export class Session extends EventTarget {
 
   #give(value) {
     const { item, mode, entry } = this.current;
-    if (mode === "revisit" && sameValue(entry.value, value) && (entry.action === "accept" || entry.action === "correct")) return this.back();
+    if (mode === "revisit" && sameValue(entry.value, value) && (entry.action === "accept" || entry.action === "correct")) return this.#keep();
     return this.#decide(sameValue(item.prediction?.value, value) ? "accept" : "correct", value, "");
+  }
+
+  // Looked at once more and found right: nothing new was decided.
+  #keep() {
+    this.back();
+    return false;
   }
 
   #decide(action, value, comment) {
@@ -163,6 +168,7 @@ export class Session extends EventTarget {
       shown: item.prediction?.value ?? null,
       state: "waiting",
       detail: "",
+      here: true,
       at: Date.now(),
       seconds,
     };
@@ -176,7 +182,7 @@ export class Session extends EventTarget {
     }
 
     this.current = null;
-    if (mode === "revisit" && this.#finished.length > 0) this.#show(this.#finished.pop(), "new");
+    if (mode === "revisit" && this.#aside.length > 0) this.#show(this.#aside.pop(), "new");
     else this.#advance();
     this.#changed("ribbon");
     return true;
@@ -203,10 +209,11 @@ export class Session extends EventTarget {
     this.counts.decided += sign;
     if (entry.shown && (entry.action === "accept" || entry.action === "correct" || entry.action === "reject")) this.counts.judged += sign;
     if (entry.action === "accept" && entry.shown) this.counts.accepted += sign;
+    if (entry.action === "skip") this.counts.skipped += sign;
   }
 
   #uncount(entry) {
-    if (entry.item) this.#count(entry, -1);
+    if (entry.here) this.#count(entry, -1);
   }
 
   #forget(entry) {
@@ -225,11 +232,14 @@ export class Session extends EventTarget {
   /** Takes one decision back. What is on screen meanwhile is the next after it. */
   async takeBack(entry) {
     const stays = this.current?.mode === "revisit" ? null : this.current?.item;
-    if (this.current?.mode === "revisit") this.#drop();
+    if (this.current?.mode === "revisit") {
+      this.current = null;
+      while (this.#aside.length > 0) this.#queue.putBack(this.#aside.pop());
+    }
+
     this.ribbon = this.ribbon.filter((e) => e.id !== entry.id);
     this.#forget(entry);
     this.#uncount(entry);
-    if (entry.action === "skip") this.counts.skipped = Math.max(0, this.counts.skipped - 1);
     this.#redo.push(entry);
     if (entry.item) {
       if (stays) this.#backToQueue(stays);
@@ -237,13 +247,9 @@ export class Session extends EventTarget {
     }
 
     this.#changed("ribbon");
-    // Still here: then it never happened. Else it is undone at the server, after the decision in the same order.
-    const taken = entry.state === "waiting" || entry.state === "refused" ? await this.#outbox.withdraw(entry.id) : false;
-    if (!taken) this.#outbox.add("undo", `undo:${entry.id}`, { itemId: entry.itemId });
-    if (entry.item) return true;
-
     // A decision of an earlier visit: the answer to the undo brings the item.
-    this.#waitFor = entry;
+    if (!entry.item) this.#waitFor = entry;
+    await this.#outbox.takeBack(entry.id, entry.itemId);
     return true;
   }
 
@@ -259,10 +265,6 @@ export class Session extends EventTarget {
     this.#leave();
     this.current = null;
     this.#queue.putBack(item);
-  }
-
-  #drop() {
-    this.current = null;
   }
 
   /** Does again what was undone last. */
@@ -299,7 +301,7 @@ export class Session extends EventTarget {
 
     if (this.current && this.current.mode !== "revisit") {
       this.#leave();
-      this.#finished.push(this.current.item);
+      this.#aside.push(this.current.item);
     }
 
     this.current = null;
@@ -311,8 +313,8 @@ export class Session extends EventTarget {
   /** Leaves a reopened item as it is and goes on. */
   back() {
     if (this.current?.mode !== "revisit") return false;
-    this.#drop();
-    if (this.#finished.length > 0) this.#show(this.#finished.pop(), "new");
+    this.current = null;
+    if (this.#aside.length > 0) this.#show(this.#aside.pop(), "new");
     else this.#advance();
     this.#changed("ribbon");
     return true;
@@ -329,7 +331,7 @@ export class Session extends EventTarget {
   /** The model changed its mind about items that are here: what is not decided yet shows it. Blind items stay blind. */
   prelabelled(changes) {
     const byId = new Map(changes.map((c) => [c.itemId, c]));
-    for (const item of [...this.#queue.ahead, ...this.#finished]) this.#relabel(item, byId.get(item.itemId));
+    for (const item of [...this.#queue.ahead, ...this.#aside]) this.#relabel(item, byId.get(item.itemId));
     const { current } = this;
     if (!current || current.mode === "revisit") return;
     const before = current.item.prediction;
@@ -347,7 +349,7 @@ export class Session extends EventTarget {
     return true;
   }
 
-  // Only one lives in a page at a time: what becomes of a decision shows on the ribbon.
+  // What becomes of a decision shows on the ribbon.
   #answered(result) {
     if (result.kind === "undo" || String(result.id).startsWith("undo:")) {
       this.#undone(result);
@@ -368,7 +370,7 @@ export class Session extends EventTarget {
 
   #undone(result) {
     const lent = result.item?.itemId === result.itemId ? result.item : null;
-    const places = [this.current?.item, ...this.#queue.ahead, ...this.#finished];
+    const places = [this.current?.item, ...this.#queue.ahead, ...this.#aside];
     const here = places.find((i) => i?.itemId === result.itemId);
     if (here && lent?.lease) {
       here.lease = lent.lease;
@@ -392,6 +394,6 @@ export class Session extends EventTarget {
   /** Everything that is lent to the page and not decided, for giving back. */
   get held() {
     const current = this.current && this.current.mode !== "revisit" ? [this.current.item] : [];
-    return [...current, ...this.#finished];
+    return [...current, ...this.#aside];
   }
 }
