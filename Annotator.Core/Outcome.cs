@@ -21,6 +21,9 @@ public sealed class Outcome<T>
     /// <summary>All is well.</summary>
     public static implicit operator Outcome<T>(T value) => new(value, []);
 
+    /// <summary>All is well: for values whose type is an interface, which converts to nothing by itself.</summary>
+    public static Outcome<T> Of(T value) => new(value, []);
+
     /// <summary>Something is wrong.</summary>
     public static Outcome<T> Fail(IReadOnlyList<(string Field, string Message)> errors) => new(default, errors);
 

@@ -2,7 +2,9 @@ using Annotator.Core.Accounts;
 using Annotator.Core.Live;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Web.Accounts;
 using Annotator.Web.Hosting;
+using Annotator.Web.Hosting.Api;
 
 namespace Annotator.Web;
 
@@ -40,8 +42,15 @@ public static class AnnotatorApp
         builder.AddStorage();
         builder.Services.AddSingleton<ProjectAccess>();
         builder.Services.AddSingleton<RunService>();
+        builder.Services.AddAuthorization(Policies.Add);
+        builder.AddApi();
 
         var app = builder.Build();
+        app.UseMiddleware<ApiErrors>();
+        app.UseRouting();
+        app.UseAuthorization();
+        app.UseMiddleware<ProjectMiddleware>();
+        app.MapApiFallback();
         return app;
     }
 }

@@ -189,7 +189,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
-            await DuplicateGroups.ShareAsync(scope, project, item);
+            await GroupLabels.ShareAsync(scope, project, item);
             return;
         }
 
@@ -246,7 +246,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         if (gaveLabel)
         {
             scope.Count(project.Id, CounterNames.HumanDecisions, -1);
-            await DuplicateGroups.TakeBackAsync(scope, item);
+            await GroupLabels.TakeBackAsync(scope, item);
         }
 
         var votes = await scope.Db.Decisions.AsNoTracking()

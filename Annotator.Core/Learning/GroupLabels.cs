@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Learning;
 
 /// <summary>Labels a group of near-duplicates once: what is said of one member goes to the others, visibly and reversibly.</summary>
-internal static class DuplicateGroups
+internal static class GroupLabels
 {
     /// <summary>Gives the label of an item that a person has just decided to the other members of its group.</summary>
     /// <remarks>A member that a person labelled differently leaves the group: people say that it is no duplicate.</remarks>
