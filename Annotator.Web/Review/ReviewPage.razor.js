@@ -17,8 +17,8 @@ const paceMinutes = 10;
 
 /**
  * @param {HTMLElement} host the element that the loop draws in
- * @param {object|null} page the Blazor component: StandingAsync, RecallSkippedAsync, HideAsync
- * @param {object} options see ReviewPage.razor.cs, ReviewOptions
+ * @param {object|null} page the Blazor component: HoldAsync, TodayAsync
+ * @param {object} options see ReviewOptions in ReviewPage.razor.cs
  */
 export async function start(host, page, options) {
   const review = new Review(host, page, options);
@@ -34,6 +34,7 @@ class Review {
   #askedEmpty = 0;
   #lastTrouble = null;
   #meant = 0;
+  #stirred = 0;
 
   /** Milliseconds from key to the next item painted, for tests and the overlay of keys. */
   timings = [];
@@ -71,11 +72,12 @@ class Review {
     this.#listen();
     this.#draw("item");
     this.#draw("ribbon");
+    window.annotatorReview = this;
+    this.#readToday();
     await this.outbox.start();
     await this.session.start();
-    window.annotatorReview = this;
     this.host.dataset.ready = "true";
-    if (options.labels.length > 0 && document.activeElement === document.body) this.view.focusItem();
+    if (document.activeElement === document.body || document.activeElement?.tagName === "H1") this.view.focusItem();
   }
 
   #listen() {
@@ -316,17 +318,37 @@ class Review {
     } else if (what === "ribbon") {
       view.drawRibbon();
     } else if (what === "queue") {
+      this.#tellShown();
       this.#drawFigures();
     }
   }
 
-  // The live list must not show the model's answer to an item that is shown here without one.
+  // Tells the component what is here: it sends news of these items only, and its list keeps quiet about those that are shown
+  // without the model's answer. Gathered: a fast hand must not make a message a press.
   #tellShown() {
-    const blind = [...this.queue.ahead, ...this.session.held].filter((i) => !i.prediction).map((i) => i.itemId);
-    const text = blind.join();
-    if (text === this.blind) return;
-    this.blind = text;
-    this.page?.invokeMethodAsync("HideAsync", blind).catch(() => {});
+    if (this.telling || !this.page) return;
+    this.telling = setTimeout(() => {
+      this.telling = null;
+      const items = [...this.session.held, ...this.queue.ahead];
+      const held = items.map((i) => i.itemId);
+      const stamp = held.join();
+      if (stamp === this.told) return;
+      this.told = stamp;
+      this.page.invokeMethodAsync("HoldAsync", held, items.filter((i) => !i.prediction).map((i) => i.itemId)).catch(() => { this.told = null; });
+    }, 250);
+  }
+
+  // What was done today, by the clock on this wall.
+  async #readToday() {
+    if (!this.page) return;
+    try {
+      const midnight = new Date();
+      midnight.setHours(0, 0, 0, 0);
+      Object.assign(this.figures, await this.page.invokeMethodAsync("TodayAsync", midnight.toISOString()));
+      this.#drawFigures();
+    } catch {
+      // No circuit just now: the page counts what is done from here on.
+    }
   }
 
   #drawFigures() {
@@ -409,33 +431,52 @@ class Review {
 
     if (queue.state !== "empty" || performance.now() - this.#askedEmpty < 1_000) return;
     this.#askedEmpty = performance.now();
-    let standing = null;
-    try {
-      standing = await this.page?.invokeMethodAsync("StandingAsync");
-    } catch {
-      // No circuit just now: the plain sentence is true as well.
-    }
-
+    const standing = await this.#standing();
     if (this.session.current || queue.state !== "empty") return;
-    const why = standing?.why ?? "wait";
-    view.nothing.dataset.why = why;
+    const { why, numbers } = standing;
     const links = {
       none: options.canManage ? h("a.an-button.an-button-primary", { href: `/projects/${options.project}/upload` }, t("Review.Upload")) : null,
       done: h("a.an-button.an-button-primary", { href: `/projects/${options.project}` }, t("Review.ToProject")),
+      seen: h("button.an-button", { type: "button", on: { click: () => this.#recall() } }, t("Review.ShowSkipped")),
       skipped: h("button.an-button.an-button-primary", { type: "button", on: { click: () => this.#recall() } }, t("Review.ShowSkipped")),
     };
     view.nothing.replaceChildren(
       h("h2", null, t(`Review.Empty.${why}`)),
-      h("p", null, t(`Review.EmptyHint.${why}`, ...(standing?.numbers ?? []))),
-      ...[links[why], why !== "done" && standing?.skipped > 0 && why !== "skipped" ? links.skipped : null].filter(Boolean));
+      h("p", null, t(`Review.EmptyHint.${why}`, ...numbers)),
+      ...[links[why]].filter(Boolean));
     view.say.textContent = t(`Review.Empty.${why}`);
+  }
+
+  // Why there is nothing to do, and with which numbers.
+  async #standing() {
+    let queue, metrics;
+    try {
+      [queue, metrics] = (await Promise.all([call("GET", `${this.url}/queue`), call("GET", `${this.url}/metrics`)])).map((a) => a.value);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { why: "wait", numbers: [] };
+    }
+
+    const format = new Intl.NumberFormat(document.documentElement.lang || undefined);
+    const n = (value) => format.format(value ?? 0);
+    const { total = 0, final = 0, byState = {} } = metrics?.items ?? {};
+    const coming = (byState.new ?? 0) + (byState.prelabelled ?? 0);
+    if (total === 0) return { why: "none", numbers: [] };
+    if (final >= total) return { why: "done", numbers: [n(total)] };
+    if (coming > 0) return { why: "coming", numbers: [n(coming)] };
+    if (queue?.leased > 0) return { why: "others", numbers: [n(queue.leased)] };
+    if (this.session.counts.skipped > 0 && queue?.seenByMe > 0) return { why: "skipped", numbers: [n(queue.seenByMe)] };
+    if (queue?.seenByMe > 0) return { why: "seen", numbers: [n(queue.seenByMe)] };
+    if (queue?.flagged > 0) return { why: "flagged", numbers: [n(queue.flagged)] };
+    return { why: "wait", numbers: [] };
   }
 
   async #recall() {
     try {
-      await this.page?.invokeMethodAsync("RecallSkippedAsync");
-    } catch {
-      this.view.remark(this.t("Review.Offline"), "warn");
+      await call("POST", `${this.url}/queue/recall`, { body: {} });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.view.remark(error.status === 0 ? this.t("Review.Offline") : error.message, "warn");
       return;
     }
 
@@ -455,18 +496,21 @@ class Review {
   live({ prelabelled = [], remaining = null, stirred = false }) {
     if (remaining !== null) this.figures.remaining = remaining;
     if (prelabelled.length > 0) this.session.prelabelled(prelabelled);
-    if (stirred && !this.session.current) this.queue.fetch({ again: true });
+    if (stirred && !this.session.current && performance.now() - this.#stirred > 1_500) {
+      this.#stirred = performance.now();
+      this.queue.fetch({ again: true });
+    }
+
     this.#drawFigures();
   }
 
   dispose() {
     this.#stop.abort();
     for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.telling);
     this.panels.close();
     this.queue.close(this.session.held);
     this.outbox.close();
     if (window.annotatorReview === this) delete window.annotatorReview;
   }
 }
-
-export { keyName };

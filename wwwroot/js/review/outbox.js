@@ -285,7 +285,7 @@ export class Outbox extends EventTarget {
 
     const results = decide
       ? batch.map((e, i) => ({ id: e.id, itemId: e.itemId, kind: e.kind, ...(answer?.results?.[i] ?? { status: "recorded" }) }))
-      : [{ id: first.id, itemId: first.itemId, kind: first.kind, status: "recorded", item: answer?.item ?? answer }];
+      : [{ id: first.id, itemId: first.itemId, kind: first.kind, status: answer?.undone === false ? "unknown" : "recorded", item: answer?.item ?? null }];
     await this.#forget(batch);
     this.#answered(results);
     this.#tell({ type: "answered", results });
