@@ -1,9 +1,24 @@
+using Annotator.Benchmarks.Learning;
 using BenchmarkDotNet.Running;
 
 namespace Annotator.Benchmarks;
 
-/// <summary>Entry point: BenchmarkDotNet's switcher over all benchmarks of this assembly.</summary>
+/// <summary>Entry point: a program by the name of its first argument, else BenchmarkDotNet's switcher over all kernels.</summary>
 internal static class Program
 {
-    private static void Main(string[] args) => BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+    private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
+    {
+        ["duplicates"] = DuplicatesBenchmark.RunAsync,
+        ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["formats"] = Formats.FormatsBenchmark.RunAsync,
+        ["neighbours"] = NeighboursBenchmark.RunAsync,
+        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
+    };
+
+    private static async Task<int> Main(string[] args)
+    {
+        if (args.Length > 0 && s_programs.TryGetValue(args[0], out var program)) return await program(args[1..]);
+        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+        return 0;
+    }
 }

@@ -1,9 +1,14 @@
-using Annotator.Core.Accounts;
+using Annotator.Core;
 using Annotator.Core.Live;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting;
+using Annotator.Web.Import;
+using Annotator.Web.Projects;
+using Annotator.Web.Quality;
+using Annotator.Web.Review;
+using Annotator.Web.Runs;
 using Annotator.Web.Hosting.Api;
 
 namespace Annotator.Web;
@@ -40,8 +45,7 @@ public static class AnnotatorApp
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
         builder.AddStorage();
-        builder.Services.AddSingleton<ProjectAccess>();
-        builder.Services.AddSingleton<RunService>();
+        builder.Services.AddAnnotatorCore();
         builder.Services.AddAuthorization(Policies.Add);
         builder.AddApi();
 
@@ -50,6 +54,12 @@ public static class AnnotatorApp
         app.UseRouting();
         app.UseAuthorization();
         app.UseMiddleware<ProjectMiddleware>();
+        app.MapProjectsApi();
+        app.MapItemsApi();
+        app.MapImportApi();
+        app.MapReviewApi();
+        app.MapRunsApi();
+        app.MapResultsApi();
         app.MapApiFallback();
         return app;
     }

@@ -26,6 +26,9 @@ public sealed class Project
     /// <summary>Settings as JSON; read them through <see cref="Settings"/>.</summary>
     public required string SettingsJson { get; set; }
 
+    /// <summary>Whether labels that an import brings are added to the schema: so where the project was made without labels.</summary>
+    public bool OpenSchema { get; set; }
+
     /// <summary>Whether this is the sample project that the product brings along.</summary>
     public bool IsSample { get; set; }
 

@@ -45,29 +45,44 @@ public sealed class RunContext
     /// <param name="message">What is going on; null leaves it as it is.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="RunLostException">The run was taken over or ended meanwhile; nothing was written.</exception>
-    public async Task CheckpointAsync(
-        Func<WriteScope, Task>? effects, object? cursor, long done = 0, long rejected = 0, long? total = null, string? message = null, CancellationToken cancellationToken = default)
-    {
-        var text = cursor is null ? Run.Cursor : JsonSerializer.Serialize(cursor, ProjectJson.Options);
-        await Database.WriteAsync(
+    public Task CheckpointAsync(
+        Func<WriteScope, Task>? effects, object? cursor, long done = 0, long rejected = 0, long? total = null, string? message = null, CancellationToken cancellationToken = default) =>
+        CheckpointAsync<object?>(
             async scope =>
             {
-                var (d, r, t, m) = (Run.Done + done, Run.Rejected + rejected, total ?? Run.Total, message ?? Run.Message);
+                if (effects is not null) await effects(scope);
+                return cursor;
+            },
+            done,
+            rejected,
+            total,
+            message,
+            cancellationToken);
+
+    /// <summary>Commits effects together with a cursor that they find out.</summary>
+    /// <inheritdoc cref="CheckpointAsync(Func{WriteScope, Task}?, object?, long, long, long?, string?, CancellationToken)"/>
+    /// <returns>The cursor.</returns>
+    public async Task<T> CheckpointAsync<T>(
+        Func<WriteScope, Task<T>> effects, long done = 0, long rejected = 0, long? total = null, string? message = null, CancellationToken cancellationToken = default)
+    {
+        var (d, r, t, m) = (Run.Done + done, Run.Rejected + rejected, total ?? Run.Total, message ?? Run.Message);
+        var (cursor, text) = await Database.WriteAsync(
+            async scope =>
+            {
+                var found = await effects(scope);
+                var written = found is null ? Run.Cursor : JsonSerializer.Serialize(found, ProjectJson.Options);
                 var owned = await scope.Db.Runs
                     .Where(x => x.Id == Run.Id && x.Owner == _owner && x.State == RunState.Running)
                     .ExecuteUpdateAsync(
-                        x => x.SetProperty(p => p.Cursor, text).SetProperty(p => p.Done, d).SetProperty(p => p.Rejected, r).SetProperty(p => p.Total, t).SetProperty(p => p.Message, m),
+                        x => x.SetProperty(p => p.Cursor, written).SetProperty(p => p.Done, d).SetProperty(p => p.Rejected, r).SetProperty(p => p.Total, t).SetProperty(p => p.Message, m),
                         cancellationToken);
                 if (owned == 0) throw new RunLostException();
-                if (effects is not null) await effects(scope);
                 scope.Publish(new RunChanged(ProjectId, Run.Id));
+                return (found, written);
             },
             cancellationToken);
-        Run.Cursor = text;
-        Run.Done += done;
-        Run.Rejected += rejected;
-        if (total is { } known) Run.Total = known;
-        if (message is not null) Run.Message = message;
+        (Run.Cursor, Run.Done, Run.Rejected, Run.Total, Run.Message) = (text, d, r, t, m);
+        return cursor;
     }
 
     /// <summary>Sets the run's result; written when it ends.</summary>

@@ -1,0 +1,161 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Live;
+using Annotator.Core.Projects;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+using Annotator.Core.Student;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Cascade;
+
+/// <summary>An item as it arrives.</summary>
+/// <param name="Key">The caller's name for it; made from the content where none is given.</param>
+/// <param name="Text">The text.</param>
+/// <param name="Url">Address of the medium.</param>
+/// <param name="Metadata">Other fields as a JSON object.</param>
+public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null);
+
+/// <summary>What became of an item that arrived.</summary>
+/// <param name="Item">The item as it stands.</param>
+/// <param name="Created">Whether it was new.</param>
+public sealed record StoredItem(Item Item, bool Created);
+
+/// <summary>Takes single items in and lets the fast stage annotate them at once.</summary>
+public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog students, LabelHints hints, RunService runs, LlmStage llm)
+{
+    /// <summary>The most items in one call.</summary>
+    public const int MostAtOnce = 1_000;
+
+    /// <summary>The longest text, in characters.</summary>
+    public const int MaxTextLength = 1_000_000;
+
+    /// <summary>Stores items that are not there yet, with the pre-label of the fast stage.</summary>
+    public async Task<Outcome<IReadOnlyList<StoredItem>>> StoreAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken = default)
+    {
+        var errors = Check(project, items);
+        if (errors.Count > 0) return Outcome<IReadOnlyList<StoredItem>>.Fail(errors);
+
+        // The model works before the transaction: the write gate is held for the writing only.
+        var keys = items.Select(KeyOf).ToArray();
+        var opinions = await OpinionsAsync(project, items, cancellationToken);
+        var askLlm = await llm.IsAvailableAsync(project, cancellationToken);
+        return await database.WriteAsync(
+            async scope =>
+            {
+                var known = keys.Distinct(StringComparer.Ordinal).ToList();
+                var there = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && known.Contains(i.Key)).ToDictionaryAsync(i => i.Key, StringComparer.Ordinal, cancellationToken);
+                var fresh = new Dictionary<string, Item>(StringComparer.Ordinal);
+                var queue = new List<Review.QueueEntry>();
+                var waiting = false;
+                for (var n = 0; n < items.Count; n++)
+                {
+                    if (there.ContainsKey(keys[n]) || fresh.ContainsKey(keys[n])) continue;
+                    var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm, llmFailed: false);
+                    var item = NewRow(scope, project, items[n], keys[n], routing);
+                    fresh[item.Key] = item;
+                    waiting |= routing.Route == Route.Llm;
+                    if (item.State == ItemState.Queued) queue.Add(Entry(project, item, routing));
+                }
+
+                await InsertAsync(scope, project, fresh, there, queue);
+                if (waiting) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
+                IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
+                return Outcome<IReadOnlyList<StoredItem>>.Of(stored);
+            },
+            cancellationToken);
+    }
+
+    private static async Task InsertAsync(WriteScope scope, Project project, Dictionary<string, Item> fresh, Dictionary<string, Item> there, List<Review.QueueEntry> queue)
+    {
+        var inserted = await scope.Dialect.InsertAsync(scope.Db, fresh.Values, ignoreConflicts: true, scope.CancellationToken);
+        if (inserted < fresh.Count)
+        {
+            // Somebody stored the same key at the same moment: theirs counts.
+            var keys = fresh.Keys.ToList();
+            var stored = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && keys.Contains(i.Key)).ToListAsync(scope.CancellationToken);
+            foreach (var item in stored.Where(i => i.Id != fresh[i.Key].Id))
+            {
+                queue.RemoveAll(q => q.ItemId == fresh[item.Key].Id);
+                fresh.Remove(item.Key);
+                there[item.Key] = item;
+            }
+        }
+
+        await scope.Dialect.InsertAsync(scope.Db, queue, ignoreConflicts: false, scope.CancellationToken);
+        ItemTransitions.CountNew(scope, project.Id, fresh.Values);
+        PrelabelEvents.Publish(scope, project.Id, fresh.Values);
+        scope.Publish(new ProjectChanged(project.Id));
+    }
+
+    private static Item NewRow(WriteScope scope, Project project, NewItem given, string key, Routing routing)
+    {
+        var accepted = routing.Route == Route.Auto;
+        return new Item
+        {
+            ProjectId = project.Id,
+            Id = scope.NextId("item"),
+            Key = key,
+            Text = given.Text,
+            Url = given.Url,
+            Metadata = given.Metadata,
+            State = accepted ? ItemState.Final : routing.Route == Route.Llm ? ItemState.Prelabelled : ItemState.Queued,
+            Route = routing.Route,
+            PredictionValue = routing.Prelabel?.Value,
+            PredictionConfidence = routing.Prelabel?.Confidence,
+            PredictionSource = routing.Prelabel?.Source,
+            PredictionVersion = routing.Prelabel?.Version,
+            LabelValue = accepted ? routing.Prelabel!.Value : null,
+            LabelSource = accepted ? LabelSource.Auto : null,
+            LabelConfidence = accepted ? routing.Prelabel!.Confidence : null,
+            DecidedAt = accepted ? scope.Now : null,
+            CreatedAt = scope.Now,
+        };
+    }
+
+    private static Review.QueueEntry Entry(Project project, Item item, Routing routing) => new()
+    {
+        ProjectId = project.Id,
+        ItemId = item.Id,
+        Rank = QueueRanks.Of(routing, item.Id),
+        Reason = routing.Reason,
+        Open = project.Settings.Overlap,
+    };
+
+    private async Task<(double Line, IReadOnlyList<Opinion>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
+    {
+        var schema = project.Schema;
+        if (project.Modality != Modality.Text || schema.Type != TaskType.Classification) return (double.PositiveInfinity, null, null);
+        var texts = items.Select(i => i.Text!).ToList();
+        if (await students.FindAsync(project.Id, cancellationToken) is not { } student) return (double.PositiveInfinity, null, hints.Guess(project, texts));
+        var predictions = student.Predict(texts, cancellationToken);
+        return (AcceptanceLines.Of(student.Version), [.. Enumerable.Range(0, texts.Count).Select(i => CascadeRouter.FromStudent(predictions.Classes, predictions.Row(i), schema.Multiple, student.Version.Version))], null);
+    }
+
+    private static List<(string Field, string Message)> Check(Project project, IReadOnlyList<NewItem> items)
+    {
+        var errors = new List<(string, string)>();
+        if (items.Count is 0 or > MostAtOnce) errors.Add(("items", $"1 to {MostAtOnce} items are needed."));
+        for (var n = 0; n < items.Count && errors.Count < 100; n++)
+        {
+            var item = items[n];
+            if (project.Modality == Modality.Text && string.IsNullOrWhiteSpace(item.Text)) errors.Add(($"items[{n}].text", "A text is needed."));
+            if (project.Modality != Modality.Text && string.IsNullOrWhiteSpace(item.Url)) errors.Add(($"items[{n}].url", "An address is needed."));
+            if (item.Text?.Length > MaxTextLength) errors.Add(($"items[{n}].text", $"At most {MaxTextLength} characters."));
+            if (item.Key?.Length > 500) errors.Add(($"items[{n}].key", "At most 500 characters."));
+            if (item.Metadata is { } metadata && !metadata.AsSpan().TrimStart().StartsWith("{") && !string.Equals(metadata.Trim(), "null", StringComparison.Ordinal)) errors.Add(($"items[{n}].metadata", "Must be an object."));
+        }
+
+        return errors;
+    }
+
+    private static string KeyOf(NewItem item)
+    {
+        if (!string.IsNullOrEmpty(item.Key)) return item.Key;
+        var content = Encoding.UTF8.GetBytes(item.Text ?? item.Url ?? "");
+        return $"sha256-{Convert.ToHexStringLower(SHA256.HashData(content))[..32]}";
+    }
+}

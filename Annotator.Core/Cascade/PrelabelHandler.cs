@@ -1,0 +1,185 @@
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Live;
+using Annotator.Core.Projects;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+using Annotator.Core.Student;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Cascade;
+
+/// <summary>Which part of the cascade a pre-label run does.</summary>
+public enum PrelabelStage
+{
+    /// <summary>The student, then the LLM where it is unsure.</summary>
+    Cascade,
+
+    /// <summary>The student only: after a training.</summary>
+    Student,
+
+    /// <summary>The LLM for everything that waits, whatever the student says.</summary>
+    Llm,
+}
+
+/// <summary>Arguments of a pre-label run.</summary>
+public sealed record PrelabelOptions
+{
+    /// <summary>Which part of the cascade.</summary>
+    public PrelabelStage Stage { get; init; } = PrelabelStage.Cascade;
+}
+
+/// <summary>
+/// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
+/// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
+/// </summary>
+internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm) : IRunHandler
+{
+    public const string RunKind = "prelabel";
+
+    private const int BatchSize = 1_000;
+
+    // A change of confidence below this is not worth a write and a push.
+    private const double Noticeable = 0.02;
+
+    public string Kind => RunKind;
+
+    public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
+    {
+        var options = run.Options<PrelabelOptions>();
+        var cursor = run.Cursor<PrelabelCursor>();
+        var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
+        var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
+        await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
+        var (changed, accepted, asked) = (0L, 0L, 0L);
+        while (true)
+        {
+            var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
+            var version = student?.Version.Version ?? 0;
+            if (version != cursor.StudentVersion) cursor = new PrelabelCursor { StudentVersion = version };
+            var after = cursor.After;
+            var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, after, BatchSize, cancellationToken), cancellationToken);
+            if (batch.Items.Count == 0) break;
+
+            var askLlm = options.Stage != PrelabelStage.Student && await llm.IsAvailableAsync(project, cancellationToken);
+            var routed = Route(project, options, student, batch, askLlm, cancellationToken);
+            var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
+            if (waiting.Count > 0)
+            {
+                // What the student says is shown while the LLM thinks.
+                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, cancellationToken: cancellationToken);
+                foreach (var part in waiting.Chunk(llm.PartSize(project)))
+                {
+                    asked += part.Length;
+                    var answers = await llm.AskAsync(run, project, part, cancellationToken);
+                    await run.CheckpointAsync(
+                        async scope =>
+                        {
+                            await scope.Dialect.UpsertAsync(scope.Db, answers, cancellationToken);
+                            foreach (var answer in answers) batch.Llm[answer.ItemId] = answer;
+                            var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, cancellationToken);
+                            changed += await ApplyAsync(scope, project, again);
+                            accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
+                        },
+                        cursor,
+                        part.Length,
+                        message: null,
+                        cancellationToken: cancellationToken);
+                    routed.RemoveAll(r => part.Contains(r.Item));
+                }
+            }
+
+            cursor = cursor with { After = batch.Items[^1].Id };
+            accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
+            await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, routed.Count, total: Math.Max(run.Run.Total, run.Run.Done + routed.Count), cancellationToken: cancellationToken);
+        }
+
+        run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
+    }
+
+    private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, CancellationToken cancellationToken)
+    {
+        var schema = project.Schema;
+        var texts = batch.Items.Select(i => i.Text ?? "").ToList();
+        var predictions = student?.Predict(texts, cancellationToken);
+        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, texts) : null;
+        var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
+        var routed = new List<(Item, Routing)>(batch.Items.Count);
+        for (var n = 0; n < batch.Items.Count; n++)
+        {
+            var item = batch.Items[n];
+            var own = predictions is null ? null : CascadeRouter.FromStudent(predictions.Classes, predictions.Row(n), schema.Multiple, student!.Version.Version);
+            var said = batch.Llm.GetValueOrDefault(item.Id);
+            var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, llm.Calibrated(project, said), LabelSource.Llm, said.Version) : null;
+            var ask = askLlm && said is null;
+            var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
+            routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));
+        }
+
+        return routed;
+    }
+
+    private static async Task<long> ApplyAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
+    {
+        var changes = new List<ItemChange>();
+        var ranks = new List<(long, double, QueueReason)>();
+        foreach (var (item, routing) in routed)
+        {
+            // A member of a near-duplicate group waits for the first of its group.
+            var follows = item.GroupId is { } group && group != item.Id;
+            var to = routing.Route switch
+            {
+                Items.Route.Auto => ItemState.Final,
+                Items.Route.Llm when item.State != ItemState.Queued => ItemState.Prelabelled,
+                Items.Route.Llm => ItemState.Queued,
+                _ => follows ? ItemState.Prelabelled : ItemState.Queued,
+            };
+            var opinion = routing.Prelabel;
+            var same = string.Equals(item.PredictionValue, opinion?.Value, StringComparison.Ordinal) && item.PredictionSource == opinion?.Source
+                && Math.Abs((item.PredictionConfidence ?? 0) - (opinion?.Confidence ?? 0)) < Noticeable;
+            var rank = QueueRanks.Of(routing, item.Id);
+            if (same && to == item.State && item.Route == routing.Route)
+            {
+                if (to == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
+                continue;
+            }
+
+            if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
+            changes.Add(new ItemChange(
+                item,
+                to,
+                routing.Route,
+                new PrelabelChange(opinion?.Value, opinion?.Confidence, opinion?.Source, opinion?.Version),
+                to == ItemState.Final ? new LabelChange(opinion!.Value, LabelSource.Auto, opinion.Confidence) : null,
+                to == ItemState.Queued && item.State != ItemState.Queued ? new QueuePlace(rank, routing.Reason, item.Audit, Math.Max(0, project.Settings.Overlap - item.Votes)) : null));
+        }
+
+        var done = await ItemTransitions.ApplyAsync(scope, changes);
+        await ItemTransitions.RerankAsync(scope, project.Id, ranks);
+        var told = changes.Where((_, i) => done[i]).Select(c => c.Item).ToList();
+        PrelabelEvents.Publish(scope, project.Id, told.Where(i => i.State != ItemState.Final || i.LabelSource == LabelSource.Auto));
+        scope.Publish(new ProjectChanged(project.Id));
+        return told.Count;
+    }
+}
+
+/// <summary>Where a pre-label run stands.</summary>
+internal sealed record PrelabelCursor
+{
+    public long After { get; init; }
+
+    public int StudentVersion { get; init; }
+}
+
+/// <summary>Some items on their way through the cascade.</summary>
+internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long, Prediction> Llm)
+{
+    public static async Task<PrelabelBatch> ReadAsync(AnnotatorDbContext db, long projectId, long after, int size, CancellationToken cancellationToken)
+    {
+        var items = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after && i.State != ItemState.Final).OrderBy(i => i.Id).Take(size).ToListAsync(cancellationToken);
+        if (items.Count == 0) return new PrelabelBatch([], []);
+        var (first, last) = (items[0].Id, items[^1].Id);
+        var said = await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
+        return new PrelabelBatch(items, said);
+    }
+}

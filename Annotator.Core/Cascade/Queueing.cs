@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Annotator.Core.Items;
+using Annotator.Core.Live;
+using Annotator.Core.Storage;
+using Annotator.Core.Student;
+
+namespace Annotator.Core.Cascade;
+
+/// <summary>Order in the queue: the smallest rank first.</summary>
+internal static class QueueRanks
+{
+    /// <summary>The rank of an item by its routing: the more uncertain, the earlier; equals in an order that looks random and is always the same.</summary>
+    public static double Of(Routing routing, long itemId) => -routing.Uncertainty + (1e-6 * Shuffle(itemId));
+
+    /// <summary>A number in [0, 1) for an id, without order (the finaliser of SplitMix64).</summary>
+    public static double Shuffle(long id)
+    {
+        var z = (ulong)id + 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+    }
+}
+
+/// <summary>From which probability on a student's labels are accepted without a person.</summary>
+internal static class AcceptanceLines
+{
+    public static double Of(StudentVersion version)
+    {
+        using var metrics = JsonDocument.Parse(version.Metrics);
+        return metrics.RootElement.TryGetProperty("acceptanceLine", out var line) && line.ValueKind == JsonValueKind.Number ? line.GetDouble() : double.PositiveInfinity;
+    }
+}
+
+/// <summary>Tells the world of new pre-labels.</summary>
+internal static class PrelabelEvents
+{
+    // A batch of thousands is told in part: pages show the last few, and read the rest when they need it.
+    private const int MostInOneEvent = 200;
+
+    private const int Excerpt = 160;
+
+    public static void Publish(WriteScope scope, long projectId, IEnumerable<Item> items)
+    {
+        var told = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent)
+            .Select(i => new PreLabelled(
+                i.Id, i.Key, i.PredictionValue!, i.PredictionConfidence ?? 0, i.PredictionSource!.Value, i.PredictionVersion ?? 0, i.Route ?? Route.Human,
+                i.Text is null || i.Text.Length <= Excerpt ? i.Text : i.Text[..(char.IsHighSurrogate(i.Text[Excerpt - 1]) ? Excerpt - 1 : Excerpt)]))
+            .ToList();
+        if (told.Count > 0) scope.Publish(new ItemsPreLabelled(projectId, told));
+    }
+}

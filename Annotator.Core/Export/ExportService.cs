@@ -1,0 +1,84 @@
+using Annotator.Core.Formats;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Projects;
+using Annotator.Core.Review;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Export;
+
+/// <summary>What an export holds.</summary>
+/// <param name="Format"><c>jsonl</c> or <c>csv</c>.</param>
+/// <param name="All">All items, not only those with their label.</param>
+/// <param name="SpreadsheetSafe">For CSV: cells that a spreadsheet would run as a formula are made harmless.</param>
+public sealed record ExportRequest(string Format, bool All, bool SpreadsheetSafe)
+{
+    /// <summary>Formats that can be written.</summary>
+    public static IReadOnlyList<string> Formats { get; } = ["jsonl", "csv"];
+
+    /// <summary>Media type of the format.</summary>
+    public string ContentType => string.Equals(Format, "csv", StringComparison.Ordinal) ? "text/csv; charset=utf-8" : "application/x-ndjson";
+}
+
+/// <summary>Writes labels with where they come from, page by page by key, at constant memory.</summary>
+public sealed class ExportService(AnnotatorDatabase database)
+{
+    private const int Page = 2_000;
+
+    /// <summary>Writes an export to a stream.</summary>
+    public async Task WriteAsync(Project project, ExportRequest request, Stream output, CancellationToken cancellationToken = default)
+    {
+        await using IExportWriter writer = string.Equals(request.Format, "csv", StringComparison.Ordinal)
+            ? new CsvExportWriter(output, urls: project.Modality != Modality.Text, spreadsheetSafe: request.SpreadsheetSafe, leaveOpen: true)
+            : new JsonlExportWriter(output, leaveOpen: true);
+        var names = new Dictionary<long, string?>();
+        long after = 0;
+        while (true)
+        {
+            var from = after;
+            var (items, deciders) = await database.ReadAsync(db => ReadPageAsync(db, project.Id, request.All, from, names, cancellationToken), cancellationToken);
+            if (items.Count == 0) break;
+            foreach (var item in items) await writer.WriteAsync(Row(item, deciders, names), cancellationToken);
+            await writer.FlushAsync(cancellationToken);
+            after = items[^1].Id;
+        }
+
+        await writer.FlushAsync(cancellationToken);
+    }
+
+    private static async Task<(List<Item> Items, ILookup<long, long> Deciders)> ReadPageAsync(
+        AnnotatorDbContext db, long projectId, bool all, long after, Dictionary<long, string?> names, CancellationToken cancellationToken)
+    {
+        var items = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after && (all || i.State == ItemState.Final)).OrderBy(i => i.Id).Take(Page).ToListAsync(cancellationToken);
+        if (items.Count == 0) return (items, Enumerable.Empty<long>().ToLookup(x => x));
+        var (first, last) = (items[0].Id, items[^1].Id);
+        var decisions = await db.Decisions
+            .Where(d => d.ProjectId == projectId && d.ItemId >= first && d.ItemId <= last && d.UserId != null && d.UndoneById == null && d.Status == DecisionStatus.Recorded
+                && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct || d.Action == DecisionAction.Import))
+            .OrderBy(d => d.Id).Select(d => new { d.ItemId, UserId = d.UserId!.Value }).ToListAsync(cancellationToken);
+        var unknown = decisions.Select(d => d.UserId).Distinct().Where(u => !names.ContainsKey(u)).ToList();
+        if (unknown.Count > 0)
+        {
+            var users = await db.Users.Where(u => unknown.Contains(u.Id)).ToListAsync(cancellationToken);
+            foreach (var user in users) names[user.Id] = ItemQueries.NameOf(user);
+        }
+
+        return (items, decisions.ToLookup(d => d.ItemId, d => d.UserId));
+    }
+
+    private static ExportRow Row(Item item, ILookup<long, long> deciders, Dictionary<long, string?> names) => new()
+    {
+        Id = item.Id.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        Key = item.Key,
+        Text = item.Text,
+        Url = item.Url,
+        Label = item.LabelValue,
+        Source = item.LabelSource is { } source ? Names.Of(source) : null,
+        Confidence = item.LabelConfidence,
+        Annotators = [.. deciders[item.Id].Distinct().Select(u => names.GetValueOrDefault(u)).OfType<string>()],
+        PredictionVersion = item.PredictionVersion,
+        DecidedAt = item.DecidedAt,
+        Metadata = item.Metadata,
+    };
+}

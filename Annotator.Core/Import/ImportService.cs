@@ -1,0 +1,151 @@
+using System.Security.Cryptography;
+using Annotator.Core.Formats;
+using Annotator.Core.Projects;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+
+namespace Annotator.Core.Import;
+
+/// <summary>What an import run is told.</summary>
+public sealed record ImportOptions
+{
+    /// <summary>Name of the uploaded file in the blob store.</summary>
+    public string Blob { get; init; } = "";
+
+    /// <summary>The name that the person's file had, to show.</summary>
+    public string? FileName { get; init; }
+
+    /// <summary>Size in bytes.</summary>
+    public long Bytes { get; init; }
+
+    /// <summary>SHA-256 of the file, as hexadecimal.</summary>
+    public string Hash { get; init; } = "";
+
+    /// <summary>Format, encoding and dialect.</summary>
+    public DataFormat Format { get; init; } = new(DataFormatKind.Csv, TextEncoding.Utf8);
+
+    /// <summary>Which column means what.</summary>
+    public RecordMapping Mapping { get; init; } = new("text");
+}
+
+/// <summary>How an upload is to be read; what is null is detected.</summary>
+/// <param name="Format"><c>csv</c>, <c>tsv</c> or <c>jsonl</c>.</param>
+/// <param name="Text">Column of the text.</param>
+/// <param name="Key">Column of the key.</param>
+/// <param name="Label">Column of known labels.</param>
+/// <param name="Annotator">Column of the annotators who gave them.</param>
+/// <param name="FileName">The file's name, to show.</param>
+public sealed record UploadRequest(string? Format, string? Text, string? Key, string? Label, string? Annotator, string? FileName);
+
+/// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
+public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
+{
+    /// <summary>Stores an upload and starts its run.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="request">How to read it.</param>
+    /// <param name="content">The file; read once, at constant memory.</param>
+    /// <param name="userId">Who uploads.</param>
+    /// <param name="cancellationToken">Cancels; nothing stays then.</param>
+    public async Task<Outcome<Run>> StartAsync(Project project, UploadRequest request, Stream content, long? userId, CancellationToken cancellationToken = default)
+    {
+        var kind = ParseFormat(request.Format);
+        if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
+
+        await using var hashing = new HashingStream(content);
+        var (blob, bytes) = await blobs.PutAsync("uploads", hashing, cancellationToken);
+        var started = false;
+        try
+        {
+            var options = await DescribeAsync(blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
+            if (!options.Succeeded) return Outcome<Run>.Fail(options.Errors);
+            var run = await database.WriteAsync(scope => runs.AddAsync(scope, project.Id, ImportHandler.RunKind, options.Value, userId), cancellationToken);
+            started = true;
+            return run;
+        }
+        finally
+        {
+            if (!started) await blobs.DeleteAsync(blob, CancellationToken.None);
+        }
+    }
+
+    /// <summary>The format of a request, or what is wrong with it; null where it is to be detected.</summary>
+    public static Outcome<DataFormatKind?> ParseFormat(string? format) => format?.ToLowerInvariant() switch
+    {
+        null or "" => (DataFormatKind?)null,
+        "csv" or "tsv" => (DataFormatKind?)DataFormatKind.Csv,
+        "jsonl" or "ndjson" or "json" => (DataFormatKind?)DataFormatKind.Jsonl,
+        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl."),
+    };
+
+    private async Task<Outcome<ImportOptions>> DescribeAsync(
+        string blob, long bytes, DataFormatKind? kind, UploadRequest request, string hash, CancellationToken cancellationToken)
+    {
+        if (bytes == 0) return Outcome<ImportOptions>.Fail("file", "The file is empty.");
+        await using var stored = await blobs.OpenAsync(blob, cancellationToken);
+        var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
+        var text = request.Text ?? preview.Suggested?.Text;
+        if (text is null) return Outcome<ImportOptions>.Fail("text", "Name the column that holds the text.");
+        var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);
+
+        // Lines of JSON need not all have the same fields: a column that the first lines lack may still come.
+        var missing = preview.Format.Kind == DataFormatKind.Csv ? mapping.Missing(preview.Columns) : [];
+        if (missing.Count > 0)
+        {
+            var known = string.Join(", ", preview.Columns.Take(30).Select(c => $"'{c}'"));
+            (string Field, string? Column)[] fields = [("text", mapping.Text), ("key", mapping.Key), ("label", mapping.Label), ("annotator", mapping.Annotator)];
+            return Outcome<ImportOptions>.Fail([.. fields.Where(f => f.Column is not null && missing.Contains(f.Column, StringComparer.Ordinal))
+                .Select(f => (f.Field, $"The file has no column '{f.Column}'. Its columns are: {known}."))]);
+        }
+
+        return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = mapping };
+    }
+
+    // Hashes what is read through it.
+    private sealed class HashingStream(Stream inner) : Stream
+    {
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = await inner.ReadAsync(buffer, cancellationToken);
+            _hash.AppendData(buffer.Span[..read]);
+            return read;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) _hash.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

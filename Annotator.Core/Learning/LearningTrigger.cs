@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using Annotator.Core.Runs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Annotator.Core.Learning;
+
+/// <summary>
+/// Turns decisions into training runs, debounced: soon after the first decision, and not more often than the work takes.
+/// The run looks at the facts in the database, so a trigger that is lost with its process costs nothing: the next decision
+/// or the next start brings it back.
+/// </summary>
+public sealed partial class LearningTrigger(IServiceProvider services, TimeProvider time, ILogger<LearningTrigger> log) : BackgroundService
+{
+    /// <summary>How long decisions are gathered before a training is asked for.</summary>
+    public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(400);
+
+    // Training takes at most this share of the time, however fast decisions come.
+    private const double RestFactor = 2;
+
+    private readonly ConcurrentDictionary<long, bool> _dirty = new();
+    private readonly ConcurrentDictionary<long, DateTimeOffset> _notBefore = new();
+    private readonly SemaphoreSlim _signal = new(0, 1);
+
+    /// <summary>Says that people decided something in a project.</summary>
+    public void DecisionsRecorded(long projectId)
+    {
+        _dirty[projectId] = true;
+        if (_signal.CurrentCount == 0)
+        {
+            try
+            {
+                _signal.Release();
+            }
+            catch (SemaphoreFullException)
+            {
+                // Somebody else has just signalled.
+            }
+        }
+    }
+
+    internal void TrainingEnded(long projectId, TimeSpan took) => _notBefore[projectId] = time.GetUtcNow() + (took * RestFactor);
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _signal.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _signal.WaitAsync(stoppingToken);
+            await Task.Delay(Delay, time, stoppingToken);
+            foreach (var project in _dirty.Keys.ToList())
+            {
+                if (_notBefore.TryGetValue(project, out var notBefore) && notBefore > time.GetUtcNow())
+                {
+                    DecisionsRecorded(project);
+                    continue;
+                }
+
+                _dirty.TryRemove(project, out _);
+                try
+                {
+                    await services.GetRequiredService<RunService>().StartOnceAsync(project, TrainHandler.RunKind, cancellationToken: stoppingToken);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    LogNotStarted(e, project);
+                    _dirty[project] = true;
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(10, LogLevel.Warning, "Training of project {ProjectId} could not be started; it will be with the next decision.")]
+    private partial void LogNotStarted(Exception exception, long projectId);
+}

@@ -1,0 +1,79 @@
+namespace Annotator.Core.Llm;
+
+/// <summary>
+/// Labels items by a model: several items a call, several calls at a time, within limits that hold by arithmetic. Every item comes back,
+/// with an answer or with the reason why it has none; nothing a server does makes the run throw or go on without end.
+/// </summary>
+/// <remarks>
+/// What holds: an item is asked at most <see cref="LlmRunOptions.MaximumItemAttempts"/> times; a call is sent at most
+/// <see cref="LlmEndpoint.MaximumAttempts"/> times, plus once for each parameter the server does not know; all requests together are at most
+/// <see cref="LlmRunOptions.MaximumRequests"/>; each takes at most <see cref="LlmEndpoint.Timeout"/> and each wait at most
+/// <see cref="LlmEndpoint.MaximumRetryAfter"/>. What the server was found to understand is remembered by the labeller.
+/// </remarks>
+public sealed class LlmLabeller
+{
+    private readonly LlmEndpoint _endpoint;
+    private readonly LlmClient _client;
+    private readonly ILlmLedger? _ledger;
+    private readonly TimeProvider _time;
+    private readonly CallPacing _pacing;
+    private LlmCapabilities _capabilities;
+
+    /// <summary>Makes a labeller for an endpoint.</summary>
+    /// <param name="endpoint">The endpoint, valid.</param>
+    /// <param name="http">The client that goes out, with no time-out of its own; it decides where names may lead. Not disposed.</param>
+    /// <param name="ledger">Told every request; null: nobody is.</param>
+    /// <param name="time">The clock of all waits; null: the system's.</param>
+    /// <exception cref="ArgumentException">The endpoint is not valid; the message says why.</exception>
+    public LlmLabeller(LlmEndpoint endpoint, HttpClient http, ILlmLedger? ledger = null, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        ArgumentNullException.ThrowIfNull(http);
+        if (endpoint.Validate() is { Count: > 0 } errors) throw new ArgumentException(string.Join(' ', errors), nameof(endpoint));
+        _endpoint = endpoint;
+        _time = time ?? TimeProvider.System;
+        _client = new LlmClient(endpoint, http, _time);
+        _ledger = ledger;
+        _pacing = new CallPacing(_time, endpoint.RequestsPerMinute, endpoint.TokensPerMinute);
+        _capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, endpoint.LogProbabilities, Temperature: true);
+    }
+
+    /// <summary>The endpoint.</summary>
+    public LlmEndpoint Endpoint => _endpoint;
+
+    /// <summary>What the server is taken to understand; shared by the runs.</summary>
+    internal LlmCapabilities Capabilities
+    {
+        get => Volatile.Read(ref _capabilities);
+        set => Volatile.Write(ref _capabilities, value);
+    }
+
+    /// <summary>The client.</summary>
+    internal LlmClient Client => _client;
+
+    /// <summary>The ledger.</summary>
+    internal ILlmLedger? Ledger => _ledger;
+
+    /// <summary>The clock.</summary>
+    internal TimeProvider Time => _time;
+
+    /// <summary>The limits over time, shared by the runs.</summary>
+    internal CallPacing Pacing => _pacing;
+
+    /// <summary>Labels items.</summary>
+    /// <param name="prompt">What is asked.</param>
+    /// <param name="items">The items.</param>
+    /// <param name="options">Bounds; null: the defaults.</param>
+    /// <param name="cancellationToken">Ends the run; requests under way are given up.</param>
+    /// <returns>A result for every item.</returns>
+    /// <exception cref="OperationCanceledException">The run was cancelled. Results told by then stand.</exception>
+    public Task<LlmRunResult> LabelAsync(
+        LabellingPrompt prompt, IReadOnlyList<LlmItem> items, LlmRunOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(items);
+        options ??= new LlmRunOptions();
+        options.Validate();
+        return new LlmRun(this, prompt, items, options).ExecuteAsync(cancellationToken);
+    }
+}

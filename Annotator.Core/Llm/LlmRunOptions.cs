@@ -1,0 +1,66 @@
+namespace Annotator.Core.Llm;
+
+/// <summary>Bounds and wishes of one run over items.</summary>
+public sealed record LlmRunOptions
+{
+    /// <summary>Money that may be spent, in the currency of the endpoint's prices; null: no bound. It is never passed as long as the server counts tokens rightly.</summary>
+    public decimal? Budget { get; init; }
+
+    /// <summary>Requests that may be sent; null: <see cref="DefaultRequests"/>.</summary>
+    public int? MaximumRequests { get; init; }
+
+    /// <summary>How often an item is asked about, in answers that came; 1 to 10.</summary>
+    public int MaximumItemAttempts { get; init; } = 3;
+
+    /// <summary>Failed requests in a row after which the server is not asked again, at least 1.</summary>
+    public int BreakAfter { get; init; } = 8;
+
+    /// <summary>Longest text that is asked about, in UTF-16 characters; a longer one is given back, never cut.</summary>
+    public int MaximumTextLength { get; init; } = 32_000;
+
+    /// <summary>Texts of one call together, in UTF-16 characters.</summary>
+    public int MaximumCallLength { get; init; } = 64_000;
+
+    /// <summary>Seed of label orders and of the jitter of waits.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Examples for a call, such as the nearest corrections; null: those of the prompt alone.</summary>
+    public Func<IReadOnlyList<LlmItem>, IReadOnlyList<LlmExample>>? ExamplesFor { get; init; }
+
+    /// <summary>Told each result as soon as it is final, from several calls at a time; an exception ends the run.</summary>
+    public Func<LlmItemResult, ValueTask>? OnResult { get; init; }
+
+    /// <summary>The bound on requests that holds where none is set: four for each call that the items need, and sixteen.</summary>
+    /// <param name="items">Items of the run.</param>
+    /// <param name="itemsPerCall">Items of a call.</param>
+    public static int DefaultRequests(int items, int itemsPerCall) =>
+        (int)Math.Min(int.MaxValue, (4L * ((items + (long)itemsPerCall - 1) / itemsPerCall)) + 16);
+
+    /// <summary>Throws where a bound makes no sense.</summary>
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(Budget ?? 0);
+        ArgumentOutOfRangeException.ThrowIfNegative(MaximumRequests ?? 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaximumItemAttempts, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaximumItemAttempts, 10);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BreakAfter, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaximumTextLength, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaximumCallLength, 1);
+    }
+}
+
+/// <summary>What became of an item.</summary>
+/// <param name="Item">The item.</param>
+/// <param name="Answer">The answer; null where there is none: then a person decides.</param>
+/// <param name="Failure">Why there is none; the last reason where there were several.</param>
+/// <param name="Detail">The reason in English; it never quotes text or answer.</param>
+/// <param name="Attempts">Answers that came in which the item was asked about.</param>
+public sealed record LlmItemResult(LlmItem Item, LlmAnswer? Answer, LlmFailure Failure, string? Detail, int Attempts);
+
+/// <summary>What became of a run.</summary>
+/// <param name="Results">One for each item, in the order given.</param>
+/// <param name="Requests">Requests sent.</param>
+/// <param name="PromptTokens">Tokens sent.</param>
+/// <param name="CompletionTokens">Tokens answered.</param>
+/// <param name="Cost">What it cost, estimates included.</param>
+public sealed record LlmRunResult(IReadOnlyList<LlmItemResult> Results, int Requests, long PromptTokens, long CompletionTokens, decimal Cost);

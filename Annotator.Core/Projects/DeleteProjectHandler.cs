@@ -1,0 +1,54 @@
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Projects;
+
+/// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
+internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
+{
+    public const string RunKind = "deleteProject";
+
+    private const int Batch = 5_000;
+
+    public string Kind => RunKind;
+
+    public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
+    {
+        var id = run.ProjectId;
+        var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id).Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
+        foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
+
+        while (true)
+        {
+            var last = await run.Database.ReadAsync(
+                db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => i.Id).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
+            if (last.Count == 0) break;
+            var (from, to) = (last[0], last[^1]);
+            await run.CheckpointAsync(
+                async scope =>
+                {
+                    await scope.Db.Predictions.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.ItemEvents.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.Queue.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.Leases.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.Decisions.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.Items.Where(p => p.ProjectId == id && p.Id >= from && p.Id <= to).ExecuteDeleteAsync(cancellationToken);
+                },
+                null,
+                last.Count,
+                cancellationToken: cancellationToken);
+        }
+
+        await run.CheckpointAsync(
+            async scope =>
+            {
+                await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+            },
+            null,
+            cancellationToken: cancellationToken);
+    }
+}

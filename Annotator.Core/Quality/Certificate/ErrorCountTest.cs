@@ -1,0 +1,103 @@
+namespace Annotator.Core.Quality.Certificate;
+
+/// <summary>
+/// An anytime-valid upper bound on the number of wrong labels in a finite population, from weighted random draws without replacement.
+/// </summary>
+/// <remarks>
+/// Shekhar, Xu, Lipton, Liang and Ramdas, "Risk-limiting financial audits via weighted sampling without replacement" (UAI 2023). If item i is drawn with
+/// probability q(i) among those left and e(i) says whether its label is wrong, then e/q is, on average, the number of wrong labels left. A gambler who claims
+/// that fewer than m are left multiplies his capital by 1 + lambda (m - e/q) at each draw: a supermartingale when m or more are left. The stake
+/// lambda is fixed before the draw and is the best one if the predicted risks are true; wrong predictions make the bound wide, never false.
+/// Items that people decide without a draw only leave the population, and what was found in them is subtracted.
+/// Candidates are counted in cells [g, h) at 1 % steps: a gambler who attacks g also attacks every count of the cell.
+/// </remarks>
+internal sealed class ErrorCountTest
+{
+    private readonly int[] _edges;
+    private readonly double[] _capital;
+    private readonly double[] _bets;
+    private readonly double _limit;
+    private readonly double[] _priorRisks;
+    private readonly double[] _foundInBin = new double[RiskBins.Length];
+    private readonly double[] _seenInBin = new double[RiskBins.Length];
+    private double _expected;
+    private int _top;
+
+    /// <param name="bins">The population; taken over, and kept current by this test.</param>
+    /// <param name="alpha">Probability, in (0, 1), that the bound is ever below the truth.</param>
+    public ErrorCountTest(RiskBins bins, double alpha)
+    {
+        Bins = bins;
+        Population = (int)Math.Round(bins.Items());
+        _limit = -Math.Log(alpha);
+        _priorRisks = [.. bins.Risks];
+        List<int> edges = [];
+        for (var edge = 0; edge <= Population; edge = Math.Max(edge + 1, (int)(edge * 1.01))) edges.Add(edge);
+        _edges = [.. edges, Population + 1];
+        _capital = new double[edges.Count];
+        _bets = new double[edges.Count];
+        _top = edges.Count - 1;
+    }
+
+    /// <summary>What is left: counts by risk, with the risks corrected by what the draws showed.</summary>
+    public RiskBins Bins { get; }
+
+    /// <summary>Items at the start.</summary>
+    public int Population { get; }
+
+    /// <summary>Items left.</summary>
+    public int Remaining => (int)Math.Round(Bins.Items());
+
+    /// <summary>Wrong labels found so far, by draw or by review.</summary>
+    public int Found { get; private set; }
+
+    /// <summary>Random draws so far.</summary>
+    public int Draws { get; private set; }
+
+    /// <summary>At most this many wrong labels are left.</summary>
+    public int RemainingErrors => Math.Max(0, Math.Min(_edges[_top + 1] - 1 - Found, Remaining));
+
+    /// <summary>A random draw from the population by the weights of <see cref="Bins"/>, and what the person said.</summary>
+    public void Draw(int bin, bool wrong)
+    {
+        var inverse = Bins.TotalWeight() / Bins.Weights[bin];
+        var odds = Bins.Odds();
+        for (var cell = 0; cell <= _top; cell++)
+        {
+            double claimed = Math.Max(0, _edges[cell] - Found);
+            if (double.IsPositiveInfinity(_capital[cell])) continue;
+            _bets[cell] = odds.BestBet(claimed, _bets[cell]);
+            if (_bets[cell] == 0) continue;
+            _capital[cell] += Math.Log(1 + (_bets[cell] * (claimed - (wrong ? inverse : 0))));
+            if (_capital[cell] >= _limit) _capital[cell] = double.PositiveInfinity;
+        }
+
+        // Cell 0 (nothing was wrong) is never ruled out: nobody bets against what cannot be lower.
+        while (_top > 0 && double.IsPositiveInfinity(_capital[_top])) _top--;
+        Draws++;
+        Remove(bin, wrong);
+    }
+
+    /// <summary>An item leaves the population by a decision that no draw asked for.</summary>
+    public void Remove(int bin, bool wrong)
+    {
+        if (Bins.Counts[bin] < 0.5) throw new InvalidOperationException("The bin is empty.");
+        Bins.Counts[bin]--;
+        _expected += _priorRisks[bin];
+        _seenInBin[bin]++;
+        if (wrong)
+        {
+            Found++;
+            _foundInBin[bin]++;
+        }
+
+        // Risks as a gambler's belief: the prediction is worth 8 expected errors overall and 4 in a bin; then what was found weighs more.
+        var scale = (8.0 + Found) / (8.0 + _expected);
+        for (var b = 0; b < RiskBins.Length; b++)
+        {
+            if (Bins.Counts[b] < 0.5) continue;
+            var risk = Math.Min(0.95, _priorRisks[b] * scale);
+            Bins.Risks[b] = (4 + _foundInBin[b]) / ((4 / risk) + _seenInBin[b]);
+        }
+    }
+}

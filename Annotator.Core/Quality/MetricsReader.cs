@@ -1,0 +1,120 @@
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Quality;
+
+/// <summary>Where a project stands; the shape of the API's <c>metrics</c>.</summary>
+/// <param name="Items">Items by state.</param>
+/// <param name="Decisions">What made labels.</param>
+/// <param name="Certificate">The accuracy statement; null before there is evidence.</param>
+/// <param name="Student">The student in service; null before the first.</param>
+/// <param name="Llm">Use of the LLM; null where none was asked.</param>
+/// <param name="Agreement">Agreement between people; null with too little overlap.</param>
+public sealed record ProjectMetrics(
+    ItemMetrics Items, DecisionMetrics Decisions, CertificateMetrics? Certificate, StudentMetrics? Student, LlmMetrics? Llm, AgreementMetrics? Agreement);
+
+/// <summary>Items of a project.</summary>
+/// <param name="Total">All.</param>
+/// <param name="Final">With their label.</param>
+/// <param name="Queued">Waiting for a person, those in review included.</param>
+/// <param name="ByState">By state as the API names it.</param>
+public sealed record ItemMetrics(long Total, long Final, long Queued, IReadOnlyDictionary<string, long> ByState);
+
+/// <summary>What made labels.</summary>
+/// <param name="Human">Decisions of people that gave a label and stand.</param>
+/// <param name="Auto">Labels accepted without a person.</param>
+/// <param name="Propagated">Labels taken over from near-duplicates and neighbours.</param>
+/// <param name="Import">Labels that came with the data.</param>
+public sealed record DecisionMetrics(long Human, long Auto, long Propagated, long Import);
+
+/// <summary>The accuracy statement.</summary>
+public sealed record CertificateMetrics(double Target, double Estimate, double LowerBound, double Confidence, int Audited);
+
+/// <summary>The student in service.</summary>
+public sealed record StudentMetrics(int Version, int TrainedOn, double? Accuracy, double? Ece);
+
+/// <summary>Use of the LLM.</summary>
+public sealed record LlmMetrics(long Calls, long Items, long PromptTokens, long CompletionTokens, double Cost, double? Accuracy);
+
+/// <summary>Agreement between people on items that several decided.</summary>
+public sealed record AgreementMetrics(double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent);
+
+/// <summary>A point of the learning curve.</summary>
+/// <param name="Version">Student version.</param>
+/// <param name="TrainedOn">Labels it was trained on.</param>
+/// <param name="Decisions">Decisions of people by then.</param>
+/// <param name="Accuracy">Out-of-fold accuracy.</param>
+/// <param name="Ece">Calibration error.</param>
+/// <param name="CreatedAt">When.</param>
+public sealed record CurvePoint(int Version, int TrainedOn, int Decisions, double? Accuracy, double? Ece, DateTimeOffset CreatedAt);
+
+/// <summary>Reads where projects stand, from counters that are kept as things happen.</summary>
+public sealed class MetricsReader(AnnotatorDatabase database)
+{
+    /// <summary>Where a project stands.</summary>
+    public Task<ProjectMetrics> ReadAsync(long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var counters = await db.Counters.Where(c => c.ProjectId == projectId).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
+            long Counter(string name) => Math.Max(0, counters.GetValueOrDefault(name));
+            var now = await database.Dialect.NowAsync(db, cancellationToken);
+            var inReview = await db.Leases.Where(l => l.ProjectId == projectId && l.ExpiresAt >= now).Select(l => l.ItemId).Distinct().LongCountAsync(cancellationToken);
+            var queued = Counter(CounterNames.State(ItemState.Queued));
+            inReview = Math.Min(inReview, queued);
+            var states = Enum.GetValues<ItemState>().ToDictionary(s => Names.Of(s), s => Counter(CounterNames.State(s)), StringComparer.Ordinal);
+            states["queued"] = queued - inReview;
+            states["inReview"] = inReview;
+            var items = new ItemMetrics(states.Values.Sum(), Counter(CounterNames.State(ItemState.Final)), queued, states);
+            var decisions = new DecisionMetrics(
+                Counter(CounterNames.HumanDecisions), Counter(CounterNames.Label(LabelSource.Auto)), Counter(CounterNames.Label(LabelSource.Propagated)), Counter(CounterNames.Label(LabelSource.Import)));
+
+            var certificate = await db.Certificates.Where(c => c.ProjectId == projectId).OrderByDescending(c => c.Id).FirstOrDefaultAsync(cancellationToken);
+            var student = await db.Students.Where(s => s.ProjectId == projectId).OrderByDescending(s => s.Version).FirstOrDefaultAsync(cancellationToken);
+            LlmMetrics? llm = null;
+            if (Counter(CounterNames.LlmCalls) > 0)
+            {
+                var (right, judged) = (Counter(CounterNames.LlmRight), Counter(CounterNames.LlmJudged));
+                llm = new LlmMetrics(
+                    Counter(CounterNames.LlmCalls), Counter(CounterNames.LlmItems), Counter(CounterNames.LlmPromptTokens), Counter(CounterNames.LlmCompletionTokens),
+                    Counter(CounterNames.LlmMicroCost) / 1e6, judged == 0 ? null : (double)right / judged);
+            }
+
+            return new ProjectMetrics(
+                items,
+                decisions,
+                certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.Confidence, certificate.Audited),
+                student is null ? null : new StudentMetrics(student.Version, student.TrainedOn, student.Accuracy, student.Ece),
+                llm,
+                null);
+        },
+        cancellationToken);
+
+    /// <summary>The student's accuracy over its versions, oldest first.</summary>
+    public Task<List<CurvePoint>> CurveAsync(long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Students.Where(s => s.ProjectId == projectId).OrderBy(s => s.Version)
+            .Select(s => new CurvePoint(s.Version, s.TrainedOn, s.Decisions, s.Accuracy, s.Ece, s.CreatedAt)).ToListAsync(cancellationToken),
+        cancellationToken);
+}
+
+/// <summary>Names of the counters of a project.</summary>
+public static class CounterNames
+{
+    /// <summary>Decisions of people that gave a label and stand.</summary>
+    public const string HumanDecisions = "decisions:human";
+
+    internal const string LlmCalls = "llm:calls";
+    internal const string LlmItems = "llm:items";
+    internal const string LlmPromptTokens = "llm:promptTokens";
+    internal const string LlmCompletionTokens = "llm:completionTokens";
+    internal const string LlmMicroCost = "llm:microCost";
+    internal const string LlmRight = "llm:right";
+    internal const string LlmJudged = "llm:judged";
+
+    /// <summary>Items in a state.</summary>
+    public static string State(ItemState state) => $"state:{Names.Of(state)}";
+
+    /// <summary>Final labels of a source.</summary>
+    public static string Label(LabelSource source) => $"label:{Names.Of(source)}";
+}

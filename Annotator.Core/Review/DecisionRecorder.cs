@@ -1,0 +1,288 @@
+using Annotator.Core.Accounts;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Learning;
+using Annotator.Core.Live;
+using Annotator.Core.Projects;
+using Annotator.Core.Quality;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Review;
+
+/// <summary>A decision as it is sent.</summary>
+/// <param name="ItemId">The item.</param>
+/// <param name="Action">What was done.</param>
+/// <param name="Value">The label; needed for <see cref="DecisionAction.Correct"/>.</param>
+/// <param name="Lease">The lease under which the item was shown.</param>
+/// <param name="Seconds">Active time spent.</param>
+/// <param name="Comment">A remark, or the reason of a skip or flag.</param>
+public sealed record NewDecision(long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null);
+
+/// <summary>What became of a decision.</summary>
+/// <param name="ItemId">The item.</param>
+/// <param name="Status">What became of it.</param>
+/// <param name="Detail">Why, for people; null where there is nothing to say.</param>
+public sealed record DecisionResult(long ItemId, DecisionStatus Status, string? Detail = null);
+
+/// <summary>
+/// Records what people decide. Decisions are facts (rule 3): appended, never overwritten; the label of an item is derived
+/// from those that stand.
+/// </summary>
+public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger learning)
+{
+    /// <summary>The most decisions in one call.</summary>
+    public const int MostAtOnce = 1_000;
+
+    /// <summary>How many more people than the overlap are asked when people disagree, before a lead is.</summary>
+    public const int ExtraVotes = 2;
+
+    /// <summary>Checks decisions before any is recorded: what is wrong, by position.</summary>
+    public static IReadOnlyList<(string Field, string Message)> Check(Project project, IReadOnlyList<NewDecision> decisions)
+    {
+        var errors = new List<(string, string)>();
+        if (decisions.Count is 0 or > MostAtOnce) errors.Add(("decisions", $"1 to {MostAtOnce} decisions are needed."));
+        var schema = project.Schema;
+        for (var i = 0; i < decisions.Count; i++)
+        {
+            var decision = decisions[i];
+            if (decision.Action is DecisionAction.Undo or DecisionAction.Import) errors.Add(($"decisions[{i}].action", "Must be accept, correct, skip, flag or reject."));
+            if (decision.Action == DecisionAction.Correct && decision.Value is null) errors.Add(($"decisions[{i}].value", "A value is needed with 'correct'."));
+            if (decision.Value is { } value && LabelJson.Check(value, schema) is { } error) errors.Add(($"decisions[{i}].value", error));
+            if (decision.Comment?.Length > 10_000) errors.Add(($"decisions[{i}].comment", "At most 10,000 characters."));
+            if (decision.Action == DecisionAction.Skip && project.Settings.SkipNeedsReason && string.IsNullOrWhiteSpace(decision.Comment))
+                errors.Add(($"decisions[{i}].comment", "This project asks for a reason with a skip."));
+        }
+
+        return errors;
+    }
+
+    /// <summary>Records decisions that passed <see cref="Check"/>, in order.</summary>
+    public async Task<IReadOnlyList<DecisionResult>> RecordAsync(ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions, CancellationToken cancellationToken = default)
+    {
+        var results = await database.WriteAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
+        if (results.Any(r => r.Status == DecisionStatus.Recorded)) learning.DecisionsRecorded(grant.Project.Id);
+        return results;
+    }
+
+    /// <summary>Takes the caller's last decision back, or the last one on a given item, and lends the item to the caller again.</summary>
+    /// <returns>The item, or null where there was nothing to take back.</returns>
+    public async Task<LeasedItem?> UndoAsync(Project project, long userId, long? itemId, CancellationToken cancellationToken = default)
+    {
+        var lent = await database.WriteAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
+        if (lent is not null) learning.DecisionsRecorded(project.Id);
+        return lent;
+    }
+
+    private static async Task<IReadOnlyList<DecisionResult>> RecordAsync(WriteScope scope, ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions)
+    {
+        var project = grant.Project;
+        var ids = decisions.Select(d => d.ItemId).Distinct().ToList();
+        var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && ids.Contains(i.Id)).ToDictionaryAsync(i => i.Id, scope.CancellationToken);
+        var leases = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && ids.Contains(l.ItemId)).ToListAsync(scope.CancellationToken);
+        var standing = await scope.Db.Decisions.AsNoTracking()
+            .Where(d => d.ProjectId == project.Id && ids.Contains(d.ItemId) && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null)
+            .ToListAsync(scope.CancellationToken);
+        var llm = await scope.Db.Predictions.AsNoTracking().Where(p => p.ProjectId == project.Id && p.Source == LabelSource.Llm && ids.Contains(p.ItemId)).ToDictionaryAsync(p => p.ItemId, scope.CancellationToken);
+        var votes = standing.Where(d => d.Action is DecisionAction.Accept or DecisionAction.Correct).GroupBy(d => d.ItemId).ToDictionary(g => g.Key, g => g.ToList());
+
+        var results = new List<DecisionResult>(decisions.Count);
+        var facts = new List<Decision>(decisions.Count);
+        var live = new List<Decided>(decisions.Count);
+        foreach (var given in decisions)
+        {
+            if (!items.TryGetValue(given.ItemId, out var item))
+            {
+                results.Add(new DecisionResult(given.ItemId, DecisionStatus.Unknown, "There is no such item in this project."));
+                continue;
+            }
+
+            var lease = leases.FirstOrDefault(l => l.ItemId == item.Id && l.UserId == userId);
+            if (!votes.TryGetValue(item.Id, out var before)) votes[item.Id] = before = [];
+            var mine = before.FirstOrDefault(d => d.UserId == userId);
+            var value = given.Value is { } v ? LabelJson.Write(v) : given.Action == DecisionAction.Accept ? lease is not null ? lease.PredictionValue : item.PredictionValue : null;
+            if (given.Action == DecisionAction.Accept && value is null)
+            {
+                results.Add(new DecisionResult(item.Id, DecisionStatus.Unknown, "There was no pre-label to accept; send the label with 'correct'."));
+                continue;
+            }
+
+            var fact = NewFact(scope, project, item, userId, given, value, lease);
+            facts.Add(fact);
+
+            // Nobody's decision is overwritten: without a place among the item's voters this one is only kept in the history.
+            var votesOfOthers = before.Count(d => d.UserId != userId);
+            if (lease is null && mine is null && votesOfOthers > 0 && !grant.IsLead && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
+            {
+                fact.Status = DecisionStatus.Conflict;
+                results.Add(new DecisionResult(item.Id, DecisionStatus.Conflict, "Somebody else has decided this item; your decision is kept in its history."));
+                continue;
+            }
+
+            if (given.Action is DecisionAction.Accept or DecisionAction.Correct)
+            {
+                if (mine is not null)
+                {
+                    // A person who decides again replaces their own earlier decision.
+                    mine.UndoneById = fact.Id;
+                    before.Remove(mine);
+                    await scope.Db.Decisions.Where(d => d.Id == mine.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, fact.Id), scope.CancellationToken);
+                    facts.Where(f => f.Id == mine.Id).ToList().ForEach(f => f.UndoneById = fact.Id);
+                }
+                else
+                {
+                    scope.Count(project.Id, CounterNames.HumanDecisions, 1);
+                    if (llm.TryGetValue(item.Id, out var said) && said.Value is not null)
+                    {
+                        scope.Count(project.Id, CounterNames.LlmJudged, 1);
+                        if (string.Equals(said.Value, value, StringComparison.Ordinal)) scope.Count(project.Id, CounterNames.LlmRight, 1);
+                    }
+                }
+
+                before.Add(fact);
+                await SettleAsync(scope, project, item, before, userId, leases);
+                live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
+            }
+            else
+            {
+                await SetAsideAsync(scope, project, item, given.Action, userId, before, leases);
+            }
+
+            leases.RemoveAll(l => l.ItemId == item.Id && l.UserId == userId);
+            results.Add(new DecisionResult(item.Id, DecisionStatus.Recorded));
+        }
+
+        await scope.Dialect.InsertAsync(scope.Db, facts, ignoreConflicts: false, scope.CancellationToken);
+        if (live.Count > 0) scope.Publish(new ItemsDecided(project.Id, live));
+        scope.Publish(new ProjectChanged(project.Id));
+        return results;
+    }
+
+    private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
+    {
+        Id = scope.NextId("decision"),
+        ProjectId = project.Id,
+        ItemId = item.Id,
+        UserId = userId,
+        Action = given.Action,
+        Value = value,
+        Status = DecisionStatus.Recorded,
+        ShownValue = lease is not null ? lease.PredictionValue : item.Audit ? null : item.PredictionValue,
+        ShownConfidence = lease is not null ? lease.PredictionConfidence : item.Audit ? null : item.PredictionConfidence,
+        ShownSource = lease is not null ? lease.PredictionSource : item.Audit ? null : item.PredictionSource,
+        ShownVersion = lease is not null ? lease.PredictionVersion : item.Audit ? null : item.PredictionVersion,
+        Blind = lease?.Blind ?? item.Audit,
+        Audit = item.Audit,
+        Seconds = given.Seconds is { } s && double.IsFinite(s) && s >= 0 ? Math.Min(s, 86_400) : null,
+        Comment = given.Comment,
+        SchemaVersion = project.SchemaVersion,
+        CreatedAt = scope.Now,
+    };
+
+    // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
+    private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
+    {
+        var needed = Needed(project, votes);
+        var (winner, count) = Majority(votes);
+        var settled = votes.Count >= project.Settings.Overlap && count * 2 > votes.Count;
+        if (settled)
+        {
+            var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
+            await Require(ItemTransitions.ApplyAsync(scope, [change]));
+            await GroupLabels.ShareAsync(scope, project, item);
+            return;
+        }
+
+        var stuck = votes.Count >= needed;
+        var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
+        var place = new QueuePlace(
+            votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
+            votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
+            item.Audit,
+            stuck ? 0 : Math.Max(0, needed - votes.Count - others),
+            userId);
+        await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
+        await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
+    }
+
+    private static async Task SetAsideAsync(WriteScope scope, Project project, Item item, DecisionAction action, long userId, List<Decision> votes, List<Lease> leases)
+    {
+        await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
+        if (action == DecisionAction.Skip && item.State != ItemState.Queued) return;
+        var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
+        var open = action == DecisionAction.Flag ? 0 : Math.Max(0, Needed(project, votes) - votes.Count - others);
+        var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
+        var rejected = action == DecisionAction.Reject;
+        var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);
+        var change = new ItemChange(item, ItemState.Queued, Route.Human, Prelabel: rejected ? new PrelabelChange(null, null, null, null) : null, Place: place, Flagged: action == DecisionAction.Flag ? true : null);
+        await Require(ItemTransitions.ApplyAsync(scope, [change]));
+    }
+
+    private static async Task<LeasedItem?> UndoAsync(WriteScope scope, Project project, long userId, long? itemId)
+    {
+        var last = await scope.Db.Decisions.AsNoTracking()
+            .Where(d => d.ProjectId == project.Id && d.UserId == userId && d.UndoneById == null && d.Action != DecisionAction.Undo && d.Status == DecisionStatus.Recorded && (itemId == null || d.ItemId == itemId))
+            .OrderByDescending(d => d.Id).FirstOrDefaultAsync(scope.CancellationToken);
+        if (last is null) return null;
+        var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == last.ItemId, scope.CancellationToken);
+        if (item is null) return null;
+
+        var undo = new Decision
+        {
+            Id = scope.NextId("decision"),
+            ProjectId = project.Id,
+            ItemId = item.Id,
+            UserId = userId,
+            Action = DecisionAction.Undo,
+            Status = DecisionStatus.Recorded,
+            UndoesId = last.Id,
+            SchemaVersion = project.SchemaVersion,
+            CreatedAt = scope.Now,
+        };
+        await scope.Dialect.InsertAsync(scope.Db, [undo], ignoreConflicts: false, scope.CancellationToken);
+        await scope.Db.Decisions.Where(d => d.Id == last.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, undo.Id), scope.CancellationToken);
+
+        var gaveLabel = last.Action is DecisionAction.Accept or DecisionAction.Correct;
+        if (gaveLabel)
+        {
+            scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+            await GroupLabels.TakeBackAsync(scope, item);
+        }
+
+        var votes = await scope.Db.Decisions.AsNoTracking()
+            .Where(d => d.ProjectId == project.Id && d.ItemId == item.Id && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null
+                && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct))
+            .ToListAsync(scope.CancellationToken);
+        var others = await scope.Db.Leases.CountAsync(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId, scope.CancellationToken);
+        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
+        await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
+        var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
+        scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
+        return lent;
+    }
+
+    // The overlap, and one more for every vote that left the item undecided, up to a bound.
+    private static int Needed(Project project, List<Decision> votes)
+    {
+        var overlap = project.Settings.Overlap;
+        if (votes.Count < overlap) return overlap;
+        var (_, count) = Majority(votes);
+        return count * 2 > votes.Count ? overlap : Math.Min(votes.Count + 1, overlap + ExtraVotes);
+    }
+
+    private static (string Value, int Count) Majority(List<Decision> votes)
+    {
+        if (votes.Count == 0) return ("", 0);
+        var best = votes.GroupBy(v => v.Value!, StringComparer.Ordinal).OrderByDescending(g => g.Count()).ThenBy(g => g.Min(v => v.Id)).First();
+        return (best.Key, best.Count());
+    }
+
+    // Inside the unit of work the item was read and nobody else can have changed it on SQLite; on PostgreSQL somebody can: start over.
+    private static async Task Require(Task<bool[]> changes)
+    {
+        if ((await changes).Contains(false)) throw new ConcurrentChangeException();
+    }
+}
+
+/// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
+public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");

@@ -1,0 +1,42 @@
+using Annotator.Core.Items;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Review;
+
+/// <summary>What an annotator did in a stretch of time.</summary>
+/// <param name="Decided">Decisions that stand, skips and flags included.</param>
+/// <param name="Judged">Those on an item that was shown with a pre-label and that say something of it.</param>
+/// <param name="Accepted">Those that took the pre-label as it was.</param>
+public sealed record AnnotatorFigures(int Decided, int Judged, int Accepted);
+
+/// <summary>Reads the few numbers that stand above the item while somebody reviews.</summary>
+public sealed class ReviewFigures(AnnotatorDatabase database)
+{
+    /// <summary>What an annotator did in a project since a moment.</summary>
+    public Task<AnnotatorFigures> SinceAsync(long projectId, long userId, DateTimeOffset since, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var groups = await db.Decisions
+                .Where(d => d.ProjectId == projectId && d.UserId == userId && d.CreatedAt >= since && d.UndoneById == null && d.Status == DecisionStatus.Recorded
+                    && d.Action != DecisionAction.Undo && d.Action != DecisionAction.Import)
+                .GroupBy(d => new { d.Action, Shown = d.ShownValue != null })
+                .Select(g => new { g.Key.Action, g.Key.Shown, Count = g.Count() })
+                .ToListAsync(cancellationToken);
+            var judged = groups.Where(g => g.Shown && g.Action is (DecisionAction.Accept or DecisionAction.Correct or DecisionAction.Reject)).ToList();
+            return new AnnotatorFigures(groups.Sum(g => g.Count), judged.Sum(g => g.Count), judged.Where(g => g.Action == DecisionAction.Accept).Sum(g => g.Count));
+        },
+        cancellationToken);
+
+    /// <summary>How many items wait for people, from the counter that is kept with every change.</summary>
+    public Task<long> WaitingAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        var name = Quality.CounterNames.State(ItemState.Queued);
+        return database.ReadAsync(db => db.Counters.Where(c => c.ProjectId == projectId && c.Name == name).Select(c => c.Value).FirstOrDefaultAsync(cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Those of the items that are audit draws: whoever may be asked about them must not see a model's answer.</summary>
+    public Task<List<long>> AuditedAsync(long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Items.Where(i => i.ProjectId == projectId && items.Contains(i.Id) && i.Audit).Select(i => i.Id).ToListAsync(cancellationToken),
+        cancellationToken);
+}

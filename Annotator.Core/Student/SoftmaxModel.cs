@@ -1,0 +1,122 @@
+namespace Annotator.Core.Student;
+
+/// <summary>
+/// Linear weights over hashed n-grams. Scores of a text are (Σ over its n-grams of scale · weight) / √(Σ of scale²) + bias, over the n-grams the
+/// model knows; probabilities are their softmax (or, where several classes may be right, a sigmoid each). Immutable.
+/// </summary>
+public sealed class SoftmaxModel
+{
+    internal SoftmaxModel(TextFeatureOptions features, int classes, bool multiple, int[] buckets, float[] scales, float[] weights, float[] bias)
+    {
+        Features = features;
+        Classes = classes;
+        Multiple = multiple;
+        Buckets = buckets;
+        Scales = scales;
+        Weights = weights;
+        Bias = bias;
+    }
+
+    /// <summary>How texts become buckets.</summary>
+    public TextFeatureOptions Features { get; }
+
+    /// <summary>Number of classes.</summary>
+    public int Classes { get; }
+
+    /// <summary>Several classes may be right at once: independent probabilities.</summary>
+    public bool Multiple { get; }
+
+    /// <summary>Buckets that have weights, ascending.</summary>
+    internal int[] Buckets { get; }
+
+    /// <summary>Weight of each of them before a text is scaled to unit length.</summary>
+    internal float[] Scales { get; }
+
+    /// <summary>[bucket, class], row-major.</summary>
+    internal float[] Weights { get; }
+
+    /// <summary>One a class.</summary>
+    internal float[] Bias { get; }
+
+    /// <summary>Number of buckets that have weights.</summary>
+    public int KnownBuckets => Buckets.Length;
+
+    /// <summary>A scorer over the features of texts, for use where the features are at hand already. Not thread-safe; cheap to make (it holds a table of buckets).</summary>
+    public SoftmaxScorer CreateScorer(double temperature = 1) => new(this, temperature);
+}
+
+/// <summary>Computes probabilities from features without ONNX; equal to the exported graph up to rounding.</summary>
+public sealed class SoftmaxScorer
+{
+    private readonly SoftmaxModel _model;
+    private readonly int[] _positions;
+    private readonly float _inverseTemperature;
+
+    internal SoftmaxScorer(SoftmaxModel model, double temperature)
+    {
+        _model = model;
+        _inverseTemperature = (float)(1 / temperature);
+        _positions = new int[model.Features.Buckets];
+        for (var i = 0; i < model.Buckets.Length; i++) _positions[model.Buckets[i]] = i + 1;
+    }
+
+    /// <summary>Probabilities of one text.</summary>
+    /// <param name="indices">Its buckets.</param>
+    /// <param name="probabilities">Receives one value a class.</param>
+    public void Score(ReadOnlySpan<int> indices, Span<float> probabilities)
+    {
+        var classes = _model.Classes;
+        probabilities = probabilities[..classes];
+        probabilities.Clear();
+        float squared = 0;
+        foreach (var bucket in indices)
+        {
+            var position = _positions[bucket] - 1;
+            if (position < 0) continue;
+            var scale = _model.Scales[position];
+            squared += scale * scale;
+            var weights = _model.Weights.AsSpan(position * classes, classes);
+            for (var c = 0; c < weights.Length; c++) probabilities[c] += scale * weights[c];
+        }
+
+        var norm = squared > 0 ? 1 / MathF.Sqrt(squared) : 0;
+        for (var c = 0; c < classes; c++) probabilities[c] = ((probabilities[c] * norm) + _model.Bias[c]) * _inverseTemperature;
+        Probabilities.FromScores(probabilities, _model.Multiple);
+    }
+}
+
+/// <summary>Softmax and sigmoid in place.</summary>
+internal static class Probabilities
+{
+    public static void FromScores(Span<float> scores, bool multiple)
+    {
+        if (multiple)
+        {
+            for (var c = 0; c < scores.Length; c++) scores[c] = 1 / (1 + MathF.Exp(-scores[c]));
+            return;
+        }
+
+        var top = float.NegativeInfinity;
+        foreach (var score in scores) top = MathF.Max(top, score);
+        float sum = 0;
+        for (var c = 0; c < scores.Length; c++)
+        {
+            scores[c] = MathF.Exp(scores[c] - top);
+            sum += scores[c];
+        }
+
+        for (var c = 0; c < scores.Length; c++) scores[c] /= sum;
+    }
+
+    /// <summary>The first of the greatest values.</summary>
+    public static int Best(ReadOnlySpan<float> values)
+    {
+        var best = 0;
+        for (var c = 1; c < values.Length; c++)
+        {
+            if (values[c] > values[best]) best = c;
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,135 @@
+namespace Annotator.Core.Student;
+
+/// <summary>
+/// The labelled rows as the trainer sees them: only buckets that are in use, numbered from 1 (column 0 is the bias), weighted by inverse document
+/// frequency and scaled to unit length. Frequencies are those of the labelled rows: with few labels this evens the weights out, which measured
+/// better than frequencies over all texts of the project.
+/// </summary>
+internal sealed class TrainingMatrix
+{
+    private readonly float[] _norms;
+
+    private TrainingMatrix(int[] starts, int[] columns, float[] values, float[] norms, int[] buckets, float[] scales, int[] counts)
+    {
+        Starts = starts;
+        Columns = columns;
+        Values = values;
+        _norms = norms;
+        Buckets = buckets;
+        Scales = scales;
+        Counts = counts;
+    }
+
+    public int Rows => Starts.Length - 1;
+
+    public int[] Starts { get; }
+
+    public int[] Columns { get; }
+
+    public float[] Values { get; }
+
+    /// <summary>Bucket of each column; -1 for the bias.</summary>
+    public int[] Buckets { get; }
+
+    /// <summary>Weight of a column's feature before rows are scaled to unit length.</summary>
+    public float[] Scales { get; }
+
+    /// <summary>In how many rows a column occurs.</summary>
+    public int[] Counts { get; }
+
+    /// <summary>Part of the row's squared length (before scaling, an n-gram that occurs twice counted twice) that the entry stands for.</summary>
+    public float Energy(int row, int entry) => Values[entry] * _norms[row] * Scales[Columns[entry]];
+
+    public static TrainingMatrix Build(SparseRows rows, ReadOnlySpan<int> chosen, TextFeatureOptions features, SoftmaxOptions options)
+    {
+        // How many of the chosen rows have each bucket (a bucket counts once a row).
+        var counts = new int[features.Buckets];
+        var seenIn = new int[features.Buckets];
+        var total = chosen.Length;
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            foreach (var bucket in rows[chosen[i]])
+            {
+                if (seenIn[bucket] == i + 1) continue;
+                seenIn[bucket] = i + 1;
+                counts[bucket]++;
+                total = checked(total + 1);
+            }
+        }
+
+        var columnOf = new int[features.Buckets];
+        var kept = 1;
+        for (var bucket = 0; bucket < counts.Length; bucket++)
+        {
+            if (counts[bucket] > 0 && counts[bucket] >= options.MinimumRows) columnOf[bucket] = kept++;
+        }
+
+        var buckets = new int[kept];
+        var scales = new float[kept];
+        var columnCounts = new int[kept];
+        buckets[0] = -1;
+        scales[0] = 1;
+        columnCounts[0] = int.MaxValue;
+        var firstWord = 1 << features.CharacterBits;
+        for (var bucket = 0; bucket < counts.Length; bucket++)
+        {
+            var column = columnOf[bucket];
+            if (column == 0) continue;
+            buckets[column] = bucket;
+            columnCounts[column] = counts[bucket];
+            var inverse = MathF.Log((chosen.Length + 1f) / (counts[bucket] + 1f)) + 1;
+            scales[column] = inverse * (bucket >= firstWord ? options.WordWeight : 1f);
+        }
+
+        Array.Clear(seenIn);
+        return Fill(rows, chosen, columnOf, seenIn, total, buckets, scales, columnCounts);
+    }
+
+    private static TrainingMatrix Fill(
+        SparseRows rows, ReadOnlySpan<int> chosen, int[] columnOf, int[] position, int total, int[] buckets, float[] scales, int[] counts)
+    {
+        var starts = new int[chosen.Length + 1];
+        var columns = new int[total];
+        var values = new float[total];
+        var norms = new float[chosen.Length];
+        var used = 0;
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            var start = used;
+            starts[i] = start;
+            columns[used] = 0;
+            values[used++] = 1;
+            float squared = 0;
+            foreach (var bucket in rows[chosen[i]])
+            {
+                var column = columnOf[bucket];
+                if (column == 0) continue;
+                squared += scales[column] * scales[column];
+                if (position[bucket] > start)
+                {
+                    values[position[bucket]] += scales[column];
+                    continue;
+                }
+
+                position[bucket] = used;
+                columns[used] = column;
+                values[used++] = scales[column];
+            }
+
+            norms[i] = MathF.Sqrt(squared);
+            var scale = squared > 0 ? 1 / norms[i] : 0;
+            for (var k = start + 1; k < used; k++) values[k] *= scale;
+        }
+
+        starts[^1] = used;
+        return new TrainingMatrix(starts, columns, values, norms, buckets, scales, counts);
+    }
+
+    /// <summary>Squared length of a row, bias included (1 + 1 but for n-grams that occur several times).</summary>
+    public float SquaredLength(int row)
+    {
+        float length = 0;
+        for (var k = Starts[row]; k < Starts[row + 1]; k++) length += Values[k] * Values[k];
+        return length;
+    }
+}

@@ -1,0 +1,120 @@
+using Annotator.Core.Cascade;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Review;
+using Annotator.Web.Accounts;
+using Annotator.Web.Hosting.Api;
+using Route = Annotator.Core.Items.Route;
+
+namespace Annotator.Web.Projects;
+
+/// <summary>A pre-label as the API shows it.</summary>
+public sealed record PredictionView(RawJson Value, double Confidence, LabelSource Source, int Version);
+
+/// <summary>An item in a list.</summary>
+public sealed record ItemView(
+    string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt);
+
+/// <summary>What one labeller last said of an item.</summary>
+public sealed record LabellerView(LabelSource Source, int Version, RawJson? Value, double Confidence, string? Failure, DateTimeOffset CreatedAt);
+
+/// <summary>A decision in an item's history.</summary>
+public sealed record AnnotationView(
+    string Id, DecisionAction Action, RawJson? Value, string? Annotator, DecisionStatus Status, bool Undone, PredictionView? Shown, bool Blind, double? Seconds, string? Comment, int SchemaVersion, DateTimeOffset CreatedAt);
+
+/// <summary>An item with all that is known of it.</summary>
+public sealed record ItemDetailView(
+    string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History);
+
+/// <summary>Items as they are sent.</summary>
+public sealed record NewItemsBody(IReadOnlyList<NewItemBody>? Items);
+
+/// <summary>One item as it is sent.</summary>
+public sealed record NewItemBody(string? Key, string? Text, string? Url, RawJson? Metadata);
+
+/// <summary>What became of a sent item.</summary>
+public sealed record StoredItemView(string Id, string Key, bool Created, PredictionView? Prediction, Route Route);
+
+/// <summary>What became of sent items, in their order.</summary>
+public sealed record StoredItemsView(IReadOnlyList<StoredItemView> Items);
+
+internal static class ItemsApi
+{
+    public static void MapItemsApi(this IEndpointRouteBuilder endpoints)
+    {
+        var items = endpoints.MapProjectApi("/items").WithTags("Items");
+        items.MapPost("", async (NewItemsBody body, ItemIntake intake, HttpContext context) =>
+        {
+            var sent = body.Items ?? [];
+            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
+            return stored.Succeeded
+                ? TypedResults.Ok(new StoredItemsView([.. stored.Value.Select(s => new StoredItemView(Ids.Text(s.Item.Id), s.Item.Key, s.Created, Prediction(s.Item), s.Item.Route ?? Route.Human))]))
+                : (IResult)Problems.Validation(stored.Errors);
+        }).RequireLead().WithSummary("Stores items, annotated by the fast stage at once").Produces<StoredItemsView>();
+
+        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, HttpContext context) =>
+        {
+            var filter = new ItemFilter(Label: Blank(label), Text: Blank(q), Flagged: flagged ?? false, Group: Blank(group) is { } g ? Ids.Parse(g) : null);
+            if (Blank(state) is { } wanted)
+            {
+                if (string.Equals(wanted, "inReview", StringComparison.Ordinal)) filter = filter with { InReview = true };
+                else if (Names.TryParse<ItemState>(wanted, out var parsed)) filter = filter with { State = parsed };
+                else return Problems.Validation("state", "Must be new, prelabelled, queued, inReview or final.");
+            }
+
+            if (Blank(source) is { } from)
+            {
+                if (!Names.TryParse<LabelSource>(from, out var parsed)) return Problems.Validation("source", "Must be human, auto, propagated, import, student, llm or hint.");
+                filter = filter with { Source = parsed };
+            }
+
+            var rows = await queries.ListAsync(context.Grant().Project.Id, filter, paging.Id, paging.Limit + 1, context.RequestAborted);
+            return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview)));
+        }).RequireLead().WithSummary("Items in order of arrival").Produces<Listing<ItemView>>();
+
+        items.MapGet("/{itemId}", async (string itemId, ItemQueries queries, HttpContext context) =>
+        {
+            var found = await queries.FindAsync(context.Grant().Project.Id, Ids.Parse(itemId), context.RequestAborted);
+            if (found is null || !MaySee(found, context)) return (IResult)Problems.NotFound();
+            return TypedResults.Ok(Detail(found));
+        }).WithSummary("An item with its predictions, annotations and history").Produces<ItemDetailView>();
+    }
+
+    public static PredictionView? Prediction(Item item) => item.PredictionValue is null
+        ? null
+        : new PredictionView(new RawJson(item.PredictionValue), Math.Round(item.PredictionConfidence ?? 0, 4), item.PredictionSource!.Value, item.PredictionVersion ?? 0);
+
+    // An annotator sees what they have decided, and nobody else's work before they have.
+    private static bool MaySee(ItemDetail item, HttpContext context)
+    {
+        if (context.Grant().IsLead) return true;
+        var me = context.Caller().UserId;
+        return item.Decisions.Any(d => d.Decision.UserId == me);
+    }
+
+    private static ItemView View(Item i, bool inReview) => new(
+        Ids.Text(i.Id), i.Key, State(i, inReview), i.Text, i.Url, RawJson.Of(i.Metadata), i.GroupId is { } g ? Ids.Text(g) : null, Prediction(i), RawJson.Of(i.LabelValue), i.LabelSource, i.LabelConfidence,
+        i.Route, i.Flagged, i.DecidedAt, i.CreatedAt);
+
+    private static ItemDetailView Detail(ItemDetail d)
+    {
+        var v = View(d.Item, d.InReview);
+        var history = d.Decisions.Select(x => Annotation(x.Decision, x.Who)).ToList();
+        return new ItemDetailView(
+            v.Id, v.Key, v.State, v.Text, v.Url, v.Metadata, v.Group, v.Prediction, v.Label, v.Source, v.Confidence, v.Route, v.Flagged, v.DecidedAt, v.CreatedAt,
+            [.. d.Predictions.Select(p => new LabellerView(p.Source, p.Version, RawJson.Of(p.Value), p.Confidence, p.Failure, p.CreatedAt))],
+            [.. history.Where(h => h is { Undone: false, Value: not null, Status: DecisionStatus.Recorded })],
+            history);
+    }
+
+    private static AnnotationView Annotation(Decision d, string? who) => new(
+        Ids.Text(d.Id), d.Action, RawJson.Of(d.Value), who, d.Status, d.UndoneById is not null,
+        d.ShownValue is null ? null : new PredictionView(new RawJson(d.ShownValue), d.ShownConfidence ?? 0, d.ShownSource ?? LabelSource.Hint, d.ShownVersion ?? 0),
+        d.Blind, d.Seconds, d.Comment, d.SchemaVersion, d.CreatedAt);
+
+    private static string State(Item item, bool inReview) => inReview ? "inReview" : Names.Of(item.State);
+
+    private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+}

@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Annotator.Core.Export;
+using Annotator.Core.Quality;
+using Annotator.Core.Storage;
+using Annotator.Core.Student;
+using Annotator.Web.Hosting.Api;
+using Microsoft.Net.Http.Headers;
+
+namespace Annotator.Web.Quality;
+
+/// <summary>What is known of the student in service.</summary>
+public sealed record ModelView(int Version, IReadOnlyList<string> Classes, int TrainedOn, int Decisions, double? Accuracy, double? Ece, long Bytes, string Sha256, int TrainingMilliseconds, DateTimeOffset CreatedAt, RawJson Metrics);
+
+internal static class ResultsApi
+{
+    public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
+    {
+        var results = endpoints.MapProjectApi().WithTags("Results");
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, ExportService exports, HttpContext context) =>
+        {
+            var wanted = string.IsNullOrEmpty(format) ? "jsonl" : format.ToLowerInvariant();
+            if (!ExportRequest.Formats.Contains(wanted, StringComparer.Ordinal)) return Problems.Validation("format", $"Must be one of: {string.Join(", ", ExportRequest.Formats)}.");
+            if (state is not (null or "" or "final" or "all")) return Problems.Validation("state", "Must be final or all.");
+            var project = context.Grant().Project;
+            var request = new ExportRequest(wanted, string.Equals(state, "all", StringComparison.Ordinal), spreadsheetSafe ?? false);
+            var response = context.Response;
+            response.ContentType = request.ContentType;
+            var disposition = new ContentDispositionHeaderValue("attachment");
+            disposition.SetHttpFileName($"{project.Name}.{wanted}");
+            response.Headers.ContentDisposition = disposition.ToString();
+            await exports.WriteAsync(project, request, response.Body, context.RequestAborted);
+            return (IResult)TypedResults.Empty;
+        }).RequireLead().WithSummary("Labels with where they come from, streamed");
+        results.MapGet("/metrics", async (MetricsReader metrics, HttpContext context) => await metrics.ReadAsync(context.Grant().Project.Id, context.RequestAborted))
+            .WithSummary("Where the project stands");
+        results.MapGet("/metrics/curve", async (MetricsReader metrics, HttpContext context) => new Listing<CurvePoint>(await metrics.CurveAsync(context.Grant().Project.Id, context.RequestAborted), null))
+            .WithSummary("The student's accuracy over its versions");
+        results.MapGet("/model", async (StudentCatalog students, HttpContext context) =>
+        {
+            var version = await students.LatestAsync(context.Grant().Project.Id, context.RequestAborted);
+            return version is null
+                ? (IResult)Problems.NotFound()
+                : TypedResults.Ok(new ModelView(
+                    version.Version, JsonSerializer.Deserialize<List<string>>(version.Classes)!, version.TrainedOn, version.Decisions, version.Accuracy, version.Ece, version.Bytes, version.Hash,
+                    version.TrainingMilliseconds, version.CreatedAt, new RawJson(version.Metrics)));
+        }).WithSummary("What is known of the student").Produces<ModelView>();
+        results.MapGet("/model.onnx", async (StudentCatalog students, IBlobStore blobs, HttpContext context) =>
+        {
+            var version = await students.LatestAsync(context.Grant().Project.Id, context.RequestAborted);
+            if (version is null) return (IResult)Problems.NotFound();
+            var file = await blobs.OpenAsync(version.Blob, context.RequestAborted);
+            context.Response.Headers["X-Model-Version"] = Ids.Text(version.Version);
+            return TypedResults.Stream(file, "application/octet-stream", $"student-{version.Version}.onnx", version.CreatedAt, new EntityTagHeaderValue($"\"{version.Hash}\""), enableRangeProcessing: true);
+        }).WithSummary("The student as one ONNX file");
+    }
+}

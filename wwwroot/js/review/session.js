@@ -1,0 +1,399 @@
+// The review loop: what is on screen, what was decided, and what a key does to both. Knows no elements; the view draws it.
+
+import { newId } from "./api.js";
+import { labelsOf, sameValue, valueOf } from "./value.js";
+import { snippet } from "./text.js";
+
+/** How many decisions the ribbon shows. */
+export const ribbonLength = 20;
+
+const kept = 60;
+
+export class Session extends EventTarget {
+  #outbox;
+  #queue;
+  #store;
+  #scope;
+  #clock;
+  #multiple;
+  #redo = [];
+  #aside = [];
+
+  /** What is on screen: { item, mode: "new" | "undone" | "revisit", entry, selection: Set, updated } or null. */
+  current = null;
+
+  /** The last decisions, newest first. */
+  ribbon = [];
+
+  /** Labels used lately, the last one first. */
+  recent = [];
+
+  /** Decided here: by what was done, and how many pre-labels were taken as they were. */
+  counts = { decided: 0, accepted: 0, judged: 0, skipped: 0 };
+
+  constructor({ outbox, queue, store, scope, clock, multiple }) {
+    super();
+    this.#outbox = outbox;
+    this.#queue = queue;
+    this.#store = store;
+    this.#scope = scope;
+    this.#clock = clock;
+    this.#multiple = multiple;
+    outbox.addEventListener("answer", (event) => this.#answered(event.detail));
+    queue.addEventListener("change", () => this.#stocked());
+  }
+
+  /** Whether the page has an item already, so that it is not shown twice. */
+  has(itemId) {
+    return this.held.some((i) => i.itemId === itemId) || this.#outbox.has(itemId);
+  }
+
+  /** Reads the ribbon of an earlier visit and asks for the first items. */
+  async start() {
+    const old = await this.#store.read(["ribbon"], ({ ribbon }) => ribbon.of(this.#scope));
+    const known = new Set(this.ribbon.map((e) => e.id));
+    const earlier = old.sort((a, b) => b.seq - a.seq).filter((e) => !known.has(e.id)).map((e) => ({ ...e, here: false, state: this.#outbox.has(e.itemId) ? "waiting" : e.state === "waiting" ? "saved" : e.state }));
+    this.ribbon = [...this.ribbon, ...earlier].slice(0, kept);
+    this.recent = [...new Set(this.ribbon.flatMap((e) => labelsOf(e.value)))];
+    this.#changed("ribbon");
+    await this.#queue.fetch();
+  }
+
+  #changed(what) {
+    this.dispatchEvent(new CustomEvent("change", { detail: what }));
+  }
+
+  #stocked() {
+    if (!this.current) this.#advance();
+    else this.#changed("queue");
+  }
+
+  #advance() {
+    const item = this.#queue.take();
+    this.#show(item, "new");
+  }
+
+  #show(item, mode, entry = null) {
+    this.#leave();
+    if (!item) {
+      this.current = null;
+    } else {
+      const start = entry ? entry.value : item.prediction?.source === "hint" ? null : item.prediction?.value;
+      const draft = mode === "revisit" ? null : item.draft;
+      this.current = { item, mode, entry, selection: new Set(draft ?? (this.#multiple ? labelsOf(start) : [])), updated: false };
+      this.#clock.resume(item.spent ?? 0);
+    }
+
+    this.#changed("item");
+  }
+
+  // What was begun on an item goes with it when something else comes to the front for a while.
+  #leave() {
+    const current = this.current;
+    if (!current || current.mode === "revisit") return;
+    current.item.spent = this.#clock.seconds;
+    if (this.#multiple) current.item.draft = [...current.selection];
+  }
+
+  /** The pre-label on screen, or null. */
+  get prediction() {
+    return this.current?.item.prediction ?? null;
+  }
+
+  /** A label was chosen: with single choice this is the answer, else it is switched on or off. */
+  choose(label) {
+    if (!this.current) return false;
+    if (this.#multiple) {
+      const { selection } = this.current;
+      if (!selection.delete(label)) selection.add(label);
+      this.#changed("selection");
+      return false;
+    }
+
+    return this.#give(valueOf([label], false));
+  }
+
+  /** Enter: takes what is proposed or chosen. Answers "empty" where nothing was chosen and somebody has to mean it. */
+  accept({ sure = false } = {}) {
+    if (!this.current) return false;
+    if (this.#multiple) {
+      const labels = [...this.current.selection];
+      if (labels.length === 0 && !sure) return "empty";
+      return this.#give(valueOf(labels, true));
+    }
+
+    if (this.current.mode === "revisit") return this.#keep();
+    const proposed = this.prediction?.value;
+    return proposed ? this.#give(proposed) : "nothing";
+  }
+
+  reject() {
+    if (!this.current || this.current.mode === "revisit" || !this.prediction) return false;
+    return this.#decide("reject", null, "");
+  }
+
+  skip(comment = "") {
+    if (!this.current || this.current.mode === "revisit") return false;
+    return this.#decide("skip", null, comment);
+  }
+
+  flag(comment = "") {
+    if (!this.current) return false;
+    return this.#decide("flag", null, comment);
+  }
+
+  #give(value) {
+    const { item, mode, entry } = this.current;
+    if (mode === "revisit" && sameValue(entry.value, value) && (entry.action === "accept" || entry.action === "correct")) return this.#keep();
+    return this.#decide(sameValue(item.prediction?.value, value) ? "accept" : "correct", value, "");
+  }
+
+  // Looked at once more and found right: nothing new was decided.
+  #keep() {
+    this.back();
+    return false;
+  }
+
+  #decide(action, value, comment) {
+    const { item, mode, entry: earlier } = this.current;
+    const seconds = this.#clock.seconds;
+    const entry = {
+      id: newId(),
+      scope: this.#scope,
+      itemId: item.itemId,
+      action,
+      value,
+      comment,
+      text: snippet(item.data?.text ?? item.key),
+      shown: item.prediction?.value ?? null,
+      state: "waiting",
+      detail: "",
+      here: true,
+      at: Date.now(),
+      seconds,
+    };
+    this.#redo = [];
+    this.#record(entry, item);
+    if (mode === "revisit") {
+      // A person's later decision on an item stands in place of the earlier one.
+      this.ribbon = this.ribbon.filter((e) => e.id !== earlier.id);
+      this.#forget(earlier);
+      this.#uncount(earlier);
+    }
+
+    this.current = null;
+    if (mode === "revisit" && this.#aside.length > 0) this.#show(this.#aside.pop(), "new");
+    else this.#advance();
+    this.#changed("ribbon");
+    return true;
+  }
+
+  #record(entry, item) {
+    const body = { itemId: item.itemId, lease: item.lease ?? null, action: entry.action, seconds: entry.seconds };
+    if (entry.value) body.value = entry.value;
+    if (entry.comment) body.comment = entry.comment;
+    Object.defineProperty(entry, "item", { value: { ...item, spent: 0 }, enumerable: false, configurable: true });
+    this.ribbon = [entry, ...this.ribbon].slice(0, kept);
+    this.#count(entry, 1);
+    for (const label of labelsOf(entry.value)) this.recent = [label, ...this.recent.filter((l) => l !== label)].slice(0, 12);
+    this.#outbox.add("decide", entry.id, body);
+    // The ribbon outlives a reload; what it holds of an item is a line of text.
+    this.#store.write(["ribbon"], async ({ ribbon }) => {
+      await ribbon.add({ ...entry });
+      const all = (await ribbon.of(this.#scope)).sort((a, b) => a.seq - b.seq);
+      for (const old of all.slice(0, Math.max(0, all.length - ribbonLength))) await ribbon.delete(old.seq);
+    }).catch(() => {});
+  }
+
+  #count(entry, sign) {
+    this.counts.decided += sign;
+    if (entry.shown && (entry.action === "accept" || entry.action === "correct" || entry.action === "reject")) this.counts.judged += sign;
+    if (entry.action === "accept" && entry.shown) this.counts.accepted += sign;
+    if (entry.action === "skip") this.counts.skipped += sign;
+  }
+
+  #uncount(entry) {
+    if (entry.here) this.#count(entry, -1);
+  }
+
+  #forget(entry) {
+    this.#store.write(["ribbon"], async ({ ribbon }) => {
+      const row = await ribbon.byId(entry.id);
+      if (row) await ribbon.delete(row.seq);
+    }).catch(() => {});
+  }
+
+  /** Takes the last decision back and shows its item again. */
+  async undo() {
+    if (this.current?.mode === "revisit") return this.takeBack(this.current.entry);
+    return this.ribbon.length > 0 ? this.takeBack(this.ribbon[0]) : false;
+  }
+
+  /** Takes one decision back. What is on screen meanwhile is the next after it. */
+  async takeBack(entry) {
+    const stays = this.current?.mode === "revisit" ? null : this.current?.item;
+    if (this.current?.mode === "revisit") {
+      this.current = null;
+      while (this.#aside.length > 0) this.#queue.putBack(this.#aside.pop());
+    }
+
+    this.ribbon = this.ribbon.filter((e) => e.id !== entry.id);
+    this.#forget(entry);
+    this.#uncount(entry);
+    this.#redo.push(entry);
+    if (entry.item) {
+      if (stays) this.#backToQueue(stays);
+      this.#show(this.#returned(entry), "undone");
+    }
+
+    this.#changed("ribbon");
+    // A decision of an earlier visit: the answer to the undo brings the item.
+    if (!entry.item) this.#waitFor = entry;
+    await this.#outbox.takeBack(entry.id, entry.itemId);
+    return true;
+  }
+
+  #waitFor = null;
+
+  #returned(entry) {
+    const item = { ...entry.item, spent: 0 };
+    item.draft = this.#multiple && entry.value ? labelsOf(entry.value) : undefined;
+    return item;
+  }
+
+  #backToQueue(item) {
+    this.#leave();
+    this.current = null;
+    this.#queue.putBack(item);
+  }
+
+  /** Does again what was undone last. */
+  async redo() {
+    const entry = this.#redo.at(-1);
+    if (!entry || !this.current || this.current.item.itemId !== entry.itemId) return false;
+    const rest = this.#redo.slice(0, -1);
+    this.current.selection = new Set(labelsOf(entry.value));
+    const done = this.#decide(entry.action, entry.value, entry.comment);
+    this.#redo = rest;
+    this.#changed("ribbon");
+    return done;
+  }
+
+  get canRedo() {
+    return this.#redo.length > 0 && this.current?.item.itemId === this.#redo.at(-1).itemId;
+  }
+
+  /**
+   * Shows a decided item again, to be looked at or changed.
+   * @param {object} entry of the ribbon
+   * @param {(itemId: string) => Promise<object|null>} load reads an item that the page no longer has
+   */
+  async reopen(entry, load) {
+    const before = this.current;
+    let item = entry.item;
+    if (!item) {
+      item = await load(entry.itemId);
+      if (!item) return false;
+      Object.defineProperty(entry, "item", { value: item, enumerable: false, configurable: true });
+      // The person went on meanwhile.
+      if (this.current !== before) return false;
+    }
+
+    if (this.current && this.current.mode !== "revisit") {
+      this.#leave();
+      this.#aside.push(this.current.item);
+    }
+
+    this.current = null;
+    this.#show(item, "revisit", entry);
+    this.#changed("ribbon");
+    return true;
+  }
+
+  /** Leaves a reopened item as it is and goes on. */
+  back() {
+    if (this.current?.mode !== "revisit") return false;
+    this.current = null;
+    if (this.#aside.length > 0) this.#show(this.#aside.pop(), "new");
+    else this.#advance();
+    this.#changed("ribbon");
+    return true;
+  }
+
+  /** Walks along the ribbon: to older ones with +1, back to the present with -1. */
+  walk(step, load) {
+    const at = this.current?.mode === "revisit" ? this.ribbon.findIndex((e) => e.id === this.current.entry.id) : -1;
+    const to = at + step;
+    if (to < -1 || to >= Math.min(this.ribbon.length, ribbonLength)) return Promise.resolve(false);
+    return to === -1 ? Promise.resolve(this.back()) : this.reopen(this.ribbon[to], load);
+  }
+
+  /** The model changed its mind about items that are here: what is not decided yet shows it. Blind items stay blind. */
+  prelabelled(changes) {
+    const byId = new Map(changes.map((c) => [c.itemId, c]));
+    for (const item of [...this.#queue.ahead, ...this.#aside]) this.#relabel(item, byId.get(item.itemId));
+    const { current } = this;
+    if (!current || current.mode === "revisit") return;
+    const before = current.item.prediction;
+    if (!this.#relabel(current.item, byId.get(current.item.itemId))) return;
+    current.updated = !sameValue(before?.value, current.item.prediction.value);
+    const untouched = this.#multiple && sameValue({ choices: [...current.selection] }, { choices: labelsOf(before?.value) });
+    if (untouched) current.selection = new Set(labelsOf(current.item.prediction.value));
+    this.#changed("prediction");
+  }
+
+  #relabel(item, change) {
+    if (!change || !item.prediction || !change.value) return false;
+    item.prediction = { value: change.value, confidence: change.confidence, source: change.source, version: change.version };
+    item.probabilities = undefined;
+    return true;
+  }
+
+  // What becomes of a decision shows on the ribbon.
+  #answered(result) {
+    if (result.kind === "undo" || String(result.id).startsWith("undo:")) {
+      this.#undone(result);
+      return;
+    }
+
+    const entry = this.ribbon.find((e) => e.id === result.id);
+    if (!entry) return;
+    entry.state = { recorded: "saved", conflict: "conflict", unknown: "problem", refused: "refused" }[result.status] ?? "saved";
+    entry.detail = result.detail ?? "";
+    if (entry.state === "conflict" || entry.state === "problem") this.dispatchEvent(new CustomEvent("notice", { detail: { kind: entry.state, entry } }));
+    this.#store.write(["ribbon"], async ({ ribbon }) => {
+      const row = await ribbon.byId(entry.id);
+      if (row) await ribbon.put({ ...row, state: entry.state, detail: entry.detail });
+    }).catch(() => {});
+    this.#changed("ribbon");
+  }
+
+  #undone(result) {
+    const lent = result.item?.itemId === result.itemId ? result.item : null;
+    const places = [this.current?.item, ...this.#queue.ahead, ...this.#aside];
+    const here = places.find((i) => i?.itemId === result.itemId);
+    if (here && lent?.lease) {
+      here.lease = lent.lease;
+      here.expiresAt = lent.expiresAt;
+    }
+
+    const asked = this.#waitFor?.itemId === result.itemId ? this.#waitFor : null;
+    if (!asked) return;
+    this.#waitFor = null;
+    if (!lent) {
+      this.dispatchEvent(new CustomEvent("notice", { detail: { kind: "notUndone", entry: asked, detail: result.detail } }));
+      return;
+    }
+
+    if (here) return;
+    Object.defineProperty(asked, "item", { value: lent, enumerable: false, configurable: true });
+    if (this.current && this.current.mode !== "revisit") this.#backToQueue(this.current.item);
+    this.#show(this.#returned(asked), "undone");
+  }
+
+  /** Everything that is lent to the page and not decided, for giving back. */
+  get held() {
+    const current = this.current && this.current.mode !== "revisit" ? [this.current.item] : [];
+    return [...current, ...this.#aside];
+  }
+}

@@ -1,0 +1,476 @@
+// Draws the review loop. Everything that a key can change is drawn here in the same frame, without the server's help.
+
+import { fill, h, icon } from "../dom.js";
+import { keyCap } from "./keys.js";
+import { rank } from "./filter.js";
+import { showText, snippet } from "./text.js";
+import { labelsOf, sameValue } from "./value.js";
+import { ribbonLength } from "./session.js";
+
+const actionIcons = { accept: "check", correct: "pen", skip: "skip", flag: "flag", reject: "cross" };
+
+/** Above this many labels the filter box is always there and keeps the focus from item to item. */
+export const manyLabels = 28;
+
+export class View {
+  #t;
+  #session;
+  #keymap;
+  #labels;
+  #byName;
+  #percent = new Intl.NumberFormat(document.documentElement.lang || undefined, { style: "percent" });
+  #number = new Intl.NumberFormat(document.documentElement.lang || undefined);
+  #clockTime = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  #stopText = () => {};
+  #shown = null;
+  #results = [];
+  #active = -1;
+  #chips = new Map();
+
+  /**
+   * @param {HTMLElement} host
+   * @param {object} parts t (texts), session, keymap, labels, multiple, act (what buttons do)
+   */
+  constructor(host, { t, session, keymap, labels, multiple, act, modality }) {
+    this.host = host;
+    this.#t = t;
+    this.#session = session;
+    this.#keymap = keymap;
+    this.#labels = labels;
+    this.#byName = new Map(labels.map((l) => [l.name, l]));
+    this.multiple = multiple;
+    this.modality = modality;
+    this.act = act;
+    this.#build();
+  }
+
+  #build() {
+    const t = this.#t;
+    const figure = (name) => {
+      const value = h("dd", { data: { figure: name } }, "–");
+      return h("div.rv-figure", null, h("dt", null, t(`Review.${name}`)), value);
+    };
+    this.saved = h("button.rv-saved", { type: "button", on: { click: () => this.act("saved") } });
+    this.banner = h("div.rv-banner", { hidden: true, role: "alert" });
+    this.why = h("div.rv-why");
+    this.text = h("div.rv-text");
+    this.scroll = h("div.rv-scroll", { tabIndex: 0, role: "region", aria: { label: t("Review.Item") } }, this.text);
+    this.meta = h("details.rv-meta", { hidden: true });
+    this.suggestion = h("div.rv-suggestion");
+    this.filter = h("input.rv-filter-box", {
+      type: "text", role: "combobox", autocomplete: "off", spellcheck: false, placeholder: t("Review.FilterPlaceholder"),
+      aria: { label: t("Review.Filter"), controls: "rv-results", expanded: "false", autocomplete: "list" },
+      on: { input: () => this.#search(), focus: () => this.#search(), blur: () => this.#closeResults(), keydown: (e) => this.#filterKey(e) },
+    });
+    this.filterKey = h("kbd.rv-key");
+    this.filterRow = h("div.rv-filter", null, this.filter, this.filterKey);
+    this.results = h("ul.rv-results", { id: "rv-results", role: "listbox", hidden: true, aria: { label: t("Review.Labels") } });
+    this.labels = h("div.rv-labels", { role: "group", aria: { label: t("Review.Labels") } });
+    this.actions = h("div.rv-actions");
+    this.ribbon = h("ol.rv-ribbon", { aria: { label: t("Review.Ribbon") } });
+    this.nothing = h("div.rv-nothing", { hidden: true });
+    this.skeleton = h("div.rv-skeleton", { aria: { hidden: "true" } }, [62, 88, 74].map((w) => h("span.an-skeleton", { style: { width: `${w}%` } })));
+    this.say = h("div.an-visually-hidden", { role: "status", aria: { live: "polite" } });
+    this.notice = h("div.rv-notice", { role: "status", hidden: true });
+    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.scroll, this.meta);
+    this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.filterRow, this.results, this.labels);
+    fill(
+      this.host,
+      h("header.rv-head", null,
+        h("dl.rv-figures", null, figure("Today"), figure("Pace"), figure("Accepted"), figure("Remaining")),
+        this.saved,
+        h("div.rv-tools", null, this.#tool("guidelines", "book"), this.#tool("help", "keys"))),
+      this.banner, this.notice, this.nothing, this.stage, this.answer,
+      h("footer.rv-foot", null, this.ribbon), this.say);
+    this.#buildLabels();
+    this.drawKeys();
+    this.host.dataset.many = String(this.#labels.length > manyLabels);
+  }
+
+  #tool(command, sign) {
+    return h("button.an-button.an-button-quiet.an-button-small", { type: "button", data: { command }, on: { click: () => this.act(command) } },
+      icon(sign), h("span", null, this.#t(`Review.Command.${command}`)), h("kbd.rv-key"));
+  }
+
+  // One chip a label that can be chosen, in the schema's order: where a label stands is learnt once. Those above others are headings.
+  #buildLabels() {
+    const parents = new Set(this.#labels.map((l) => l.parent).filter(Boolean));
+    const groups = new Map();
+    for (const label of this.#labels) {
+      if (parents.has(label.name)) continue;
+      const path = this.#path(label);
+      if (!groups.has(path)) groups.set(path, []);
+      groups.get(path).push(label);
+    }
+
+    this.choices = [...groups.values()].flat();
+    fill(this.labels, [...groups].map(([path, labels]) => h("div.rv-group", { role: "group", aria: { label: path || null } },
+      path ? h("h3", null, path) : null,
+      h("div.rv-chips", null, labels.map((label) => this.#chip(label))))));
+    this.filterRow.hidden = this.choices.length <= 9;
+  }
+
+  #path(label) {
+    const names = [];
+    for (let at = label.parent, steps = 0; at && steps < 20; at = this.#byName.get(at)?.parent, steps++) names.unshift(at);
+    return names.join(" › ");
+  }
+
+  #chip(label) {
+    const chip = h("button.rv-label", {
+      type: "button",
+      title: label.description || null,
+      style: { "--c": label.color ?? "var(--an-muted)" },
+      aria: { pressed: this.multiple ? "false" : null, keyshortcuts: label.key || null, description: label.description || null },
+      data: { label: label.name },
+      on: { click: () => this.act("label", label.name) },
+    }, h("span.an-dot"), h("span.rv-label-name", { dir: "auto" }, label.name), label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null);
+    this.#chips.set(label.name, chip);
+    return chip;
+  }
+
+  /** Prints the keys on buttons anew, after a change. */
+  drawKeys() {
+    for (const button of this.host.querySelectorAll("[data-command]")) this.#printKey(button);
+    this.filterKey.textContent = keyCap(this.#keymap.keysOf("filter")[0]);
+  }
+
+  #printKey(button) {
+    const key = this.#keymap.keysOf(button.dataset.command)[0];
+    const cap = button.querySelector("kbd");
+    if (cap) {
+      cap.textContent = keyCap(key);
+      cap.hidden = !key;
+    }
+
+    if (key) button.setAttribute("aria-keyshortcuts", key.replace("Ctrl", "Control"));
+  }
+
+  /** Draws what is on screen from the session. */
+  drawItem(queueState) {
+    const { current } = this.#session;
+    const item = current?.item ?? null;
+    this.host.dataset.state = item ? "item" : queueState;
+    this.host.dataset.mode = current?.mode ?? "";
+    this.stage.hidden = !item && queueState !== "loading";
+    this.answer.hidden = !item && queueState !== "loading";
+    this.skeleton.hidden = Boolean(item);
+    this.scroll.hidden = !item;
+    if (item !== this.#shown || !item) {
+      this.#stopText();
+      if (item) {
+        const text = item.data?.text ?? item.text ?? "";
+        this.text.dataset.size = text.length <= 240 ? "large" : text.length <= 1200 ? "middle" : "small";
+        this.#stopText = showText(this.text, text);
+        this.scroll.scrollTop = 0;
+      }
+
+      this.#shown = item;
+      this.#drawMeta(item);
+      this.filter.value = "";
+      if (document.activeElement === this.filter) this.#search();
+    }
+
+    this.drawPrediction();
+    this.drawWhy();
+    if (item) {
+      const proposed = labelsOf(item.prediction?.value).join(", ");
+      const said = snippet(item.data?.text ?? "", 240);
+      this.say.textContent = proposed ? this.#t("Review.SayItem", said, proposed, this.#percent.format(item.prediction.confidence ?? 0)) : this.#t("Review.SayItemPlain", said);
+    }
+  }
+
+  #drawMeta(item) {
+    const rows = Object.entries(item?.metadata ?? {}).filter(([, v]) => v !== null && v !== "");
+    this.meta.hidden = rows.length === 0;
+    if (rows.length === 0) return;
+    fill(this.meta,
+      h("summary", null, this.#t("Review.Details", rows.length), h("kbd.rv-key", null, keyCap(this.#keymap.keysOf("details")[0]))),
+      h("dl", null, rows.map(([key, value]) => [
+        h("dt", { dir: "auto" }, key), h("dd", { dir: "auto" }, typeof value === "object" ? JSON.stringify(value) : String(value)),
+      ])));
+  }
+
+  /** The line above the item: why it is here, or what is special about it being here. */
+  drawWhy() {
+    const { current } = this.#session;
+    if (!current) {
+      fill(this.why);
+      return;
+    }
+
+    const t = this.#t;
+    const { item, mode, entry } = current;
+    if (mode === "revisit") {
+      fill(this.why, h("strong", null, t("Review.Revisit", this.#describe(entry))),
+        h("button.an-button.an-button-small", { type: "button", on: { click: () => this.act("back") } }, t("Review.Back"), h("kbd.rv-key", null, "Esc")),
+        entry.detail ? h("span.rv-why-detail", null, entry.detail) : null);
+      return;
+    }
+
+    const reason = mode === "undone" ? t("Review.Undone") : this.#reason(item);
+    fill(this.why, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
+  }
+
+  #reason(item) {
+    const t = this.#t;
+    const likely = this.#likely(item);
+    if (item.reason === "uncertain" && likely.length > 1) {
+      const [a, b] = likely;
+      return t("Review.Reason.uncertainBetween", a[0], this.#percent.format(a[1]), b[0], this.#percent.format(b[1]));
+    }
+
+    const key = `Review.Reason.${item.reason ?? "random"}`;
+    const text = t(key);
+    return text === key ? t("Review.Reason.random") : text;
+  }
+
+  #likely(item) {
+    return (item?.probabilities ?? []).map((p) => [p.label, p.p]).filter(([label]) => this.#byName.has(label)).sort((a, b) => b[1] - a[1]);
+  }
+
+  #describe(entry) {
+    const t = this.#t;
+    const names = labelsOf(entry.value).join(", ");
+    return names ? names : t(`Review.Done.${entry.action}`);
+  }
+
+  /** The proposal, the chips' marks and what the buttons do. */
+  drawPrediction() {
+    const { current } = this.#session;
+    const t = this.#t;
+    const prediction = current?.item.prediction ?? null;
+    const proposed = new Set(labelsOf(prediction?.value));
+    const given = new Set(current?.mode === "revisit" ? labelsOf(current.entry.value) : []);
+    const likely = new Map(this.#likely(current?.item));
+    for (const [name, chip] of this.#chips) {
+      chip.toggleAttribute("data-proposed", proposed.has(name));
+      chip.toggleAttribute("data-given", given.has(name));
+      const p = likely.get(name) ?? 0;
+      chip.style.setProperty("--p", p > 0.005 ? String(p) : "0");
+      if (this.multiple) chip.setAttribute("aria-pressed", String(current?.selection.has(name) ?? false));
+    }
+
+    if (!current) {
+      fill(this.suggestion, h("span.an-skeleton.rv-suggestion-skeleton"));
+      fill(this.actions);
+      return;
+    }
+
+    const body = [];
+    if (prediction && proposed.size > 0) {
+      const confidence = Math.min(1, Math.max(0, prediction.confidence ?? 0));
+      const source = prediction.source ?? "student";
+      body.push(
+        h("span.rv-proposed", null, [...proposed].map((name) => h("strong.rv-proposed-label", { style: { "--c": this.#byName.get(name)?.color ?? "var(--an-muted)" } }, h("span.an-dot"), h("span", { dir: "auto" }, name)))),
+        h("span.rv-confidence", { role: "img", aria: { label: t("Review.Confidence", this.#percent.format(confidence)) } },
+          h("span.rv-confidence-bar", { data: { level: confidence >= 0.9 ? "high" : confidence >= 0.6 ? "middle" : "low" } }, h("span", { style: { width: `${confidence * 100}%` } })),
+          h("span.an-number", null, this.#percent.format(confidence))),
+        h(`span.an-source.an-source-${source}`, { title: t(`Review.SourceTitle.${source}`) }, t(`Review.Source.${source}`), prediction.version && source !== "hint" ? h("span.an-number", null, `v${prediction.version}`) : null),
+        current.updated ? h("span.rv-updated", { title: t("Review.UpdatedTitle") }, t("Review.Updated")) : null,
+        source === "hint" ? h("span.an-muted.an-small", null, t("Review.HintNote")) : null);
+    } else {
+      body.push(h("span.an-muted", null, t(this.multiple ? "Review.NoSuggestionMultiple" : "Review.NoSuggestion")));
+    }
+
+    const revisit = current.mode === "revisit";
+    const canAccept = revisit || this.multiple || Boolean(prediction);
+    const commands = [];
+    if (canAccept) commands.push(this.#button("accept", revisit && !this.multiple ? "Review.Keep" : this.multiple ? "Review.Submit" : "Review.Command.accept", "check", "an-button-primary"));
+    if (!revisit && prediction) commands.push(this.#button("reject", "Review.Command.reject", "cross"));
+    if (!revisit) commands.push(this.#button("skip", "Review.Command.skip", "skip"));
+    commands.push(this.#button("flag", "Review.Command.flag", "flag"), this.#button("undo", revisit ? "Review.TakeBack" : "Review.Command.undo", "undo"));
+    fill(this.actions, commands);
+    fill(this.suggestion, h("div.rv-suggestion-text", null, body), this.actions);
+  }
+
+  #button(command, text, sign, style = "") {
+    const button = h(`button.an-button${style ? `.${style}` : ""}`, {
+      type: "button", data: { command }, disabled: command === "undo" && this.#session.ribbon.length === 0, on: { click: () => this.act(command) },
+    }, icon(sign), h("span", null, this.#t(text)), h("kbd.rv-key"));
+    this.#printKey(button);
+    return button;
+  }
+
+  /** Choices switched on and off. */
+  drawSelection() {
+    for (const [name, chip] of this.#chips) chip.setAttribute("aria-pressed", String(this.#session.current?.selection.has(name) ?? false));
+    if (document.activeElement === this.filter) this.#search();
+  }
+
+  drawRibbon() {
+    const t = this.#t;
+    const open = this.#session.current?.mode === "revisit" ? this.#session.current.entry.id : null;
+    const undo = this.actions.querySelector("[data-command=undo]");
+    if (undo) undo.disabled = this.#session.ribbon.length === 0;
+    const entries = this.#session.ribbon.slice(0, ribbonLength);
+    if (entries.length === 0) {
+      fill(this.ribbon, h("li.rv-ribbon-empty", null, t("Review.RibbonEmpty")));
+      return;
+    }
+
+    // What is there already stays, so that a press every 200 ms does not build twenty buttons anew.
+    const old = new Map([...this.ribbon.children].map((li) => [li.dataset.id, li]));
+    fill(this.ribbon, entries.map((entry) => {
+      const stamp = `${entry.action}|${entry.state}|${labelsOf(entry.value).join()}|${entry.id === open}`;
+      const known = old.get(entry.id);
+      return known?.dataset.stamp === stamp ? known : this.#past(entry, stamp, entry.id === open);
+    }));
+  }
+
+  #past(entry, stamp, open) {
+    const t = this.#t;
+    const names = labelsOf(entry.value);
+    const color = this.#byName.get(names[0])?.color;
+    const state = entry.state === "saved" ? "" : t(`Review.State.${entry.state}`);
+    return h("li", { data: { id: entry.id, stamp } },
+      h("button.rv-past", {
+        type: "button",
+        title: [entry.text, state, entry.detail].filter(Boolean).join("\n"),
+        style: { "--c": color ?? "var(--an-muted)" },
+        aria: { current: open ? "true" : null, label: t("Review.PastLabel", this.#describe(entry), t(`Review.Done.${entry.action}`), entry.text, state) },
+        data: { action: entry.action, state: entry.state },
+        on: { click: () => this.act("reopen", entry) },
+      }, icon(actionIcons[entry.action]), h("span.rv-past-name", { dir: "auto" }, names.length > 1 ? `${names[0]} +${names.length - 1}` : this.#describe(entry)), h("span.rv-past-state", { aria: { hidden: "true" } })));
+  }
+
+  /** Counters in the head. */
+  drawFigures({ today, pace, accepted, remaining }) {
+    const set = (name, text) => {
+      const element = this.host.querySelector(`[data-figure=${name}]`);
+      if (element.textContent !== text) element.textContent = text;
+    };
+    set("Today", this.#number.format(today));
+    set("Pace", pace ? this.#t("Review.PerHour", this.#number.format(pace)) : "–");
+    set("Accepted", accepted === null ? "–" : this.#percent.format(accepted));
+    set("Remaining", remaining === null ? "–" : this.#number.format(remaining));
+  }
+
+  /** Where the decisions are: saved, on their way, or waiting. */
+  drawSaved(state) {
+    const t = this.#t;
+    const { trouble, waiting, savedAt } = state;
+    const kind = trouble && waiting > 0 ? trouble : trouble === "offline" ? "offline" : waiting > 0 ? "sending" : savedAt ? "saved" : "idle";
+    const text = {
+      offline: () => (waiting > 0 ? t("Review.SavedOffline", waiting) : t("Review.SavedOfflineIdle")),
+      signedOut: () => t("Review.SavedWaiting", waiting), otherUser: () => t("Review.SavedWaiting", waiting), noAccess: () => t("Review.SavedWaiting", waiting),
+      server: () => t("Review.SavedWaiting", waiting), sending: () => t("Review.SavedWaiting", waiting),
+      saved: () => t("Review.SavedAt", this.#clockTime.format(savedAt)), idle: () => t("Review.SavedIdle"),
+    }[kind]();
+    if (this.saved.dataset.kind !== kind) {
+      this.saved.dataset.kind = kind;
+      // Only what kind of state it is gets announced: "saved" twenty times a minute would be noise.
+      if (kind !== "sending" && kind !== "saved") this.say.textContent = text;
+    }
+
+    if (this.saved.textContent !== text) this.saved.textContent = text;
+  }
+
+  /** What stands in the way, above the item and not over it. */
+  drawBanner(content) {
+    this.banner.hidden = !content;
+    fill(this.banner, content ?? []);
+  }
+
+  /** A short remark that goes away. */
+  remark(text, kind = "plain") {
+    clearTimeout(this.remarkTimer);
+    this.notice.dataset.kind = kind;
+    fill(this.notice, text);
+    this.notice.hidden = false;
+    this.remarkTimer = setTimeout(() => { this.notice.hidden = true; }, kind === "plain" ? 3_500 : 9_000);
+  }
+
+  // ---- the filter box ----
+
+  focusFilter() {
+    this.filterRow.hidden = false;
+    this.filter.focus();
+    this.filter.select();
+  }
+
+  #search() {
+    const { current, recent } = this.#session;
+    const query = this.filter.value.trim();
+    const probabilities = new Map(this.#likely(current?.item));
+    for (const name of labelsOf(current?.item.prediction?.value)) if (!probabilities.has(name)) probabilities.set(name, current.item.prediction.confidence ?? 0.5);
+    this.#results = rank(this.choices, query, { probabilities, recent });
+    this.#active = query ? 0 : -1;
+    this.results.hidden = false;
+    this.labels.hidden = true;
+    this.filter.setAttribute("aria-expanded", "true");
+    fill(this.results, this.#results.length === 0
+      ? h("li.rv-result-none", null, this.#t("Review.FilterNone"))
+      : this.#results.map((label, i) => h("li.rv-result", {
+        id: `rv-result-${i}`, role: "option", aria: { selected: "false" }, style: { "--c": label.color ?? "var(--an-muted)" },
+        // Before the box loses the focus and the list closes.
+        on: { pointerdown: (e) => { e.preventDefault(); this.#pick(i); } },
+      }, this.multiple ? h("span.rv-tick", null, current?.selection.has(label.name) ? icon("check") : null) : null,
+      h("span.an-dot"), h("span.rv-result-name", { dir: "auto" }, label.name),
+      label.description ? h("span.rv-result-about", { dir: "auto" }, label.description) : null,
+      probabilities.get(label.name) > 0.005 ? h("span.an-number.an-muted", null, this.#percent.format(probabilities.get(label.name))) : null,
+      label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null)));
+    this.#mark();
+    this.results.scrollTop = 0;
+  }
+
+  #mark() {
+    [...this.results.children].forEach((row, i) => row.setAttribute("aria-selected", String(i === this.#active)));
+    if (this.#active >= 0) {
+      this.filter.setAttribute("aria-activedescendant", `rv-result-${this.#active}`);
+      this.results.children[this.#active]?.scrollIntoView({ block: "nearest" });
+    } else {
+      this.filter.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  #closeResults() {
+    this.results.hidden = true;
+    this.labels.hidden = false;
+    this.filter.setAttribute("aria-expanded", "false");
+    this.filter.value = "";
+  }
+
+  #pick(i) {
+    const label = this.#results[i];
+    if (!label) return;
+    // With a few labels single keys are faster, so they wake up again; with many one goes on in the box.
+    if (!this.multiple && this.choices.length <= manyLabels) this.filter.blur();
+    this.filter.value = "";
+    this.act("label", label.name);
+    if (document.activeElement === this.filter) this.#search();
+  }
+
+  #filterKey(event) {
+    if (event.isComposing || event.keyCode === 229) return;
+    const { length } = this.#results;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (length === 0) return;
+      this.#active = event.key === "ArrowDown" ? (this.#active + 1) % length : (this.#active <= 0 ? length : this.#active) - 1;
+      this.#mark();
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      event.stopPropagation();
+      if (event.repeat) return;
+      // Enter in an empty box means what it means everywhere.
+      if (this.#active >= 0 && !event.ctrlKey && !event.metaKey) this.#pick(this.#active);
+      else if (this.filter.value.trim() === "" || event.ctrlKey || event.metaKey) this.act("accept", null, event);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      if (this.filter.value) {
+        this.filter.value = "";
+        this.#search();
+      } else {
+        this.focusItem();
+      }
+    }
+  }
+
+  /** Puts the focus where single keys work. */
+  focusItem() {
+    if (!this.scroll.hidden) this.scroll.focus({ preventScroll: true });
+    else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  }
+}
