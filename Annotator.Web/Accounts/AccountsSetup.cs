@@ -69,7 +69,7 @@ internal static class AccountsSetup
         services.AddDataProtection().SetApplicationName("Annotator").PersistKeysToDbContext<AnnotatorDbContext>();
 
         // It would read the keys before the database is migrated, and log an error at the first start. They are read at first use.
-        foreach (var early in services.Where(s => s.ImplementationType?.Name == "DataProtectionHostedService").ToList()) services.Remove(early);
+        foreach (var early in services.Where(s => s.ImplementationType?.Name is "DataProtectionHostedService").ToList()) services.Remove(early);
     }
 
     private static void ConfigureCookie(CookieAuthenticationOptions o)

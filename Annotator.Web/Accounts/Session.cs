@@ -98,7 +98,7 @@ internal static class SessionValidator
             return;
         }
 
-        if (principal.Identity is ClaimsIdentity identity && identity.FindFirst(ClaimTypes.Role) is { } role && role.Value != state.Role.ToString())
+        if (principal.Identity is ClaimsIdentity identity && identity.FindFirst(ClaimTypes.Role) is { } role && !string.Equals(role.Value, state.Role.ToString(), StringComparison.Ordinal))
         {
             identity.RemoveClaim(role);
             identity.AddClaim(new Claim(ClaimTypes.Role, state.Role.ToString()));

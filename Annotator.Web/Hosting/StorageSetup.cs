@@ -119,7 +119,7 @@ internal static class StorageSetup
 internal sealed record DatabaseAddress(string Provider, string ConnectionString)
 {
     /// <summary>Where it is, without anything secret, for messages.</summary>
-    public string Place => Provider == DatabaseOptions.Sqlite
+    public string Place => Provider is DatabaseOptions.Sqlite
         ? new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder(ConnectionString).DataSource
         : new Npgsql.NpgsqlConnectionStringBuilder(ConnectionString) is var b ? $"{b.Host}:{b.Port}/{b.Database}" : "";
 }
