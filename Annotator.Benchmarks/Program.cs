@@ -11,6 +11,7 @@ internal static class Program
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
+        ["propagation"] = PropagationBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)
