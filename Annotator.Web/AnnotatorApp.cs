@@ -3,6 +3,7 @@ using Annotator.Core.Live;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
+using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
 using Annotator.Web.Projects;
@@ -46,13 +47,16 @@ public static class AnnotatorApp
         builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
         builder.AddStorage();
         builder.Services.AddAnnotatorCore();
-        builder.Services.AddAuthorization(Policies.Add);
+        builder.AddAccounts();
         builder.AddApi();
+        builder.AddAnnotatorUi();
 
         var app = builder.Build();
         app.UseMiddleware<ApiErrors>();
         app.UseRouting();
+        app.UseAuthentication();
         app.UseAuthorization();
+        app.UseAnnotatorUi();
         app.UseMiddleware<ProjectMiddleware>();
         app.MapProjectsApi();
         app.MapItemsApi();
@@ -61,6 +65,7 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapApiFallback();
+        app.MapAnnotatorUi();
         return app;
     }
 }
