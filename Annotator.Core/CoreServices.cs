@@ -19,7 +19,6 @@ public static class CoreServices
     /// <summary>Adds the features; storage, feed and run queue are the host's choice.</summary>
     public static IServiceCollection AddAnnotatorCore(this IServiceCollection services)
     {
-        services.AddSingleton<ProjectAccess>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunKinds>();
 

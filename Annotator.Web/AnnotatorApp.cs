@@ -11,6 +11,7 @@ using Annotator.Web.Quality;
 using Annotator.Web.Review;
 using Annotator.Web.Runs;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Live;
 
 namespace Annotator.Web;
 
@@ -21,15 +22,32 @@ public static class AnnotatorApp
     /// <returns>The process's exit code.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        await using var app = Build(args);
-        await app.RunAsync();
-        return 0;
+        try
+        {
+            await using var app = Build(args);
+            await StartAsync(app);
+            await app.WaitForShutdownAsync();
+            return (int)ExitCode.Stopped;
+        }
+        catch (StartException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return (int)e.Code;
+        }
+    }
+
+    /// <summary>Starts a built program: database first, then everything that uses it.</summary>
+    public static async Task StartAsync(WebApplication app)
+    {
+        await app.StartDatabaseAsync();
+        await app.StartAsync();
     }
 
     /// <summary>Builds the program.</summary>
     /// <param name="args">Command line.</param>
     /// <param name="contentRoot">Where settings and wwwroot stand; null: beside the program when published, the current directory when developing.</param>
     /// <param name="configure">Changes the builder before it is built, for tests.</param>
+    /// <exception cref="StartException">Settings are wrong.</exception>
     public static WebApplication Build(string[] args, string? contentRoot = null, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
@@ -45,27 +63,39 @@ public static class AnnotatorApp
 
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
-        builder.AddStorage();
-        builder.Services.AddAnnotatorCore();
+        var storage = builder.AddStorage();
         builder.AddAccounts();
+        builder.Services.AddAnnotatorCore();
+        builder.AddJobs(storage);
         builder.AddApi();
+        builder.Services.AddSignalR();
+        builder.Services.AddHostedService<LiveBroadcaster>();
         builder.AddAnnotatorUi();
+        builder.Services.AddSingleton<StartState>();
+        builder.Services.AddHostedService<AfterStart>();
+        builder.Services.AddOpenApi("v1");
+        builder.ThrowIfSettingsAreWrong();
 
         var app = builder.Build();
+        app.UseSecurityHeaders();
         app.UseMiddleware<ApiErrors>();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
-        app.UseAnnotatorUi();
         app.UseMiddleware<ProjectMiddleware>();
+        app.UseAnnotatorUi();
+        app.MapHealth();
+        app.MapOpenApi().RequireAuthorization(Policies.SignedIn);
+        app.MapHub<LiveHub>("/hubs/live");
+        app.MapJobs();
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapImportApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
-        app.MapApiFallback();
         app.MapAnnotatorUi();
+        app.MapApiFallback();
         return app;
     }
 }

@@ -1,3 +1,4 @@
+using Annotator.Web.Live;
 using System.Globalization;
 using System.Text.Json;
 using Annotator.Core.Accounts;

@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Text.Json;
+using Annotator.Core.Accounts;
+using Annotator.Core.Live;
+using Annotator.Core.Runs;
+using Annotator.Web.Accounts;
+using Annotator.Web.Hosting.Api;
+using Annotator.Web.Runs;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.SignalR;
+
+namespace Annotator.Web.Live;
+
+/// <summary>Pushes what happens in a project to programs that subscribe.</summary>
+[Authorize(Policies.SignedIn)]
+public sealed class LiveHub(ProjectAccess access) : Hub
+{
+    /// <summary>Subscribes to a project that the caller may see.</summary>
+    public async Task Subscribe(string projectId)
+    {
+        var grant = await access.FindAsync(Context.User!.Caller(), Ids.Parse(projectId), Context.ConnectionAborted);
+        if (grant is null) throw new HubException("There is no such project.");
+        await Groups.AddToGroupAsync(Context.ConnectionId, GroupOf(grant.Project.Id), Context.ConnectionAborted);
+    }
+
+    /// <summary>Ends a subscription.</summary>
+    public Task Unsubscribe(string projectId) => Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(Ids.Parse(projectId)), Context.ConnectionAborted);
+
+    internal static string GroupOf(long projectId) => string.Create(CultureInfo.InvariantCulture, $"project:{projectId}");
+}
+
+/// <summary>A pre-label as the hub sends it.</summary>
+public sealed record PreLabelledMessage(string ItemId, string Key, JsonElement Value, double Confidence, string Source, int Version, string Route);
+
+/// <summary>A label as the hub sends it; value null where a decision was taken back.</summary>
+public sealed record DecidedMessage(string ItemId, string Key, JsonElement? Value, string? Source, string State);
+
+/// <summary>A student as the hub announces it.</summary>
+public sealed record ModelTrainedMessage(string ProjectId, int Version, double? Accuracy, double? Ece, int TrainedOn);
+
+/// <summary>A run as the hub sends it.</summary>
+public sealed record RunMessage(string Id, string ProjectId, string Kind, string State, long Done, long Total, long Rejected, string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt);
+
+/// <summary>Carries the feed to the hub's groups; what comes while a message is on its way goes out together.</summary>
+internal sealed partial class LiveBroadcaster(ILiveFeed feed, IHubContext<LiveHub> hub, RunService runs, ILogger<LiveBroadcaster> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var subscription = feed.Subscribe();
+        var batch = new List<LiveEvent>();
+        while (await subscription.Events.WaitToReadAsync(stoppingToken))
+        {
+            batch.Clear();
+            while (batch.Count < 500 && subscription.Events.TryRead(out var e)) batch.Add(e);
+            foreach (var project in batch.GroupBy(e => e.ProjectId))
+            {
+                try
+                {
+                    await SendAsync(hub.Clients.Group(LiveHub.GroupOf(project.Key)), [.. project], stoppingToken);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    LogNotSent(e, project.Key);
+                }
+            }
+        }
+    }
+
+    private async Task SendAsync(IClientProxy clients, List<LiveEvent> events, CancellationToken cancellationToken)
+    {
+        var prelabelled = events.OfType<ItemsPreLabelled>().SelectMany(e => e.Items)
+            .Select(i => new PreLabelledMessage(Ids.Text(i.ItemId), i.Key, Json(i.Value), i.Confidence, Core.Labels.Names.Of(i.Source), i.Version, Core.Labels.Names.Of(i.Route))).ToList();
+        if (prelabelled.Count > 0) await clients.SendAsync("ItemsPreLabelled", prelabelled, cancellationToken);
+        var decided = events.OfType<ItemsDecided>().SelectMany(e => e.Items)
+            .Select(i => new DecidedMessage(Ids.Text(i.ItemId), i.Key, i.Value is null ? null : Json(i.Value), i.Source is { } s ? Core.Labels.Names.Of(s) : null, Core.Labels.Names.Of(i.State))).ToList();
+        if (decided.Count > 0) await clients.SendAsync("ItemsDecided", decided, cancellationToken);
+        foreach (var e in events.OfType<ModelTrained>()) await clients.SendAsync("ModelTrained", new ModelTrainedMessage(Ids.Text(e.ProjectId), e.Version, e.Accuracy, e.Ece, e.TrainedOn), cancellationToken);
+        foreach (var id in events.OfType<RunChanged>().Select(e => e.RunId).Distinct())
+        {
+            if (await runs.FindAsync(id, cancellationToken) is not { } run) continue;
+            var view = RunsApi.View(run);
+            await clients.SendAsync(
+                "RunChanged",
+                new RunMessage(view.Id, view.ProjectId, view.Kind, Core.Labels.Names.Of(view.State), view.Done, view.Total, view.Rejected, view.Message, view.StartedAt, view.FinishedAt),
+                cancellationToken);
+        }
+    }
+
+    private static JsonElement Json(string text)
+    {
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+
+    [LoggerMessage(30, LogLevel.Warning, "Live events of project {ProjectId} could not be sent.")]
+    private partial void LogNotSent(Exception exception, long projectId);
+}

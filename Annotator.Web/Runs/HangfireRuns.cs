@@ -1,0 +1,70 @@
+using Annotator.Core.Runs;
+using Annotator.Web.Accounts;
+using Annotator.Web.Hosting;
+using Hangfire;
+using Hangfire.Dashboard;
+using Hangfire.InMemory;
+using Hangfire.PostgreSql;
+using Hangfire.PostgreSql.Factories;
+
+namespace Annotator.Web.Runs;
+
+/// <summary>Wakes workers through Hangfire. The rows of the runs are the truth: a job that is lost or comes twice does no harm.</summary>
+internal sealed class HangfireRunQueue(IBackgroundJobClient jobs) : IRunQueue
+{
+    public void Enqueue(long runId) => jobs.Enqueue<RunJob>(j => j.ExecuteAsync(runId, CancellationToken.None));
+
+    public void Enqueue(long runId, TimeSpan delay) => jobs.Schedule<RunJob>(j => j.ExecuteAsync(runId, CancellationToken.None), delay);
+}
+
+/// <summary>The one job of the product: execute a run.</summary>
+public sealed class RunJob(RunService runs)
+{
+    /// <summary>Executes a run if it is free.</summary>
+    [AutomaticRetry(Attempts = 0)]
+    public Task ExecuteAsync(long runId, CancellationToken cancellationToken) => runs.ExecuteAsync(runId, cancellationToken);
+}
+
+internal static class HangfireSetup
+{
+    public static void AddJobs(this WebApplicationBuilder builder, StorageOptions storage)
+    {
+        var options = builder.AddSettings<RunOptions>("Annotator:Runs");
+        builder.Services.AddSingleton<IRunQueue, HangfireRunQueue>();
+        builder.Services.AddTransient<RunJob>();
+        builder.Services.AddHangfire((services, hangfire) =>
+        {
+            hangfire.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings();
+            if (storage.Database.IsSqlite)
+            {
+                hangfire.UseInMemoryStorage();
+                return;
+            }
+
+            var postgres = new PostgreSqlStorageOptions
+            {
+                InvisibilityTimeout = TimeSpan.FromMinutes(2),
+                UseSlidingInvisibilityTimeout = true,
+                QueuePollInterval = TimeSpan.FromMilliseconds(250),
+                AllowDegradedModeWithoutStorage = false,
+            };
+            hangfire.UseStorage(new PostgreSqlStorage(new NpgsqlConnectionFactory(services.GetRequiredService<DatabaseAddress>().ConnectionString, postgres), postgres));
+        });
+        if (storage.Node.Role == NodeRole.Web) return;
+        builder.Services.AddHangfireServer(server =>
+        {
+            server.WorkerCount = options.Workers;
+            server.SchedulePollingInterval = TimeSpan.FromSeconds(1);
+            server.CancellationCheckInterval = TimeSpan.FromSeconds(1);
+        });
+    }
+
+    public static void MapJobs(this WebApplication app) =>
+        app.MapHangfireDashboard("/hangfire", new DashboardOptions { Authorization = [new Admins()], AppPath = "/", DisplayStorageConnectionString = false }).RequireAuthorization(Policies.Admin);
+
+    // The endpoint's policy decides; Hangfire's own default would let every local caller in.
+    private sealed class Admins : IDashboardAuthorizationFilter
+    {
+        public bool Authorize(DashboardContext context) => context.GetHttpContext().User.IsInRole(nameof(Core.Accounts.Role.Admin));
+    }
+}
