@@ -24,6 +24,8 @@ public static class CoreServices
 
         services.AddSingleton<ProjectService>();
         services.AddSingleton<SampleProject>();
+        services.AddSingleton<ProjectOverviews>();
+        services.AddSingleton<InstallationOverviews>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ImportService>();

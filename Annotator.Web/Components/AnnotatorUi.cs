@@ -1,5 +1,6 @@
 using Annotator.Core.Accounts;
 using Annotator.Web.Resources;
+using Annotator.Web.Runs;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
 using MudBlazor;
@@ -60,6 +61,8 @@ internal static class AnnotatorUi
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode(options => options.ContentSecurityFrameAncestorsPolicy = "'none'");
 
         // The form field makes the framework check the antiforgery token.
+        app.MapRejectionsDownload();
+
         app.MapPost("/account/logout", async (HttpContext context, SignInManager<AppUser> signIn, [FromForm] string? returnUrl) =>
         {
             await signIn.SignOutAsync();

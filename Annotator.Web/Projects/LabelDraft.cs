@@ -60,7 +60,7 @@ public sealed class LabelDrafts
     private readonly List<LabelDraft> _labels = [];
 
     /// <summary>Keys that commands of the review page have by default; a label must not take them away.</summary>
-    public static IReadOnlySet<string> ReservedKeys { get; } = new HashSet<string>(StringComparer.Ordinal) { "s", "f", "u", "g", "x", "/", "?" };
+    public static IReadOnlySet<string> ReservedKeys { get; } = new HashSet<string>(StringComparer.Ordinal) { "s", "f", "u", "g", "h", "x", "/", "?" };
 
     /// <summary>The labels in their order.</summary>
     public IReadOnlyList<LabelDraft> Labels => _labels;
