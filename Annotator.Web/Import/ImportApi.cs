@@ -4,6 +4,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Runs;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Annotator.Web.Import;
 

@@ -27,5 +27,5 @@ public sealed class RunPace
     /// <param name="done">Units done.</param>
     /// <param name="total">Units in all; 0 while unknown.</param>
     public TimeSpan? Left(long done, long total) =>
-        total > done && Rate is > 0 and var rate ? TimeSpan.FromSeconds(Math.Min(1e9, (total - done) / rate.Value)) : null;
+        total > done && Rate is > 0 and var rate ? TimeSpan.FromSeconds(Math.Min(1e9, (total - done) / rate)) : null;
 }
