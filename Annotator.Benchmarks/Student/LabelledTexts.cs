@@ -17,7 +17,7 @@ internal sealed record LabelledTexts(string Name, string[] Texts, int[] Labels, 
     {
         var lines = Path.Combine(Folder, name, "train.jsonl");
         var rows = File.Exists(lines) ? ReadLines(lines) : ReadTable(Path.Combine(Folder, name, "train.csv"));
-        var classes = rows.Select(row => row.Label).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var classes = rows.Select(row => row.Label).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         return new LabelledTexts(name, [.. rows.Select(r => r.Text)], [.. rows.Select(r => Array.IndexOf(classes, r.Label))], classes);
     }
 

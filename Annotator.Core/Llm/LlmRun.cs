@@ -3,6 +3,7 @@ using System.Threading.Channels;
 namespace Annotator.Core.Llm;
 
 /// <summary>One run of a labeller: the calls still to be made, the results so far, and what may yet be spent.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A run is executed once, and disposes it at its end.")]
 internal sealed class LlmRun
 {
     private static readonly TimeSpan s_firstWait = TimeSpan.FromSeconds(1);

@@ -79,12 +79,12 @@ internal static class AnnotatorUi
     }
 
     private static bool IsPage(HttpContext context) =>
-        !context.Request.Path.StartsWithSegments("/api")
-        && !context.Request.Path.StartsWithSegments("/hubs")
-        && !context.Request.Path.StartsWithSegments("/health")
-        && !context.Request.Path.StartsWithSegments("/openapi")
-        && !context.Request.Path.StartsWithSegments("/hangfire")
-        && !context.Request.Path.StartsWithSegments("/metrics");
+        !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+        && !context.Request.Path.StartsWithSegments("/hubs", StringComparison.OrdinalIgnoreCase)
+        && !context.Request.Path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase)
+        && !context.Request.Path.StartsWithSegments("/openapi", StringComparison.OrdinalIgnoreCase)
+        && !context.Request.Path.StartsWithSegments("/hangfire", StringComparison.OrdinalIgnoreCase)
+        && !context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>Addresses to go back to.</summary>

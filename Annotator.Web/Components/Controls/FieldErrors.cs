@@ -4,7 +4,7 @@ using Microsoft.Extensions.Localization;
 namespace Annotator.Web.Components.Controls;
 
 /// <summary>What is wrong with the fields of a form, in the reader's language.</summary>
-internal sealed class FieldErrors
+public sealed class FieldErrors
 {
     private readonly Dictionary<string, string> _messages = new(StringComparer.OrdinalIgnoreCase);
 
