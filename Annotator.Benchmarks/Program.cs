@@ -12,6 +12,7 @@ internal static class Program
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
+        ["propagation"] = PropagationBenchmark.RunAsync,
         ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 

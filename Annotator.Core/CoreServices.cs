@@ -38,6 +38,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, PrelabelHandler>();
 
         services.AddSingleton<ReviewQueue>();
+        services.AddSingleton<ReviewFigures>();
         services.AddSingleton<DecisionRecorder>();
 
         services.AddSingleton<LearningTrigger>();

@@ -3,11 +3,13 @@ namespace Annotator.Core.Llm;
 /// <summary>
 /// Spreads calls over time: requests and tokens a minute, and pauses that a server asked for, which hold for all calls.
 /// The generic cell rate algorithm (ITU-T I.371): each call moves a theoretical time on by its share of a minute, and waits while
-/// that is ahead of the clock by more than a burst of a tenth of a minute.
+/// that is ahead of the clock by more than a burst. Shares are a tenth longer than the limit asks, which pays for the burst: no
+/// window of a minute holds more than the limit.
 /// </summary>
 internal sealed class CallPacing(TimeProvider time, int? requestsPerMinute, int? tokensPerMinute)
 {
-    private static readonly TimeSpan s_burst = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan s_burst = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_minute = TimeSpan.FromSeconds(66);
     private readonly Lock _lock = new();
     private DateTimeOffset _requests = DateTimeOffset.MinValue;
     private DateTimeOffset _tokens = DateTimeOffset.MinValue;
@@ -23,8 +25,8 @@ internal sealed class CallPacing(TimeProvider time, int? requestsPerMinute, int?
         {
             var now = time.GetUtcNow();
             at = now;
-            if (requestsPerMinute is { } requests) at = Later(at, Book(ref _requests, now, TimeSpan.FromMinutes(1.0 / requests)));
-            if (tokensPerMinute is { } limit) at = Later(at, Book(ref _tokens, now, TimeSpan.FromMinutes((double)tokens / limit)));
+            if (requestsPerMinute is { } requests) at = Later(at, Book(ref _requests, now, s_minute / requests));
+            if (tokensPerMinute is { } limit) at = Later(at, Book(ref _tokens, now, s_minute * ((double)tokens / limit)));
         }
         while (true)
         {
@@ -40,7 +42,7 @@ internal sealed class CallPacing(TimeProvider time, int? requestsPerMinute, int?
     public void Correct(long estimated, long actual)
     {
         if (tokensPerMinute is not { } limit) return;
-        lock (_lock) _tokens += TimeSpan.FromMinutes((double)(actual - estimated) / limit);
+        lock (_lock) _tokens += s_minute * ((double)(actual - estimated) / limit);
     }
 
     /// <summary>Holds all calls back for a while.</summary>

@@ -48,6 +48,7 @@ public sealed class LabellingPrompt
         Guidelines = guidelines;
         Examples = [.. examples ?? []];
         foreach (var example in Examples) Check(example);
+        Schema = RenderSchema();
         Version = Fingerprint();
     }
 
@@ -92,7 +93,9 @@ public sealed class LabellingPrompt
     }
 
     /// <summary>The JSON schema of an answer (strict: every property required, nothing else allowed, labels from the project only).</summary>
-    public byte[] RenderSchema() => RenderJson(json =>
+    public ReadOnlyMemory<byte> Schema { get; }
+
+    private byte[] RenderSchema() => RenderJson(json =>
     {
         json.WriteStartObject();
         json.WriteString("type", "object");
@@ -285,7 +288,7 @@ public sealed class LabellingPrompt
             json.WriteStartArray();
             json.WriteStringValue(Task.ToString());
             json.WriteStringValue(RenderSystem(0));
-            json.WriteRawValue(RenderSchema());
+            json.WriteRawValue(Schema.Span);
             json.WriteStringValue(RenderItems([.. Examples.Select(e => e.Text)]));
             json.WriteRawValue(RenderAnswers(Examples));
             json.WriteEndArray();

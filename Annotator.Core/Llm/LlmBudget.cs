@@ -11,6 +11,7 @@ internal sealed class LlmBudget
     private readonly decimal? _money;
     private readonly int _requests;
     private decimal _reserved;
+    private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private double _tokensPerByte = 1;
     private double? _seen;
 
@@ -33,21 +34,30 @@ internal sealed class LlmBudget
         lock (_lock) return (long)Math.Ceiling(bytes * _tokensPerByte);
     }
 
-    /// <summary>Reserves a request.</summary>
+    /// <summary>Reserves a request. While others are under way, which mostly cost less than they reserved, it waits rather than refuses.</summary>
     /// <param name="promptBytes">Size of the prompt.</param>
     /// <param name="completionTokens">Most tokens of the answer.</param>
-    /// <param name="reservation">What was reserved.</param>
-    /// <returns><see cref="LlmFailure.None"/>, or what is not left.</returns>
-    public LlmFailure Reserve(long promptBytes, long completionTokens, out decimal reservation)
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What was reserved, and <see cref="LlmFailure.None"/> or what is not left.</returns>
+    public async ValueTask<(LlmFailure Failure, decimal Reservation)> ReserveAsync(long promptBytes, long completionTokens, CancellationToken cancellationToken)
     {
-        lock (_lock)
+        while (true)
         {
-            reservation = _endpoint.Cost((long)Math.Ceiling(promptBytes * _tokensPerByte), completionTokens);
-            if (Requests >= _requests) return LlmFailure.RequestsSpent;
-            if (_money is { } money && Spent + _reserved + reservation > money) return LlmFailure.BudgetSpent;
-            Requests++;
-            _reserved += reservation;
-            return LlmFailure.None;
+            Task settled;
+            lock (_lock)
+            {
+                decimal reservation = _endpoint.Cost((long)Math.Ceiling(promptBytes * _tokensPerByte), completionTokens);
+                if (Requests >= _requests) return (LlmFailure.RequestsSpent, 0);
+                if (_money is not { } money || Spent + _reserved + reservation <= money)
+                {
+                    Requests++;
+                    _reserved += reservation;
+                    return (LlmFailure.None, reservation);
+                }
+                if (_reserved == 0) return (LlmFailure.BudgetSpent, 0);
+                settled = _settled.Task;
+            }
+            await settled.WaitAsync(cancellationToken);
         }
     }
 
@@ -62,6 +72,8 @@ internal sealed class LlmBudget
         {
             _reserved -= reservation;
             Spent += cost;
+            _settled.SetResult();
+            _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             if (promptTokens is not { } tokens || tokens == 0 || promptBytes == 0) return;
             _seen = Math.Max(_seen ?? 0, (double)tokens / promptBytes);
             _tokensPerByte = _seen.Value * Margin;

@@ -113,9 +113,9 @@ internal sealed class LlmClient
         {
             return new LlmReply(LlmCallOutcome.TimedOut, status, default, null);
         }
-        catch (Exception e) when (e is IOException or HttpRequestException or ClientResultException or AggregateException or OperationCanceledException or InvalidOperationException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // InvalidOperationException: what an HTTP client throws for an address it will not go to, and for a broken answer.
+            // Connections and broken answers fail in a dozen ways, and a guarded HTTP client in its own: none of them is the run's failure.
             return new LlmReply(LlmCallOutcome.ConnectionFailed, status, default, null);
         }
     }
@@ -158,12 +158,16 @@ internal sealed class LlmClient
             json.WriteString("name", "labels");
             json.WriteBoolean("strict", true);
             json.WritePropertyName("schema");
-            json.WriteRawValue(prompt.RenderSchema());
+            json.WriteRawValue(prompt.Schema.Span);
             json.WriteEndObject();
         }
         json.WriteEndObject();
     }
 
-    /// <summary>A bound on the tokens of a request: no tokenizer makes more tokens than bytes, the frame of a message aside.</summary>
-    public static long MaximumTokens(IReadOnlyList<LlmMessage> messages) => messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8);
+    /// <summary>
+    /// Size of a prompt in bytes, the frames of its messages and the schema (which servers count too) included: a bound on its tokens,
+    /// for no tokenizer makes more tokens than bytes.
+    /// </summary>
+    public static long PromptBytes(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages) =>
+        messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8) + prompt.Schema.Length;
 }

@@ -7,8 +7,8 @@ namespace Annotator.Core.Llm;
 /// <remarks>
 /// What holds: an item is asked at most <see cref="LlmRunOptions.MaximumItemAttempts"/> times; a call is sent at most
 /// <see cref="LlmEndpoint.MaximumAttempts"/> times, plus once for each parameter the server does not know; all requests together are at most
-/// <see cref="LlmRunOptions.MaximumRequests"/>; each takes at most <see cref="LlmEndpoint.Timeout"/> and each wait at most
-/// <see cref="LlmEndpoint.MaximumRetryAfter"/>. What the server was found to understand is remembered by the labeller.
+/// <see cref="LlmRunOptions.MaximumRequests"/>; each takes at most <see cref="LlmEndpoint.Timeout"/>, and a wait that the
+/// server asks for at most <see cref="LlmEndpoint.MaximumRetryAfter"/>. What the server was found to understand is remembered by the labeller.
 /// </remarks>
 public sealed class LlmLabeller
 {
@@ -18,6 +18,7 @@ public sealed class LlmLabeller
     private readonly TimeProvider _time;
     private readonly CallPacing _pacing;
     private LlmCapabilities _capabilities;
+    private volatile bool _isProven;
 
     /// <summary>Makes a labeller for an endpoint.</summary>
     /// <param name="endpoint">The endpoint, valid.</param>
@@ -42,11 +43,10 @@ public sealed class LlmLabeller
     public LlmEndpoint Endpoint => _endpoint;
 
     /// <summary>What the server is taken to understand; shared by the runs.</summary>
-    internal LlmCapabilities Capabilities
-    {
-        get => Volatile.Read(ref _capabilities);
-        set => Volatile.Write(ref _capabilities, value);
-    }
+    internal LlmCapabilities Capabilities => Volatile.Read(ref _capabilities);
+
+    /// <summary>Whether a request of these capabilities was answered: then a refusal is about the content of a request, not about its form.</summary>
+    internal bool IsProven => _isProven;
 
     /// <summary>The client.</summary>
     internal LlmClient Client => _client;
@@ -59,6 +59,13 @@ public sealed class LlmLabeller
 
     /// <summary>The limits over time, shared by the runs.</summary>
     internal CallPacing Pacing => _pacing;
+
+    /// <summary>Keeps what a request that was answered has shown.</summary>
+    internal void Prove(LlmCapabilities capabilities)
+    {
+        Volatile.Write(ref _capabilities, capabilities);
+        _isProven = true;
+    }
 
     /// <summary>Labels items.</summary>
     /// <param name="prompt">What is asked.</param>

@@ -18,6 +18,7 @@ internal sealed class LlmRun
     private readonly Channel<Call> _calls = Channel.CreateUnbounded<Call>();
     private readonly Lock _lock = new();
     private readonly Random _jitter;
+    private readonly int _breakAfter;
     private readonly CancellationTokenSource _broken = new();
     private int _open;
     private int _callNumber;
@@ -37,6 +38,7 @@ internal sealed class LlmRun
         _budget = new LlmBudget(_endpoint, options.Budget, options.MaximumRequests ?? LlmRunOptions.DefaultRequests(items.Count, _endpoint.ItemsPerCall));
         _results = new LlmItemResult?[items.Count];
         _jitter = new Random(options.Seed);
+        _breakAfter = options.BreakAfter ?? Math.Max(5, 3 * _endpoint.Concurrency);
     }
 
     /// <summary>Items asked together.</summary>
@@ -118,6 +120,12 @@ internal sealed class LlmRun
         int seed = unchecked((_options.Seed * 397) ^ call.Number);
         var messages = _prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items));
         var (parsed, failure, detail) = await ExchangeAsync(call, texts, messages, seed, cancellationToken);
+        if (parsed is null && failure == LlmFailure.Rejected && call.Items.Length > 1 && call.Round + 1 < _options.MaximumItemAttempts && !Stopped(out _, out _))
+        {
+            // Too long together, or one item that a filter does not let pass: alone the others get their answer.
+            Enqueue([.. call.Items], call.Round + 1, 1, call.Allowance);
+            return;
+        }
         if (parsed is null)
         {
             foreach (int item in call.Items) await FinishAsync(item, LlmOutcome.Failed(failure, detail!), call.Round);
@@ -156,23 +164,25 @@ internal sealed class LlmRun
     {
         var capabilities = _labeller.Capabilities;
         int completionTokens = checked((_endpoint.CompletionTokens + (_endpoint.CompletionTokensPerItem * texts.Length)) * call.Allowance);
-        long bytes = LlmClient.MaximumTokens(messages);
+        long bytes = LlmClient.PromptBytes(_prompt, messages);
         int attempt = 0, steps = 0;
         while (true)
         {
             if (Stopped(out var stopped, out string? why)) return (null, stopped, why);
             long estimate = _budget.EstimatePrompt(bytes) + completionTokens;
+            LlmFailure spent;
+            decimal reservation;
             try
             {
                 using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _broken.Token);
                 await _labeller.Pacing.WaitAsync(estimate, wait.Token);
+                (spent, reservation) = await _budget.ReserveAsync(bytes, completionTokens, wait.Token);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
                 continue;
             }
-            if (Stopped(out stopped, out why)) return (null, stopped, why);
-            if (_budget.Reserve(bytes, completionTokens, out decimal reservation) is not LlmFailure.None and var spent)
+            if (spent != LlmFailure.None)
                 return (null, spent, spent == LlmFailure.BudgetSpent ? "the budget does not cover another call" : "no more requests are allowed to the run");
 
             attempt++;
@@ -197,15 +207,17 @@ internal sealed class LlmRun
             {
                 Interlocked.Exchange(ref _failuresInARow, 0);
                 // Only what helped is kept: a request may also be refused for its content.
-                if (steps > 0) _labeller.Capabilities = capabilities;
+                if (steps > 0 || !_labeller.IsProven) _labeller.Prove(capabilities);
                 return (parsed, LlmFailure.None, null);
             }
             if (reply.Outcome == LlmCallOutcome.Cancelled) continue;
 
-            if (reply.Status is 400 or 422 && steps < LlmCapabilities.MaximumSteps && capabilities.StepDown(reply.Body.Span) is { } simpler)
+            bool foundOut = steps == 0 && _labeller.Capabilities != capabilities;
+            if (reply.Status is 400 or 422 && steps < LlmCapabilities.MaximumSteps && (foundOut || !_labeller.IsProven)
+                && (foundOut ? _labeller.Capabilities : capabilities.StepDown(reply.Body.Span)) is { } simpler)
             {
-                // Another call may have found it out already; it costs none of the attempts.
-                capabilities = steps == 0 && _labeller.Capabilities != capabilities ? _labeller.Capabilities : simpler;
+                // Another call may have found it out meanwhile. It costs none of the attempts.
+                capabilities = simpler;
                 steps++;
                 attempt--;
                 continue;
@@ -245,8 +257,9 @@ internal sealed class LlmRun
             if (reply.Status is 401 or 402 or 403 or 404 or 405 or 429) Break(LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept requests (HTTP {reply.Status})"));
             return (LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept the request (HTTP {reply.Status})"));
         }
-        if (Interlocked.Increment(ref _failuresInARow) >= _options.BreakAfter)
-            Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_options.BreakAfter} times in a row"));
+        bool over = attempt >= _endpoint.MaximumAttempts || reply.RetryAfter > _endpoint.MaximumRetryAfter;
+        if ((over || reply.Outcome != LlmCallOutcome.RateLimited) && Interlocked.Increment(ref _failuresInARow) >= _breakAfter)
+            Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_breakAfter} times in a row"));
         var failure = reply.Outcome == LlmCallOutcome.RateLimited ? LlmFailure.RateLimited : LlmFailure.Unreachable;
         string status = reply.Status is { } code ? FormattableString.Invariant($"HTTP {code}") : reply.Outcome == LlmCallOutcome.TimedOut ? "time-out" : "connection failed";
         if (attempt >= _endpoint.MaximumAttempts) return (failure, FormattableString.Invariant($"no answer after {attempt} attempts ({status})"));

@@ -12,8 +12,11 @@ public sealed record LlmRunOptions
     /// <summary>How often an item is asked about, in answers that came; 1 to 10.</summary>
     public int MaximumItemAttempts { get; init; } = 3;
 
-    /// <summary>Failed requests in a row after which the server is not asked again, at least 1.</summary>
-    public int BreakAfter { get; init; } = 8;
+    /// <summary>
+    /// Failed requests in a row after which the server is not asked again, at least 1; null: three for each call under way at a time, and five
+    /// at least. An answer of 429 counts only when its call is given up.
+    /// </summary>
+    public int? BreakAfter { get; init; }
 
     /// <summary>Longest text that is asked about, in UTF-16 characters; a longer one is given back, never cut.</summary>
     public int MaximumTextLength { get; init; } = 32_000;
@@ -43,7 +46,7 @@ public sealed record LlmRunOptions
         ArgumentOutOfRangeException.ThrowIfNegative(MaximumRequests ?? 0);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumItemAttempts, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaximumItemAttempts, 10);
-        ArgumentOutOfRangeException.ThrowIfLessThan(BreakAfter, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BreakAfter ?? 1, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumTextLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumCallLength, 1);
     }

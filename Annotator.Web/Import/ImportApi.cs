@@ -34,7 +34,7 @@ internal static class ImportApi
             var request = new UploadRequest(format, Blank(text), Blank(key), Blank(label), Blank(annotator), Blank(name));
             var started = await service.StartAsync(context.Grant().Project, request, context.Request.Body, context.Caller().UserId, context.RequestAborted);
             return started.Succeeded ? RunsApi.Accepted(started.Value) : (IResult)Problems.Validation(started.Errors);
-        }).RequireLead().Accepts<Stream>("application/octet-stream").WithSummary("Imports a file: the raw body").Produces<RunView>(StatusCodes.Status202Accepted);
+        }).RequireLead().WithSummary("Imports a file: the raw body").Produces<RunView>(StatusCodes.Status202Accepted);
 
         imports.MapPost("/preview", async (string? format, HttpContext context) =>
         {
@@ -46,7 +46,7 @@ internal static class ImportApi
             using var sample = new MemoryStream(buffer, 0, read, writable: false);
             var preview = await ImportPreview.PreviewAsync(sample, kind.Value, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Ok(View(preview));
-        }).RequireLead().Accepts<Stream>("application/octet-stream").WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
+        }).RequireLead().WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
     }
 
     private static PreviewView View(ImportPreview preview)

@@ -7,6 +7,7 @@ using Annotator.Core.Live;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Web.Accounts;
+using Annotator.Web.Live;
 using Annotator.Web.Resources;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;

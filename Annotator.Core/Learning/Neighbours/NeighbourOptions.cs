@@ -16,8 +16,8 @@ public sealed record NeighbourOptions
     public int BuildBreadth { get; init; } = 80;
 
     /// <summary>Least breadth of a search; what is searched is at least twice the neighbours asked for.</summary>
-    /// <value>Default 64.</value>
-    public int SearchBreadth { get; init; } = 64;
+    /// <value>Default 80.</value>
+    public int SearchBreadth { get; init; } = 80;
 
     /// <summary>Seed of the layers.</summary>
     public int Seed { get; init; } = 1;

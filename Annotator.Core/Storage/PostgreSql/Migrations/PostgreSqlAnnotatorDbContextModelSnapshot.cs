@@ -679,6 +679,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasColumnType("character varying(200)")
                         .HasColumnName("name");
 
+                    b.Property<bool>("OpenSchema")
+                        .HasColumnType("boolean")
+                        .HasColumnName("open_schema");
+
                     b.Property<string>("SchemaJson")
                         .IsRequired()
                         .HasColumnType("text")

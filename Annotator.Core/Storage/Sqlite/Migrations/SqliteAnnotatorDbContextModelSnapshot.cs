@@ -666,6 +666,10 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<bool>("OpenSchema")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("open_schema");
+
                     b.Property<string>("SchemaJson")
                         .IsRequired()
                         .HasColumnType("TEXT")

@@ -295,6 +295,7 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     schema_version = table.Column<int>(type: "integer", nullable: false),
                     guidelines = table.Column<string>(type: "text", nullable: false),
                     settings_json = table.Column<string>(type: "text", nullable: false),
+                    open_schema = table.Column<bool>(type: "boolean", nullable: false),
                     is_sample = table.Column<bool>(type: "boolean", nullable: false),
                     created_at = table.Column<long>(type: "bigint", nullable: false),
                     created_by = table.Column<long>(type: "bigint", nullable: true),

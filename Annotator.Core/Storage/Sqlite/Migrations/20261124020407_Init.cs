@@ -294,6 +294,7 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     schema_version = table.Column<int>(type: "INTEGER", nullable: false),
                     guidelines = table.Column<string>(type: "TEXT", nullable: false),
                     settings_json = table.Column<string>(type: "TEXT", nullable: false),
+                    open_schema = table.Column<bool>(type: "INTEGER", nullable: false),
                     is_sample = table.Column<bool>(type: "INTEGER", nullable: false),
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     created_by = table.Column<long>(type: "INTEGER", nullable: true),
