@@ -1,5 +1,6 @@
 using Annotator.Core;
 using Annotator.Core.Live;
+using Annotator.Core.Llm;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
@@ -65,6 +66,7 @@ public static class AnnotatorApp
         builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
         var storage = builder.AddStorage();
         builder.AddAccounts();
+        builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();

@@ -49,7 +49,8 @@ public static class CascadeRouter
         if (string.Equals(student.Value, llm.Value, StringComparison.Ordinal))
         {
             var surer = student.Confidence >= llm.Confidence ? student : llm;
-            return surer with { Confidence = 1 - ((1 - student.Confidence) * (1 - Math.Min(llm.Confidence, 0.95))) };
+            var (right, wrong) = (student.Confidence * llm.Confidence, (1 - student.Confidence) * (1 - llm.Confidence));
+            return surer with { Confidence = right / (right + wrong) };
         }
 
         var winner = student.Confidence >= llm.Confidence ? student : llm;

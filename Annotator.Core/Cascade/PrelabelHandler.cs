@@ -62,7 +62,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             if (batch.Items.Count == 0) break;
 
             var askLlm = options.Stage != PrelabelStage.Student && await llm.IsAvailableAsync(project, cancellationToken);
-            var routed = Route(project, options, student, batch, askLlm, cancellationToken);
+            var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
+            var routed = Route(project, options, student, batch, askLlm, reliability, cancellationToken);
             var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
             if (waiting.Count > 0)
             {
@@ -77,7 +78,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                         {
                             await scope.Dialect.UpsertAsync(scope.Db, answers, cancellationToken);
                             foreach (var answer in answers) batch.Llm[answer.ItemId] = answer;
-                            var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, cancellationToken);
+                            var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, reliability, cancellationToken);
                             changed += await ApplyAsync(scope, project, again);
                             accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
                         },
@@ -97,7 +98,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
     }
 
-    private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, CancellationToken cancellationToken)
+    private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
         var texts = batch.Items.Select(i => i.Text ?? "").ToList();
@@ -110,7 +111,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             var item = batch.Items[n];
             var own = predictions is null ? null : CascadeRouter.FromStudent(predictions.Classes, predictions.Row(n), schema.Multiple, student!.Version.Version);
             var said = batch.Llm.GetValueOrDefault(item.Id);
-            var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, llm.Calibrated(project, said), LabelSource.Llm, said.Version) : null;
+            var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
             var ask = askLlm && said is null;
             var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
             routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));

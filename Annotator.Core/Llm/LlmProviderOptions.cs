@@ -1,0 +1,75 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Annotator.Core.Llm;
+
+/// <summary>The default OpenAI-compatible provider; section <c>Annotator:Llm</c>. Without an address there is no LLM stage.</summary>
+public sealed class LlmProviderOptions : IValidatableObject
+{
+    /// <summary>Base address, such as <c>https://api.openai.com/v1</c>.</summary>
+    public string? BaseUrl { get; set; }
+
+    /// <summary>Key; not needed by local servers.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>Name of the model.</summary>
+    public string? Model { get; set; }
+
+    /// <summary>Requests at a time.</summary>
+    /// <value>Default 4; 1 to 256.</value>
+    [Range(1, 256)]
+    public int Concurrency { get; set; } = 4;
+
+    /// <summary>Seconds after which a request counts as failed.</summary>
+    /// <value>Default 60; 1 to 3,600.</value>
+    [Range(1, 3600)]
+    public int TimeoutSeconds { get; set; } = 60;
+
+    /// <summary>How often a request is tried in all.</summary>
+    /// <value>Default 4; 1 to 10.</value>
+    [Range(1, 10)]
+    public int MaximumAttempts { get; set; } = 4;
+
+    /// <summary>Requests a minute; null: no limit.</summary>
+    public int? RequestsPerMinute { get; set; }
+
+    /// <summary>Tokens a minute; null: no limit.</summary>
+    public int? TokensPerMinute { get; set; }
+
+    /// <summary>Price of a million tokens of the request.</summary>
+    [Range(0, 100_000)]
+    public double PromptPrice { get; set; }
+
+    /// <summary>Price of a million tokens of the answer.</summary>
+    [Range(0, 100_000)]
+    public double CompletionPrice { get; set; }
+
+    /// <summary>Whether addresses of this machine and of private networks may be asked, as local models need it.</summary>
+    /// <value>Default true.</value>
+    public bool AllowPrivateAddresses { get; set; } = true;
+
+    /// <summary>Whether a provider is configured.</summary>
+    public bool IsConfigured => !string.IsNullOrWhiteSpace(BaseUrl);
+
+    /// <inheritdoc />
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!IsConfigured) yield break;
+        foreach (var error in ToEndpoint(10).Validate()) yield return new ValidationResult(error, []);
+    }
+
+    internal LlmEndpoint ToEndpoint(int itemsPerCall) => new()
+    {
+        BaseUrl = BaseUrl ?? "",
+        ApiKey = ApiKey,
+        Model = Model ?? "",
+        Concurrency = Concurrency,
+        ItemsPerCall = itemsPerCall,
+        Timeout = TimeSpan.FromSeconds(TimeoutSeconds),
+        MaximumAttempts = MaximumAttempts,
+        RequestsPerMinute = RequestsPerMinute,
+        TokensPerMinute = TokensPerMinute,
+        PromptPrice = (decimal)PromptPrice,
+        CompletionPrice = (decimal)CompletionPrice,
+        AllowPrivateAddresses = AllowPrivateAddresses,
+    };
+}
