@@ -13,6 +13,7 @@ internal static class Program
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
+        ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 

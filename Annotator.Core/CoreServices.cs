@@ -4,6 +4,7 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -37,6 +38,7 @@ public static class CoreServices
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<IRunHandler, PrelabelHandler>();
 
+        services.AddSingleton<ReviewPacing>();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<DecisionRecorder>();
@@ -44,6 +46,8 @@ public static class CoreServices
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
         services.AddSingleton<TrainingWorkspaces>();
+        services.AddSingleton<AuditLedger>();
+        services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>();
 

@@ -1,4 +1,6 @@
 using Annotator.Core.Items;
+using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
@@ -33,7 +35,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm) : IRunHandler
+internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, SteeringService steering, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -52,11 +54,14 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
         await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);
+
+        // A steered project is looked at as a whole after each training; here its new items get their first opinions.
+        var steered = await steering.SteersAsync(project, cancellationToken);
         while (true)
         {
             var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
             var version = student?.Version.Version ?? 0;
-            if (version != cursor.StudentVersion) cursor = new PrelabelCursor { StudentVersion = version };
+            if (version != cursor.StudentVersion && !steered) cursor = new PrelabelCursor { StudentVersion = version };
             var after = cursor.After;
             var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, after, BatchSize, cancellationToken), cancellationToken);
             if (batch.Items.Count == 0) break;
@@ -95,6 +100,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, routed.Count, total: Math.Max(run.Run.Total, run.Run.Done + routed.Count), cancellationToken: cancellationToken);
         }
 
+        if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
     }
 

@@ -45,6 +45,9 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
             {
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },

@@ -60,7 +60,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <summary>Records decisions that passed <see cref="Check"/>, in order.</summary>
     public async Task<IReadOnlyList<DecisionResult>> RecordAsync(ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions, CancellationToken cancellationToken = default)
     {
-        var results = await database.WriteAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
+        var results = await AgainAsync(() => database.WriteAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken));
         if (results.Any(r => r.Status == DecisionStatus.Recorded)) learning.DecisionsRecorded(grant.Project.Id);
         return results;
     }
@@ -69,9 +69,26 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <returns>The item, or null where there was nothing to take back.</returns>
     public async Task<LeasedItem?> UndoAsync(Project project, long userId, long? itemId, CancellationToken cancellationToken = default)
     {
-        var lent = await database.WriteAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
+        var lent = await AgainAsync(() => database.WriteAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken));
         if (lent is not null) learning.DecisionsRecorded(project.Id);
         return lent;
+    }
+
+    // The models may have written the same items at the same moment: what is read anew can be decided anew.
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> work)
+    {
+        const int Tries = 5;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await work();
+            }
+            catch (ConcurrentChangeException) when (attempt < Tries)
+            {
+                // Read and decide again.
+            }
+        }
     }
 
     private static async Task<IReadOnlyList<DecisionResult>> RecordAsync(WriteScope scope, ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions)
@@ -140,7 +157,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 }
 
                 before.Add(fact);
-                await SettleAsync(scope, project, item, before, userId, leases);
+                foreach (var copy in await SettleAsync(scope, project, item, before, userId, leases)) items[copy.Id] = copy;
                 live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
             }
             else
@@ -180,7 +197,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     };
 
     // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
-    private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
+    // Gives back the near-duplicates that got the label too.
+    private static async Task<IReadOnlyList<Item>> SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
     {
         var needed = Needed(project, votes);
         var (winner, count) = Majority(votes);
@@ -189,8 +207,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
-            await GroupLabels.ShareAsync(scope, project, item);
-            return;
+            return await GroupLabels.ShareAsync(scope, project, item);
         }
 
         var stuck = votes.Count >= needed;
@@ -203,6 +220,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             userId);
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
+        return [];
     }
 
     private static async Task SetAsideAsync(WriteScope scope, Project project, Item item, DecisionAction action, long userId, List<Decision> votes, List<Lease> leases)

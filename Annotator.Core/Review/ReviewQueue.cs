@@ -20,21 +20,26 @@ public sealed record LeasedItem(Item Item, Lease Lease);
 public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open);
 
 /// <summary>Lends items to annotators, the most valuable first. Rule 2: the queue is an index, not a query over the items.</summary>
-public sealed class ReviewQueue(AnnotatorDatabase database)
+public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
 {
     /// <summary>The most items that one call lends.</summary>
     public const int MostAtOnce = 100;
 
-    /// <summary>Lends the best items that the annotator has not seen.</summary>
-    public Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default) => database.WriteAsync(
-        async scope =>
-        {
-            var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
-            await ReclaimAsync(scope, project.Id, now);
-            var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
-            return await LendAsync(scope, project, userId, entries, now);
-        },
-        cancellationToken);
+    /// <summary>Lends the best items that the annotator has not seen; fewer than asked for, or none, while the learning catches up.</summary>
+    public async Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default)
+    {
+        var room = await pacing.RoomAsync(project, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
+        if (room <= 0) return [];
+        return await database.WriteAsync(
+            async scope =>
+            {
+                var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
+                await ReclaimAsync(scope, project.Id, now);
+                var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, room, cancellationToken);
+                return await LendAsync(scope, project, userId, entries, now);
+            },
+            cancellationToken);
+    }
 
     /// <summary>Gives leases back before their time.</summary>
     public Task ReleaseAsync(long projectId, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteAsync(
