@@ -13,6 +13,10 @@ internal static class Program
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
+        ["system-import"] = Load.ImportLoad.RunAsync,
+        ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-lease"] = Load.LeaseLoad.RunAsync,
+        ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 

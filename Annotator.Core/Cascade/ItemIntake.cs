@@ -43,7 +43,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
         var keys = items.Select(KeyOf).ToArray();
         var opinions = await OpinionsAsync(project, items, cancellationToken);
         var askLlm = await llm.IsAvailableAsync(project, cancellationToken);
-        return await database.WriteAsync(
+        return await database.WriteRepeatedlyAsync(
             async scope =>
             {
                 var known = keys.Distinct(StringComparer.Ordinal).ToList();

@@ -14,6 +14,8 @@ public sealed class AnnotatorDatabase(
     ILiveFeed feed,
     TimeProvider time)
 {
+    private const int MostAttempts = 8;
+
     /// <summary>What differs between the databases.</summary>
     public ISqlDialect Dialect => dialect;
 
@@ -37,18 +39,47 @@ public sealed class AnnotatorDatabase(
         T result;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            using var gate = await dialect.EnterWriteAsync(cancellationToken);
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await using var unit = await dialect.BeginAsync(db, cancellationToken);
             scope = new WriteScope(db, dialect, ids, time.GetUtcNow(), cancellationToken);
             result = await work(scope);
             await scope.FlushAsync();
-            await transaction.CommitAsync(CancellationToken.None);
+            await unit.CommitAsync();
         }
 
         foreach (var e in scope.Events) feed.Publish(e);
         foreach (var action in scope.AfterCommit) action();
         return result;
     }
+
+    /// <summary>
+    /// Writes in one transaction, and starts over where somebody else changed the same rows at the same moment: for work that
+    /// reads all it needs inside, and leaves nothing behind outside.
+    /// </summary>
+    public async Task<T> WriteRepeatedlyAsync<T>(Func<WriteScope, Task<T>> work, CancellationToken cancellationToken = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await WriteAsync(work, cancellationToken);
+            }
+            catch (Exception e) when (attempt < MostAttempts && (e is ConcurrentChangeException || dialect.IsConflict(e)))
+            {
+                // Not all at the same moment again.
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 * attempt)), time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Writes in one transaction, and starts over where somebody else was in the way.</summary>
+    public Task WriteRepeatedlyAsync(Func<WriteScope, Task> work, CancellationToken cancellationToken = default) =>
+        WriteRepeatedlyAsync(
+            async scope =>
+            {
+                await work(scope);
+                return true;
+            },
+            cancellationToken);
 
     /// <summary>Writes in one transaction.</summary>
     public Task WriteAsync(Func<WriteScope, Task> work, CancellationToken cancellationToken = default) =>
@@ -60,6 +91,9 @@ public sealed class AnnotatorDatabase(
             },
             cancellationToken);
 }
+
+/// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
+public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");
 
 /// <summary>One transaction that writes.</summary>
 public sealed class WriteScope

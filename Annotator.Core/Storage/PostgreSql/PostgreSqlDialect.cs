@@ -36,11 +36,33 @@ internal sealed class PostgreSqlDialect : ISqlDialect
 
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => ValueTask.FromResult<IDisposable>(OpenGate.Instance);
 
+    public async Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => new Unit(await db.Database.BeginTransactionAsync(cancellationToken));
+
     public async Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken)
     {
         var milliseconds = await db.Database.SqlQuery<long>($"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS \"Value\"").SingleAsync(cancellationToken);
         return DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
     }
+
+    public Task LockProjectAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken) =>
+        db.Database.ExecuteSqlAsync($"SELECT 1 FROM projects WHERE id = {projectId} FOR NO KEY UPDATE", cancellationToken);
+
+    public async Task LockItemsAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken)
+    {
+        var ids = items.ToArray();
+        await db.Database.ExecuteSqlAsync($"SELECT 1 FROM items WHERE project_id = {projectId} AND id = ANY({ids}) ORDER BY id FOR NO KEY UPDATE", cancellationToken);
+        await db.Database.ExecuteSqlAsync($"SELECT 1 FROM queue_entries WHERE project_id = {projectId} AND item_id = ANY({ids}) ORDER BY item_id FOR UPDATE", cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<long>> TryLockPlacesAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken)
+    {
+        var ids = items.ToArray();
+        return await db.Database.SqlQuery<long>($"SELECT item_id AS \"Value\" FROM queue_entries WHERE project_id = {projectId} AND item_id = ANY({ids}) ORDER BY item_id FOR UPDATE SKIP LOCKED").ToListAsync(cancellationToken);
+    }
+
+    public bool IsConflict(Exception exception) =>
+        (exception as PostgresException ?? exception.InnerException as PostgresException)?.SqlState
+            is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.UniqueViolation;
 
     public async Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class
@@ -77,6 +99,11 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         string[] names = ["bulk_row", .. columns.Select(c => c.Name)];
         BulkType[] types = [BulkType.Int, .. columns.Select(c => c.Type)];
         await CopyAsync(connection, table, names, types, update.Rows.Count, update.Rows.Select((r, i) => (object?[])[i, .. r]), cancellationToken);
+
+        // In the order of the keys, so that two updates of the same rows wait one for the other instead of crosswise.
+        var order = string.Join(", ", update.Keys.Select(c => $"t.{c.Name}"));
+        var match = string.Join(" AND ", update.Keys.Select(c => $"t.{c.Name} = b.{c.Name}"));
+        await ExecuteAsync(connection, $"SELECT 1 FROM {update.Table} t JOIN {table} b ON {match} ORDER BY {order} FOR NO KEY UPDATE OF t", cancellationToken);
         var sets = update.Sets.Select(c => $"{c.Name} = b.{c.Name}").Concat((update.Increments ?? []).Select(c => $"{c} = {update.Table}.{c} + 1"));
         var where = string.Join(" AND ", update.Keys.Select(c => $"{update.Table}.{c.Name} = b.{c.Name}"));
         var guard = update.Guard is null ? "" : $" AND ({update.Guard})";
@@ -183,6 +210,13 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         BulkType.Bool => "boolean",
         _ => throw new InvalidOperationException($"Unknown type {type}."),
     };
+
+    private sealed class Unit(IDbContextTransaction transaction) : IWriteUnit
+    {
+        public Task CommitAsync() => transaction.CommitAsync(CancellationToken.None);
+
+        public ValueTask DisposeAsync() => transaction.DisposeAsync();
+    }
 
     private sealed class OpenGate : IDisposable
     {

@@ -33,7 +33,18 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
 
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => gate.EnterAsync(cancellationToken);
 
+    public Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => gate.JoinAsync(db, cancellationToken);
+
     public Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => Task.FromResult(time.GetUtcNow());
+
+    public Task LockProjectAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task LockItemsAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<long>> TryLockPlacesAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<long>>([.. items]);
+
+    public bool IsConflict(Exception exception) => false;
 
     public Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class => Task.FromResult(Insert(db, rows, ignoreConflicts ? " ON CONFLICT DO NOTHING" : "", cancellationToken));
