@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Annotator.Core.Formats;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
@@ -59,7 +58,9 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
             var options = await DescribeAsync(blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
             if (!options.Succeeded) return Outcome<Run>.Fail(options.Errors);
             var run = await database.WriteAsync(scope => runs.AddAsync(scope, project.Id, ImportHandler.RunKind, options.Value, userId), cancellationToken);
-            started = true;
+
+            // A repeat of a request that was carried out already gets the run of the first, which has its own copy of the file.
+            started = run.Options.Contains(blob, StringComparison.Ordinal);
             return run;
         }
         finally
@@ -98,54 +99,5 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         }
 
         return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = mapping };
-    }
-
-    // Hashes what is read through it.
-    private sealed class HashingStream(Stream inner) : Stream
-    {
-        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var read = await inner.ReadAsync(buffer, cancellationToken);
-            _hash.AppendData(buffer.Span[..read]);
-            return read;
-        }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing) _hash.Dispose();
-            base.Dispose(disposing);
-        }
     }
 }
