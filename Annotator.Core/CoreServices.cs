@@ -50,6 +50,7 @@ public static class CoreServices
 
         services.AddSingleton<MetricsReader>();
         services.AddSingleton<ExportService>();
+        services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;
     }
 }

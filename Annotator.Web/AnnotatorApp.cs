@@ -74,7 +74,7 @@ public static class AnnotatorApp
         builder.Services.AddSingleton<StartState>();
         builder.Services.AddHostedService<AfterStart>();
         builder.Services.AddHostedService<Housekeeping>();
-        builder.Services.AddOpenApi("v1");
+        builder.AddApiDescription();
         builder.ThrowIfSettingsAreWrong();
 
         var app = builder.Build();

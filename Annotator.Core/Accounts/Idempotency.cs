@@ -125,7 +125,9 @@ public sealed class Idempotency(AnnotatorDatabase database, TimeProvider time)
                 if (await scope.Dialect.InsertAsync(scope.Db, [fresh], ignoreConflicts: true, cancellationToken) == 1)
                     return new IdempotencyState.Mine(ticket, new RequestJournal(ticket, null, fresh.RequestHash, requestHash));
 
-                var there = await scope.Db.Idempotency.AsNoTracking().SingleAsync(r => r.UserId == userId && r.Key == ticket.Key, cancellationToken);
+                // Gone again: its execution was given up at this moment, and the caller looks once more.
+                var there = await scope.Db.Idempotency.AsNoTracking().FirstOrDefaultAsync(r => r.UserId == userId && r.Key == ticket.Key, cancellationToken);
+                if (there is null) return new IdempotencyState.Busy();
                 if (requestHash() is { } hash && there.RequestHash.Length > 0 && !string.Equals(hash, there.RequestHash, StringComparison.Ordinal)) return new IdempotencyState.Mismatch();
                 if (there.Status != 0)
                 {

@@ -23,12 +23,15 @@ public sealed record ImportOptions
     /// <summary>Format, encoding and dialect.</summary>
     public DataFormat Format { get; init; } = new(DataFormatKind.Csv, TextEncoding.Utf8);
 
+    /// <summary>Whether the records are tasks of Label Studio; the mapping then names the text under <c>data</c>, or nothing.</summary>
+    public bool LabelStudio { get; init; }
+
     /// <summary>Which column means what.</summary>
     public RecordMapping Mapping { get; init; } = new("text");
 }
 
 /// <summary>How an upload is to be read; what is null is detected.</summary>
-/// <param name="Format"><c>csv</c>, <c>tsv</c> or <c>jsonl</c>.</param>
+/// <param name="Format"><c>csv</c>, <c>tsv</c>, <c>jsonl</c> or <c>label-studio</c>.</param>
 /// <param name="Text">Column of the text.</param>
 /// <param name="Key">Column of the key.</param>
 /// <param name="Label">Column of known labels.</param>
@@ -39,6 +42,8 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
+    private const string LabelStudio = "label-studio";
+
     /// <summary>Stores an upload and starts its run.</summary>
     /// <param name="project">The project.</param>
     /// <param name="request">How to read it.</param>
@@ -74,8 +79,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
     {
         null or "" => (DataFormatKind?)null,
         "csv" or "tsv" => (DataFormatKind?)DataFormatKind.Csv,
-        "jsonl" or "ndjson" or "json" => (DataFormatKind?)DataFormatKind.Jsonl,
-        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl."),
+        "jsonl" or "ndjson" or "json" or LabelStudio => (DataFormatKind?)DataFormatKind.Jsonl,
+        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl, label-studio."),
     };
 
     private async Task<Outcome<ImportOptions>> DescribeAsync(
@@ -84,6 +89,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (bytes == 0) return Outcome<ImportOptions>.Fail("file", "The file is empty.");
         await using var stored = await blobs.OpenAsync(blob, cancellationToken);
         var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
+        if (string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase))
+            return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = new RecordMapping(request.Text ?? ""), LabelStudio = true };
         var text = request.Text ?? preview.Suggested?.Text;
         if (text is null) return Outcome<ImportOptions>.Fail("text", "Name the column that holds the text.");
         var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);

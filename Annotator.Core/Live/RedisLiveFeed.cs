@@ -90,6 +90,9 @@ public sealed partial class RedisLiveFeed(ConfigurationOptions options, ILogger<
                 {
                     await subscriber.SubscribeAsync(s_channel, (_, message) => Receive(message));
                     subscribed = true;
+
+                    // Where Redis came later than the product, nothing is restored: this is the first connection.
+                    if (Volatile.Read(ref _away) == 1) NoteBack();
                 }
 
                 // What could not be sent while Redis was away is not sent late: the others are told to read again instead.
@@ -139,8 +142,7 @@ public sealed partial class RedisLiveFeed(ConfigurationOptions options, ILogger<
 
     private void NoteBack()
     {
-        if (Interlocked.Exchange(ref _away, 0) == 0) return;
-        LogBack();
+        if (Interlocked.Exchange(ref _away, 0) == 1) LogBack();
         _local.Publish(new EventsMissed());
     }
 

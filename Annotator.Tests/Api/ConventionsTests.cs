@@ -29,7 +29,8 @@ public class ConventionsTests(SharedHost shared)
     }
 
     [Theory]
-    [InlineData("{\"name\":", "body")]
+    [InlineData("{\"name\":", "name")]
+    [InlineData("{", "body")]
     [InlineData("", "body")]
     [InlineData("[]", "body")]
     [InlineData("null", "body")]
@@ -55,7 +56,9 @@ public class ConventionsTests(SharedHost shared)
         (await _host.Admin.GetAsync("/api/v1/runs/987654321")).ExpectProblem(HttpStatusCode.NotFound);
         var method = await _host.Admin.DeleteAsync("/api/v1/projects");
         method.ExpectProblem(HttpStatusCode.MethodNotAllowed);
-        Assert.Equal("GET, POST", method.Headers["Allow"]);
+        Assert.Contains("GET", method.Headers["Allow"], StringComparison.Ordinal);
+        Assert.Contains("POST", method.Headers["Allow"], StringComparison.Ordinal);
+        Assert.DoesNotContain("DELETE", method.Headers["Allow"], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -63,7 +66,7 @@ public class ConventionsTests(SharedHost shared)
     {
         var project = await _host.Admin.CreateProjectAsync();
         using var body = new StringContent($$"""{"items":[{"key":"k","text":"{{new string('x', 31_000_000)}}"}]}""", Encoding.UTF8, "application/json");
-        (await _host.Admin.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items", body)).ExpectProblem(HttpStatusCode.RequestEntityTooLarge);
+        (await _host.Admin.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items", body, ("Expect", "100-continue"))).ExpectProblem(HttpStatusCode.RequestEntityTooLarge);
     }
 
     [Fact]
