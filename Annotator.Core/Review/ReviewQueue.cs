@@ -88,6 +88,26 @@ public sealed class ReviewQueue(AnnotatorDatabase database)
         },
         cancellationToken);
 
+    /// <summary>Gives back what was lent in projects where nobody has come since to do it.</summary>
+    /// <param name="before">Only leases that ran out before this moment.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task CleanAsync(DateTimeOffset before, CancellationToken cancellationToken = default)
+    {
+        var projects = await database.ReadAsync(db => db.Leases.Where(l => l.ExpiresAt < before).Select(l => l.ProjectId).Distinct().ToListAsync(cancellationToken), cancellationToken);
+        foreach (var project in projects)
+        {
+            await database.WriteRepeatedlyAsync(
+                async scope =>
+                {
+                    await ReclaimAsync(scope, project, before);
+
+                    // Those whose item waits no more have no place to give back.
+                    await scope.Db.Leases.Where(l => l.ProjectId == project && l.ExpiresAt < before && !scope.Db.Queue.Any(q => q.ProjectId == project && q.ItemId == l.ItemId)).ExecuteDeleteAsync(cancellationToken);
+                },
+                cancellationToken);
+        }
+    }
+
     /// <summary>Lends one given item, as an undo and a reopening do.</summary>
     internal static async Task<LeasedItem> LendOneAsync(WriteScope scope, Project project, Item item, long userId, QueueReason reason, bool blind)
     {

@@ -166,8 +166,8 @@ public sealed partial class RunService(
 
             // An execution that came further was no attempt at the same thing: a long run meets more than one passing trouble.
             if (!string.Equals(run.Cursor, from, StringComparison.Ordinal)) run.Attempts = 1;
-            if (run.Attempts > options.Value.Retries) await FinishAsync(run, owner, RunState.Failed, e.Message);
-            else await ReleaseAsync(run, owner, e.Message);
+            if (run.Attempts > options.Value.Retries) await FinishAsync(run, owner, RunState.Failed, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
+            else await ReleaseAsync(run, owner, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
         }
         finally
         {

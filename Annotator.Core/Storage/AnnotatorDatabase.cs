@@ -147,12 +147,7 @@ public sealed class WriteScope
         if (Db.ChangeTracker.HasChanges()) await Db.SaveChangesAsync(CancellationToken);
 
         // In a fixed order, so that two transactions never wait for each other's rows crosswise.
-        foreach (var ((project, name), delta) in _counts.OrderBy(c => c.Key.Project).ThenBy(c => c.Key.Name, StringComparer.Ordinal))
-        {
-            if (delta == 0) continue;
-            await Db.Database.ExecuteSqlAsync(
-                $"INSERT INTO project_counters (project_id, name, value) VALUES ({project}, {name}, {delta}) ON CONFLICT (project_id, name) DO UPDATE SET value = project_counters.value + excluded.value",
-                CancellationToken);
-        }
+        List<CountChange> changes = [.. _counts.Where(c => c.Value != 0).Select(c => new CountChange(c.Key.Project, c.Key.Name, c.Value)).OrderBy(c => c.ProjectId).ThenBy(c => c.Name, StringComparer.Ordinal)];
+        if (changes.Count > 0) await Dialect.AddCountsAsync(Db, changes, CancellationToken);
     }
 }

@@ -8,6 +8,9 @@ public interface ISqlDialect
     /// <summary>Name of the provider, as in the settings.</summary>
     string Name { get; }
 
+    /// <summary>The statements by which <see cref="ClaimQueueAsync"/> finds entries, for a look at their plans.</summary>
+    IReadOnlyList<string> ClaimStatements { get; }
+
     /// <summary>Begins a unit of work on a context; where writers wait for each other, several may be committed together.</summary>
     Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
 
@@ -53,6 +56,9 @@ public interface ISqlDialect
     /// <returns>For each given row, whether it was there and fitted the guard.</returns>
     Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken);
 
+    /// <summary>Adds to counters of projects, in the order given.</summary>
+    Task AddCountsAsync(AnnotatorDbContext db, IReadOnlyList<CountChange> changes, CancellationToken cancellationToken);
+
     /// <summary>
     /// Takes the best open entries of a queue for an annotator, and counts one lease on each. No entry that the annotator has
     /// seen or holds is taken; two callers at a time get different entries.
@@ -66,6 +72,12 @@ public interface IWriteUnit : IAsyncDisposable
     /// <summary>Commits; when the answer comes it is on the disk.</summary>
     Task CommitAsync();
 }
+
+/// <summary>What is added to a counter.</summary>
+/// <param name="ProjectId">The project.</param>
+/// <param name="Name">Which counter.</param>
+/// <param name="Delta">What is added, or taken where it is negative.</param>
+public sealed record CountChange(long ProjectId, string Name, long Delta);
 
 /// <summary>Many updates of one table.</summary>
 /// <param name="Table">The table.</param>

@@ -156,6 +156,9 @@ public sealed class SqliteWriteGate : IDisposable
     {
         public const string Savepoint = "unit";
 
+        private const int SqliteAbort = 4;
+        private const int SqliteFull = 13;
+
         private bool _left;
 
         public SqliteTransaction Transaction => group.Transaction;
@@ -193,7 +196,7 @@ public sealed class SqliteWriteGate : IDisposable
                 }
 
                 gate._open = null;
-                group.Fail(new IOException("The transaction was rolled back by the database, since the disk is full or fails. Nothing of it was stored."));
+                group.Fail(new SqliteException("The transaction was rolled back by the database itself: the disk is full or fails. Nothing of it was stored.", gone ? SqliteFull : SqliteAbort));
                 if (!gone) group.Transaction.Rollback();
             }
             catch (SqliteException e)
