@@ -14,6 +14,10 @@ internal static class Program
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
+        ["system-import"] = Load.ImportLoad.RunAsync,
+        ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-lease"] = Load.LeaseLoad.RunAsync,
+        ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 

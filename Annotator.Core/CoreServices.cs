@@ -22,6 +22,7 @@ public static class CoreServices
     {
         services.AddSingleton<RunService>();
         services.AddSingleton<RunKinds>();
+        services.AddSingleton<Idempotency>();
 
         services.AddSingleton<ProjectService>();
         services.AddSingleton<SampleProject>();
@@ -31,12 +32,12 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
-        services.AddSingleton<IRunHandler, DeduplicateHandler>();
+        services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<IRunHandler, PrelabelHandler>();
+        services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
         services.AddSingleton<ReviewQueue>();
@@ -49,10 +50,11 @@ public static class CoreServices
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
-        services.AddSingleton<IRunHandler, TrainHandler>();
+        services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
         services.AddSingleton<MetricsReader>();
         services.AddSingleton<ExportService>();
+        services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;
     }
 }

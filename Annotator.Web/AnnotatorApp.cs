@@ -1,6 +1,5 @@
 using Annotator.Core;
 using Annotator.Core.Learning;
-using Annotator.Core.Live;
 using Annotator.Core.Llm;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -64,7 +63,6 @@ public static class AnnotatorApp
         configure?.Invoke(builder);
 
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
         var storage = builder.AddStorage();
         builder.AddAccounts();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
@@ -72,12 +70,13 @@ public static class AnnotatorApp
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();
-        builder.Services.AddSignalR();
-        builder.Services.AddHostedService<LiveBroadcaster>();
+        builder.AddLive();
+        builder.AddPrometheus();
         builder.AddAnnotatorUi();
         builder.Services.AddSingleton<StartState>();
         builder.Services.AddHostedService<AfterStart>();
-        builder.Services.AddOpenApi("v1");
+        builder.Services.AddHostedService<Housekeeping>();
+        builder.AddApiDescription();
         builder.ThrowIfSettingsAreWrong();
 
         var app = builder.Build();
@@ -87,11 +86,16 @@ public static class AnnotatorApp
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseMiddleware<ProjectMiddleware>();
-        app.UseAnnotatorUi();
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.MapHealth();
+        app.MapPrometheus();
+        if (storage.Node.Role == NodeRole.Worker) return app;
+
+        app.UseAnnotatorUi();
         app.MapOpenApi().RequireAuthorization(Policies.SignedIn);
         app.MapHub<LiveHub>("/hubs/live");
         app.MapJobs();
+        app.MapAccountsApi();
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapImportApi();
@@ -99,7 +103,6 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapAnnotatorUi();
-        app.MapApiFallback();
         return app;
     }
 }

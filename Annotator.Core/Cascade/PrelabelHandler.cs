@@ -51,8 +51,12 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var options = run.Options<PrelabelOptions>();
         var cursor = run.Cursor<PrelabelCursor>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
-        await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
+        var begun = cursor;
+        var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
+
+        // A batch that was not ended is done again, without what it asked the LLM already: it counts once.
+        cursor = cursor with { Counted = 0 };
+        await run.CheckpointAsync(null, cursor, -begun.Counted, total: run.Run.Done - begun.Counted + left, cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
@@ -78,7 +82,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 {
                     asked += part.Length;
                     var answers = await llm.AskAsync(run, project, part, cancellationToken);
-                    await run.CheckpointAsync(
+                    var stands = cursor;
+                    cursor = await run.CheckpointAsync(
                         async scope =>
                         {
                             await scope.Dialect.UpsertAsync(scope.Db, answers, cancellationToken);
@@ -86,8 +91,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                             var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, reliability, cancellationToken);
                             changed += await ApplyAsync(scope, project, again);
                             accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
+                            return stands with { Counted = stands.Counted + part.Count(i => i.State != ItemState.Final) };
                         },
-                        cursor,
                         part.Length,
                         message: null,
                         cancellationToken: cancellationToken);
@@ -95,7 +100,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 }
             }
 
-            cursor = cursor with { After = batch.Items[^1].Id };
+            cursor = cursor with { After = batch.Items[^1].Id, Counted = 0 };
             accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
             await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, routed.Count, total: Math.Max(run.Run.Total, run.Run.Done + routed.Count), cancellationToken: cancellationToken);
         }
@@ -176,6 +181,9 @@ internal sealed record PrelabelCursor
     public long After { get; init; }
 
     public int StudentVersion { get; init; }
+
+    /// <summary>Items after <see cref="After"/> that are counted as done already, and will be seen again by an execution that begins here.</summary>
+    public long Counted { get; init; }
 }
 
 /// <summary>Some items on their way through the cascade.</summary>
