@@ -13,7 +13,7 @@ internal static class Program
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
-        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
+        ["student"] = Student.StudentBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -30,7 +30,13 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
+        services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>();
+        services.AddSingleton<Representations>();
+        services.AddSingleton<IRunHandler, RepresentHandler>();
+        services.AddSingleton<IRunHandler, SampleHandler>();
+        services.AddSingleton<PropagationStates>();
+        services.AddSingleton<IRunHandler, PropagateHandler>();
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();

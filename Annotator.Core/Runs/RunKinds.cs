@@ -13,6 +13,9 @@ public sealed class RunKinds
         [PrelabelHandler.RunKind] = typeof(PrelabelOptions),
         [TrainHandler.RunKind] = null,
         [DeduplicateHandler.RunKind] = null,
+        [RepresentHandler.RunKind] = null,
+        [SampleHandler.RunKind] = typeof(SampleOptions),
+        [PropagateHandler.RunKind] = typeof(PropagateOptions),
     };
 
     /// <summary>Names of the kinds.</summary>
