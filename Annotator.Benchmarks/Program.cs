@@ -18,7 +18,7 @@ internal static class Program
         ["system-items"] = Load.ItemsLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
-        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
+        ["student"] = Student.StudentBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -32,7 +32,13 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
+        services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
+        services.AddSingleton<Representations>();
+        services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
+        services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
+        services.AddSingleton<PropagationStates>();
+        services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();

@@ -1,3 +1,4 @@
+using Annotator.Core.Learning;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -5,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Projects;
 
 /// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
-internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
+internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations) : IRunHandler
 {
     public const string RunKind = "deleteProject";
 
@@ -18,6 +19,11 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
         var id = run.ProjectId;
         var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id).Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
         foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
+        foreach (var representation in await representations.AllAsync(id, int.MaxValue, cancellationToken))
+        {
+            await blobs.DeleteAsync(representation.Space, cancellationToken);
+            await blobs.DeleteAsync(representation.Vectors, cancellationToken);
+        }
 
         while (true)
         {
