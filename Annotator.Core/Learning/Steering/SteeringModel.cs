@@ -54,6 +54,9 @@ public static class SteeringModel
     // Parts of a belief smaller than this are noise to the student, and cost time.
     private const float SmallestTarget = 0.02f;
 
+    // How far an answer is believed before anything is known of the labeller.
+    private const float FirstTrust = 0.75f;
+
     // Nobody is surer than this of anything: labels have a floor of noise that no model sees.
     private const double SmallestRisk = 0.0005;
 
@@ -117,14 +120,14 @@ public static class SteeringModel
                 var belief = start!.Fused[i];
                 for (var c = 0; c < belief.Length; c++)
                 {
-                    if (belief[c] > SmallestTarget) labels.Add(new LabelledRow(i, c, belief[c]));
+                    if (belief[c] > SmallestTarget) labels.Add(new LabelledRow(i, c, belief[c], Trusted: false));
                 }
             }
             else
             {
                 foreach (var answers in input.Answers)
                 {
-                    if (answers[i] >= 0) labels.Add(new LabelledRow(i, answers[i], 1f / input.Answers.Count));
+                    if (answers[i] >= 0) labels.Add(new LabelledRow(i, answers[i], FirstTrust, Trusted: false));
                 }
             }
         }

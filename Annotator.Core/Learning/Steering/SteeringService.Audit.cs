@@ -21,18 +21,14 @@ internal sealed partial class SteeringService
 
     private const int MostOpenDraws = 200;
 
-    // Before so many draws an audit is not judged: luck would decide.
-    private const int DrawsBeforeDoubt = 100;
+    // Fewer reviews than this are not worth a change of plan.
+    private const int WorthReviewing = 25;
+
+    // Before so many draws nobody knows whether the predicted risks are true.
+    private const int DrawsBeforeReviews = 50;
 
     // Drawn items stand before everything else, in the order of the draws.
     private const double DrawRank = -1e9;
-
-    private enum Verdict
-    {
-        GoOn,
-        Passed,
-        Abandoned,
-    }
 
     /// <summary>Takes in what people have decided since, draws more, or ends the audit.</summary>
     /// <returns>The state after.</returns>
@@ -93,28 +89,21 @@ internal sealed partial class SteeringService
 
         var total = audit.DecidedBefore + audit.Population;
         var allowed = AccuracyCertificate.AllowedErrors(audit.Target, total, total - session.Test.Remaining, PeopleAccuracy.Unmeasured);
-        var verdict = audit.SchemaVersion != project.SchemaVersion || !project.Settings.AutoAccept ? Verdict.Abandoned : Judge(session, allowed);
-        if (verdict == Verdict.GoOn) changed.AddRange(DrawMore(session, allowed, now));
-        if (verdict == Verdict.GoOn && session.OpenDraws == 0) verdict = Verdict.Abandoned;
-        var state = verdict switch { Verdict.Passed => AuditState.Passed, Verdict.Abandoned => AuditState.Abandoned, _ => AuditState.Running };
+        var state = audit.SchemaVersion != project.SchemaVersion || !project.Settings.AutoAccept ? AuditState.Abandoned
+            : session.Test.RemainingErrors <= allowed ? AuditState.Passed : AuditState.Running;
+        var plan = state == AuditState.Running ? session.Test.PlanLeft(Math.Max(0, allowed)) : default;
+        if (state == AuditState.Running) changed.AddRange(DrawMore(session, plan, now));
         var learned = decided.Count;
-        await run.CheckpointAsync(scope => CommitAsync(scope, project, session, changed, state, allowed), null, cancellationToken: cancellationToken);
+        await run.CheckpointAsync(scope => CommitAsync(scope, project, session, changed, state, (long)Math.Ceiling(plan.Reviews + plan.Draws)), null, cancellationToken: cancellationToken);
         run.SetResult(new { audit = audit.Number, state = Names.Of(state), drawn = session.Test.Audited, found = session.Test.Found, errorBound = session.Test.RemainingErrors, allowed, learned });
         return state;
     }
 
-    private static Verdict Judge(AuditSession session, double allowed)
+    // Where the riskiest items are worth more than draws, no more are drawn for now: people go on with the queue, which begins with those.
+    private static List<AuditRecord> DrawMore(AuditSession session, (double Reviews, double Draws) plan, DateTimeOffset now)
     {
-        var test = session.Test;
-        if (test.RemainingErrors <= allowed) return Verdict.Passed;
-        if (test.Audited < Math.Max(DrawsBeforeDoubt, test.ExpectedDraws / 2)) return Verdict.GoOn;
-        var next = AccuracyCertificate.AuditAlpha(session.Audit.Confidence, session.Audit.Number + 1, measuresPeople: false);
-        return test.DecisionsAnew(Math.Max(0, allowed), next) < 0.7 * test.DrawsLeft(Math.Max(0, allowed)) ? Verdict.Abandoned : Verdict.GoOn;
-    }
-
-    private static List<AuditRecord> DrawMore(AuditSession session, double allowed, DateTimeOffset now)
-    {
-        var wanted = (int)Math.Clamp(session.Test.DrawsLeft(Math.Max(0, allowed)) / 2, FewestOpenDraws, MostOpenDraws);
+        if (plan.Reviews >= WorthReviewing && session.Test.Audited >= DrawsBeforeReviews) return [];
+        var wanted = (int)Math.Clamp(plan.Draws / 2, FewestOpenDraws, MostOpenDraws);
         List<AuditRecord> drawn = [];
         for (var open = session.OpenDraws; open < wanted; open++)
         {
@@ -125,7 +114,7 @@ internal sealed partial class SteeringService
         return drawn;
     }
 
-    private async Task CommitAsync(WriteScope scope, Project project, AuditSession session, List<AuditRecord> changed, AuditState state, double allowed)
+    private async Task CommitAsync(WriteScope scope, Project project, AuditSession session, List<AuditRecord> changed, AuditState state, long left)
     {
         var audit = session.Audit;
         foreach (var record in changed.Where(r => r.Wrong is null)) record.CreatedAt = scope.Now;
@@ -137,7 +126,6 @@ internal sealed partial class SteeringService
         if (state == AuditState.Abandoned) await WithdrawAsync(scope, project, session);
         await CertifyAsync(scope, project, session);
         var decided = await scope.Db.Counters.AsNoTracking().Where(c => c.ProjectId == project.Id && c.Name == CounterNames.HumanDecisions).Select(c => c.Value).FirstOrDefaultAsync(scope.CancellationToken);
-        var left = state == AuditState.Running ? (long)Math.Ceiling(session.Test.DrawsLeft(Math.Max(0, allowed))) : 0;
         await SteeringCounters.SetAsync(
             scope, project.Id,
             (SteeringCounters.Phase, (long)(state == AuditState.Abandoned ? SteeringPhase.Learning : SteeringPhase.Audit)),

@@ -12,7 +12,7 @@ public enum AuditState
     /// <summary>Passed, and everything is accepted.</summary>
     Settled,
 
-    /// <summary>Given up: more learning costs less than going on. Its share of the error probability is spent.</summary>
+    /// <summary>Given up: the labels or the settings of the project changed under it. Its share of the error probability is spent.</summary>
     Abandoned,
 }
 

@@ -85,16 +85,17 @@ public sealed class WeightedAudit
     /// <summary>Draws that are still expected to be needed until at most this many wrong labels are known to remain.</summary>
     /// <param name="allowed">Wrong labels that may remain.</param>
     /// <returns>The number of draws.</returns>
-    public double DrawsLeft(double allowed) => RemainingErrors <= allowed ? 0 : AuditDesign.Forecast(_test.Bins, allowed, Alpha);
+    public double DrawsLeft(double allowed) => RemainingErrors <= allowed ? 0 : AuditDesign.Forecast(_test.Bins, allowed, Alpha, _test.CapitalAgainst(allowed, 0));
 
-    /// <summary>
-    /// Decisions that giving this audit up would take: people decide some of the riskiest items first, and another audit with a smaller error
-    /// probability proves the rest, by the risks as this audit has corrected them.
-    /// </summary>
+    /// <summary>The cheapest way on: how many of the riskiest items people should decide outright, and how many draws that leaves.</summary>
     /// <param name="allowed">Wrong labels that may remain.</param>
-    /// <param name="alpha">Error probability of the next audit.</param>
-    /// <returns>The number of decisions.</returns>
-    public double DecisionsAnew(double allowed, double alpha) => AuditDesign.Plan(_test.Bins, allowed, alpha).Decisions;
+    /// <returns>Reviews and draws, expected.</returns>
+    public (double Reviews, double Draws) PlanLeft(double allowed)
+    {
+        if (RemainingErrors <= allowed) return (0, 0);
+        var plan = AuditDesign.PlanWithin(_test.Bins, allowed, Alpha, found => _test.CapitalAgainst(allowed, found));
+        return (plan.Reviews, plan.Draws);
+    }
 
     /// <summary>Draws the next item; its answer must be given by <see cref="Record"/> at some time.</summary>
     /// <returns>The item's index, or -1 when all items are drawn or reviewed.</returns>
