@@ -4,6 +4,7 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -36,6 +37,7 @@ public static class CoreServices
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<ItemIntake>();
+        services.AddSingleton<MediaService>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewQueue>();

@@ -6,6 +6,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Media;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
@@ -97,6 +98,7 @@ public static class AnnotatorApp
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapImportApi();
+        app.MapMediaApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();

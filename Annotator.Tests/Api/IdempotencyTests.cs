@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Net;
 using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
-using Annotator.Core.Storage;
 using Annotator.Core.Storage.Sqlite;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -76,7 +75,7 @@ public class IdempotencyTests
         Assert.Empty(Directory.EnumerateFiles(host.DataDirectory, "*.part", SearchOption.AllDirectories));
     }
 
-    /// <summary>Each POST that writes dies between its commit and its answer; the repeat must come to the answer of one that did not die.</summary>
+    /// <summary>Each POST that writes dies between its work and its answer; the repeat must come to the answer of one that did not die.</summary>
     [Theory]
     [InlineData("project")]
     [InlineData("sample")]
@@ -184,18 +183,22 @@ public class IdempotencyTests
     private static Task<string> KeptAsync(AppHost host) => host.Database.ReadAsync(async db =>
         string.Join('\n', (await db.Idempotency.ToListAsync()).Select(r => $"{r.Key} {r.Body} {r.Journal}")));
 
-    /// <summary>Throws where the process would be gone: the work of a request is committed, and nobody has been told.</summary>
-    private sealed class Death : DbTransactionInterceptor
+    /// <summary>Throws where the process would be gone: the work of a request is committed, and its answer is not kept yet.</summary>
+    private sealed class Death : DbCommandInterceptor
     {
         public bool Comes { get; set; }
 
         public bool Came { get; set; }
 
-        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
         {
-            if (!Comes || RequestJournal.Current is null) return Task.CompletedTask;
-            (Comes, Came) = (false, true);
-            throw new InvalidOperationException("The process ends here.");
+            if (Comes && command.CommandText.StartsWith("UPDATE \"idempotency\"", StringComparison.Ordinal) && command.CommandText.Contains("\"body\"", StringComparison.Ordinal))
+            {
+                (Comes, Came) = (false, true);
+                throw new InvalidOperationException("The process ends here.");
+            }
+
+            return base.NonQueryExecutingAsync(command, eventData, result, cancellationToken);
         }
     }
 }

@@ -9,7 +9,8 @@ using Annotator.Web.Accounts;
 namespace Annotator.Web.Hosting.Api;
 
 /// <summary>Marks an endpoint whose body is a file of any size: it is hashed as it streams past, and never kept in memory or twice on disk.</summary>
-internal sealed record StreamedBody;
+/// <param name="ContentType">Its media type.</param>
+internal sealed record StreamedBody(string ContentType = "application/octet-stream");
 
 /// <summary>
 /// <c>Idempotency-Key</c> on any POST under /api: the first request with a key is carried out, a repeat with the same body gets the
