@@ -16,10 +16,12 @@ public class IdempotencyTests
 {
     private const string Header = "Idempotency-Key";
 
-    [Fact]
-    public async Task A_repeat_answers_what_the_first_answered_and_does_nothing_twice()
+    [Theory]
+    [InlineData("Sqlite")]
+    [InlineData("PostgreSql")]
+    public async Task A_repeat_answers_what_the_first_answered_and_does_nothing_twice(string provider)
     {
-        await using var host = await AppHost.StartAsync();
+        await using var host = await StartAsync(provider);
         var key = (Header, Guid.NewGuid().ToString());
         var body = new { name = "Once", modality = "text", task = new { type = "classification", labels = new[] { new { name = "a" } } } };
         var first = await host.Admin.PostAsync("/api/v1/projects", body, key);
@@ -31,6 +33,10 @@ public class IdempotencyTests
         (await host.Admin.PostAsync("/api/v1/projects", body with { name = "Other" }, key)).ExpectProblem(HttpStatusCode.UnprocessableEntity);
         (await host.Admin.PostAsync("/api/v1/users", body, key)).ExpectProblem(HttpStatusCode.UnprocessableEntity);
         (await host.Admin.PostAsync("/api/v1/projects", body, (Header, new string('x', 256)))).ExpectProblem(HttpStatusCode.BadRequest, Header);
+
+        // An answer without a body too.
+        var project = first.Json["id"]!.GetValue<string>();
+        for (var i = 0; i < 2; i++) Assert.Equal(HttpStatusCode.NoContent, (await host.Admin.PostAsync($"/api/v1/projects/{project}/queue/release", new { leases = new[] { "x" } }, (Header, "release"))).Status);
 
         // A key is a person's own.
         var lead = await host.AddPersonAsync(Role.Lead);
@@ -46,10 +52,12 @@ public class IdempotencyTests
         (await host.Admin.PostAsync("/api/v1/users", new { email = "good@example.org", role = "lead" }, key)).Expect(HttpStatusCode.Created);
     }
 
-    [Fact]
-    public async Task Many_at_the_same_moment_do_it_once()
+    [Theory]
+    [InlineData("Sqlite")]
+    [InlineData("PostgreSql")]
+    public async Task Many_at_the_same_moment_do_it_once(string provider)
     {
-        await using var host = await AppHost.StartAsync();
+        await using var host = await StartAsync(provider);
         var project = await host.Admin.CreateProjectAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind = "prelabel" }, (Header, "at once"))));
         var id = answers[0].Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>();
@@ -175,6 +183,10 @@ public class IdempotencyTests
         Assert.Equal(1, await keys.CleanAsync());
         (await host.Admin.PostAsync("/api/v1/users", user, (Header, "day"))).ExpectProblem(HttpStatusCode.BadRequest, "email");
     }
+
+    private static async Task<AppHost> StartAsync(string provider) => provider is "Sqlite"
+        ? await AppHost.StartAsync()
+        : await AppHost.StartAsync(("Annotator:Database:Provider", provider), ("ConnectionStrings:Annotator", await PostgreSqlCluster.NewDatabaseAsync()));
 
     // All facts that a repeat could double.
     private static Task<string> CountAsync(AppHost host) => host.Database.ReadAsync(async db =>

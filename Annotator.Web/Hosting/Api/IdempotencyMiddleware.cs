@@ -115,7 +115,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Idempotency id
                 completed = true;
             }
 
-            response.ContentLength = body.Length;
+            if (body.Length > 0) response.ContentLength = body.Length;
             body.Position = 0;
             await body.CopyToAsync(original, context.RequestAborted);
         }
