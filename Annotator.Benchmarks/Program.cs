@@ -13,7 +13,12 @@ internal static class Program
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
-        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
+        ["replay"] = Replay.ReplayBenchmark.RunAsync,
+        ["system-import"] = Load.ImportLoad.RunAsync,
+        ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-lease"] = Load.LeaseLoad.RunAsync,
+        ["system-push"] = Load.PushLoad.RunAsync,
+        ["student"] = Student.StudentBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -4,6 +4,7 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
@@ -32,7 +33,13 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
+        services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
+        services.AddSingleton<Representations>();
+        services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
+        services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
+        services.AddSingleton<PropagationStates>();
+        services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
@@ -40,6 +47,7 @@ public static class CoreServices
         services.AddSingleton<MediaService>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
+        services.AddSingleton<ReviewPacing>();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<DecisionRecorder>();
@@ -47,6 +55,8 @@ public static class CoreServices
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
         services.AddSingleton<TrainingWorkspaces>();
+        services.AddSingleton<AuditLedger>();
+        services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 

@@ -1,4 +1,5 @@
 using Annotator.Core;
+using Annotator.Core.Learning;
 using Annotator.Core.Llm;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -66,6 +67,7 @@ public static class AnnotatorApp
         var storage = builder.AddStorage();
         builder.AddAccounts();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
+        builder.AddSettings<LearningOptions>("Annotator:Learning");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();

@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Annotator.Core.Formats;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Import;
 
@@ -42,6 +44,8 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
+    private const string UploadFolder = "uploads";
+
     private const string LabelStudio = "label-studio";
 
     /// <summary>Stores an upload and starts its run.</summary>
@@ -56,7 +60,7 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
 
         await using var hashing = new HashingStream(content);
-        var (blob, bytes) = await blobs.PutAsync("uploads", hashing, cancellationToken);
+        var (blob, bytes) = await blobs.PutAsync(UploadFolder, hashing, cancellationToken);
         var started = false;
         try
         {
@@ -72,6 +76,23 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         {
             if (!started) await blobs.DeleteAsync(blob, CancellationToken.None);
         }
+    }
+
+    /// <summary>Removes uploads that no run will read any more: of imports that failed or were cancelled, and of processes that died during an upload.</summary>
+    /// <param name="before">Only what was stored before this moment: younger ones may be on their way into a run.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> CleanAsync(DateTimeOffset before, CancellationToken cancellationToken = default)
+    {
+        var left = new List<string>();
+        await foreach (var name in blobs.ListAsync(UploadFolder, before, cancellationToken)) left.Add(name);
+        if (left.Count == 0) return 0;
+        var waiting = await database.ReadAsync(
+            db => db.Runs.Where(r => r.Kind == ImportHandler.RunKind && r.State < RunState.Succeeded).Select(r => r.Options).ToListAsync(cancellationToken), cancellationToken);
+        var wanted = waiting.Select(o => JsonSerializer.Deserialize<ImportOptions>(o, ProjectJson.Options)!.Blob).ToHashSet(StringComparer.Ordinal);
+        left.RemoveAll(wanted.Contains);
+        foreach (var name in left) await blobs.DeleteAsync(name, cancellationToken);
+        return left.Count;
     }
 
     /// <summary>The format of a request, or what is wrong with it; null where it is to be detected.</summary>

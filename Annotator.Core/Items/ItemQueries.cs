@@ -61,6 +61,14 @@ public sealed class ItemQueries(AnnotatorDatabase database)
         },
         cancellationToken);
 
+    /// <summary>Whether a project has an item.</summary>
+    public Task<bool> ExistsAsync(long projectId, long itemId, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(db => db.Items.AnyAsync(i => i.ProjectId == projectId && i.Id == itemId, cancellationToken), cancellationToken);
+
+    /// <summary>Keys of some items, by id; those that are not there are left out.</summary>
+    public Task<Dictionary<long, string>> KeysAsync(long projectId, IReadOnlyCollection<long> ids, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(db => db.Items.Where(i => i.ProjectId == projectId && ids.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.Key, cancellationToken), cancellationToken);
+
     /// <summary>One item with all that is known of it, or null.</summary>
     public Task<ItemDetail?> FindAsync(long projectId, long itemId, CancellationToken cancellationToken = default) => database.ReadAsync(
         async db =>

@@ -1,4 +1,5 @@
 using Annotator.Core.Export;
+using Annotator.Core.Learning;
 using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -7,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Projects;
 
 /// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
-internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
+internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations) : IRunHandler
 {
     public const string RunKind = "deleteProject";
 
@@ -22,6 +23,11 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
         foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
         var exports = await run.Database.ReadAsync(db => db.Runs.Where(r => r.ProjectId == id && r.Kind == ExportHandler.RunKind && r.Cursor != null).ToListAsync(cancellationToken), cancellationToken);
         foreach (var file in exports.Select(ExportFile.Of).OfType<ExportFile>()) await blobs.DeleteAsync(file.Blob, cancellationToken);
+        foreach (var representation in await representations.AllAsync(id, int.MaxValue, cancellationToken))
+        {
+            await blobs.DeleteAsync(representation.Space, cancellationToken);
+            await blobs.DeleteAsync(representation.Vectors, cancellationToken);
+        }
 
         while (true)
         {
@@ -50,6 +56,9 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
             {
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },

@@ -1,5 +1,6 @@
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -12,8 +13,9 @@ namespace Annotator.Core.Quality;
 /// <param name="Student">The student in service; null before the first.</param>
 /// <param name="Llm">Use of the LLM; null where none was asked.</param>
 /// <param name="Agreement">Agreement between people; null with too little overlap.</param>
+/// <param name="Steering">How far a steered project has come; null before the models have learned anything.</param>
 public sealed record ProjectMetrics(
-    ItemMetrics Items, DecisionMetrics Decisions, CertificateMetrics? Certificate, StudentMetrics? Student, LlmMetrics? Llm, AgreementMetrics? Agreement);
+    ItemMetrics Items, DecisionMetrics Decisions, CertificateMetrics? Certificate, StudentMetrics? Student, LlmMetrics? Llm, AgreementMetrics? Agreement, SteeringMetrics? Steering);
 
 /// <summary>Items of a project.</summary>
 /// <param name="Total">All.</param>
@@ -40,6 +42,11 @@ public sealed record LlmMetrics(long Calls, long Items, long PromptTokens, long 
 
 /// <summary>Agreement between people on items that several decided.</summary>
 public sealed record AgreementMetrics(double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent);
+
+/// <summary>How far a steered project has come.</summary>
+/// <param name="Phase">What it is doing.</param>
+/// <param name="DecisionsLeft">Decisions of people that are still expected to be needed.</param>
+public sealed record SteeringMetrics(SteeringPhase Phase, long DecisionsLeft);
 
 /// <summary>A point of the learning curve.</summary>
 /// <param name="Version">Student version.</param>
@@ -87,7 +94,8 @@ public sealed class MetricsReader(AnnotatorDatabase database)
                 certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.Confidence, certificate.Audited),
                 student is null ? null : new StudentMetrics(student.Version, student.TrainedOn, student.Accuracy, student.Ece),
                 llm,
-                null);
+                null,
+                Counter(SteeringCounters.Phase) is > 0 and var phase ? new SteeringMetrics((SteeringPhase)phase, Counter(SteeringCounters.Left)) : null);
         },
         cancellationToken);
 

@@ -165,6 +165,25 @@ internal sealed class CertificateSnapshotConfiguration : IEntityTypeConfiguratio
     }
 }
 
+internal sealed class AuditConfiguration : IEntityTypeConfiguration<Quality.Certificate.Audit>
+{
+    public void Configure(EntityTypeBuilder<Quality.Certificate.Audit> builder)
+    {
+        builder.ToTable("audits");
+        builder.HasKey(a => new { a.ProjectId, a.Number });
+    }
+}
+
+internal sealed class AuditRecordConfiguration : IEntityTypeConfiguration<Quality.Certificate.AuditRecord>
+{
+    public void Configure(EntityTypeBuilder<Quality.Certificate.AuditRecord> builder)
+    {
+        builder.ToTable("audit_records");
+        builder.HasKey(r => new { r.ProjectId, r.Number, r.Ordinal });
+        builder.HasIndex(r => new { r.ProjectId, r.ItemId });
+    }
+}
+
 internal sealed class ApiTokenConfiguration : IEntityTypeConfiguration<ApiToken>
 {
     public void Configure(EntityTypeBuilder<ApiToken> builder)

@@ -51,8 +51,6 @@ internal static class DatabaseStart
 internal sealed partial class AfterStart(
     SetupService setup, RunService runs, Idempotency idempotency, IServer server, IHostApplicationLifetime lifetime, IOptions<StorageOptions> storage, TimeProvider time, ILogger<AfterStart> log) : BackgroundService
 {
-    private static readonly TimeSpan RecoveryInterval = TimeSpan.FromSeconds(10);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = new TaskCompletionSource();
@@ -62,7 +60,7 @@ internal sealed partial class AfterStart(
 
         // Whoever held a run when this process was not there is gone, where no other process can have the database open.
         var ownersAreDead = storage.Value.Database.IsSqlite;
-        using var timer = new PeriodicTimer(RecoveryInterval, time);
+        using var timer = new PeriodicTimer(runs.RecoveryInterval, time);
         do
         {
             try

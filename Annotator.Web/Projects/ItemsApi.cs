@@ -1,6 +1,7 @@
 using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning;
 using Annotator.Core.Review;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
@@ -40,8 +41,16 @@ public sealed record StoredItemView(string Id, string Key, bool Created, Predict
 /// <summary>What became of sent items, in their order.</summary>
 public sealed record StoredItemsView(IReadOnlyList<StoredItemView> Items);
 
+/// <summary>An item that is like another.</summary>
+public sealed record SimilarItemView(string ItemId, string Key, double Similarity);
+
+/// <summary>Items that are like another, the most like first.</summary>
+public sealed record SimilarItemsView(IReadOnlyList<SimilarItemView> Items);
+
 internal static class ItemsApi
 {
+    private const int MostSimilar = 200;
+
     public static void MapItemsApi(this IEndpointRouteBuilder endpoints)
     {
         var items = endpoints.MapProjectApi("/items").WithTags("Items");
@@ -82,6 +91,18 @@ internal static class ItemsApi
             if (found is null || !MaySee(found, context)) return (IResult)Problems.NotFound();
             return TypedResults.Ok(Detail(found));
         }).WithSummary("An item with its predictions, annotations and history").Produces<ItemDetailView>();
+        items.MapGet("/{itemId}/similar", async (string itemId, int? limit, ItemQueries queries, Representations representations, HttpContext context) =>
+        {
+            var (project, id) = (context.Grant().Project.Id, Ids.Parse(itemId));
+            if (limit is < 1 or > MostSimilar) return Problems.Validation("limit", $"Must be 1 to {MostSimilar}.");
+            if (!await queries.ExistsAsync(project, id, context.RequestAborted)) return Problems.NotFound();
+
+            // Before the first representation nothing is known to be similar.
+            var similar = await representations.SimilarAsync(project, id, limit ?? 20, context.RequestAborted) ?? [];
+            var keys = await queries.KeysAsync(project, [.. similar.Select(s => s.Id)], context.RequestAborted);
+            return (IResult)TypedResults.Ok(new SimilarItemsView(
+                [.. similar.Where(s => keys.ContainsKey(s.Id)).Select(s => new SimilarItemView(Ids.Text(s.Id), keys[s.Id], Math.Round(s.Similarity, 4)))]));
+        }).RequireLead().WithSummary("Items that are like one, the most like first").Produces<SimilarItemsView>();
     }
 
     public static PredictionView? Prediction(Item item) => item.PredictionValue is null

@@ -91,8 +91,8 @@ internal sealed class ErrorCountTest
             _foundInBin[bin]++;
         }
 
-        // Risks as a gambler's belief: the prediction is worth 8 expected errors overall and 4 in a bin; then what was found weighs more.
-        var scale = (8.0 + Found) / (8.0 + _expected);
+        // Risks as a gambler's belief: the prediction is worth 4 expected errors overall and 4 in a bin; then what was found weighs more.
+        var scale = (4.0 + Found) / (4.0 + _expected);
         for (var b = 0; b < RiskBins.Length; b++)
         {
             if (Bins.Counts[b] < 0.5) continue;

@@ -78,6 +78,9 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
                 return Problems.Conflict(exception.Message);
             case DbUpdateConcurrencyException or ConcurrentChangeException:
                 return Problems.Conflict("Somebody else changed this at the same moment. Read it again, and repeat.");
+            case var full when DiskFull.IsCause(full):
+                LogFailed(exception, context.Request.Method, context.Request.Path);
+                return Problems.Of(StatusCodes.Status507InsufficientStorage, DiskFull.Message);
             case DbException { IsTransient: true } or DbUpdateException { InnerException: DbException { IsTransient: true } }:
                 LogFailed(exception, context.Request.Method, context.Request.Path);
                 context.Response.Headers.RetryAfter = "2";
