@@ -5,6 +5,7 @@ using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -43,6 +44,7 @@ public static class CoreServices
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<ItemIntake>();
+        services.AddSingleton<MediaService>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();

@@ -7,6 +7,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Media;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
@@ -99,6 +100,7 @@ public static class AnnotatorApp
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapImportApi();
+        app.MapMediaApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();

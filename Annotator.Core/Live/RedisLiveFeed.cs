@@ -31,6 +31,7 @@ public sealed partial class RedisLiveFeed(ConfigurationOptions options, ILogger<
     private ConnectionMultiplexer? _redis;
     private Task _sending = Task.CompletedTask;
     private int _away;
+    private int _disposed;
 
     /// <summary>Whether events cross nodes at the moment.</summary>
     public bool IsConnected => _redis?.IsConnected == true;
@@ -73,6 +74,8 @@ public sealed partial class RedisLiveFeed(ConfigurationOptions options, ILogger<
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        // The container disposes it once for each of the services it is registered as.
+        if (Interlocked.Exchange(ref _disposed, 1) == 1) return;
         await StopAsync(CancellationToken.None);
         if (Interlocked.Exchange(ref _redis, null) is { } redis) await redis.DisposeAsync();
         _stop.Dispose();

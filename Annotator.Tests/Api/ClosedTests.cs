@@ -97,6 +97,33 @@ public class ClosedTests(SharedHost shared)
     }
 
     [Fact]
+    public async Task The_hub_tells_nothing_more_to_who_is_no_member_any_more()
+    {
+        var p = await _host.Admin.CreateProjectAsync("P");
+        var person = await _host.AddPersonAsync(Role.Annotator, p);
+        await using var connection = Connect(person.Token);
+        var heard = 0;
+        connection.On<System.Text.Json.JsonElement>("RunChanged", _ => Interlocked.Increment(ref heard));
+        await connection.StartAsync();
+        await connection.InvokeAsync("Subscribe", p);
+        Assert.Equal(HttpStatusCode.NoContent, (await _host.Admin.DeleteAsync($"/api/v1/projects/{p}/members/{person.Id}")).Status);
+
+        // Within seconds a whole run goes by without a word.
+        var end = TimeProvider.System.GetUtcNow().AddSeconds(60);
+        int before;
+        do
+        {
+            Assert.True(TimeProvider.System.GetUtcNow() < end, "It is still told.");
+            before = Volatile.Read(ref heard);
+            var run = (await _host.Admin.PostAsync($"/api/v1/projects/{p}/runs", new { kind = "prelabel" })).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>();
+            await _host.Admin.WaitRunAsync(run);
+            await Task.Delay(500);
+        }
+        while (Volatile.Read(ref heard) != before);
+        await Assert.ThrowsAsync<HubException>(() => connection.InvokeAsync("Subscribe", p));
+    }
+
+    [Fact]
     public async Task The_dashboard_of_jobs_is_for_admins()
     {
         var (lead, annotator) = (await _host.AddPersonAsync(Role.Lead), await _host.AddPersonAsync(Role.Annotator));

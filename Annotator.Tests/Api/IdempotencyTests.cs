@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Net;
 using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
-using Annotator.Core.Storage;
 using Annotator.Core.Storage.Sqlite;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -17,10 +16,12 @@ public class IdempotencyTests
 {
     private const string Header = "Idempotency-Key";
 
-    [Fact]
-    public async Task A_repeat_answers_what_the_first_answered_and_does_nothing_twice()
+    [Theory]
+    [InlineData("Sqlite")]
+    [InlineData("PostgreSql")]
+    public async Task A_repeat_answers_what_the_first_answered_and_does_nothing_twice(string provider)
     {
-        await using var host = await AppHost.StartAsync();
+        await using var host = await StartAsync(provider);
         var key = (Header, Guid.NewGuid().ToString());
         var body = new { name = "Once", modality = "text", task = new { type = "classification", labels = new[] { new { name = "a" } } } };
         var first = await host.Admin.PostAsync("/api/v1/projects", body, key);
@@ -32,6 +33,10 @@ public class IdempotencyTests
         (await host.Admin.PostAsync("/api/v1/projects", body with { name = "Other" }, key)).ExpectProblem(HttpStatusCode.UnprocessableEntity);
         (await host.Admin.PostAsync("/api/v1/users", body, key)).ExpectProblem(HttpStatusCode.UnprocessableEntity);
         (await host.Admin.PostAsync("/api/v1/projects", body, (Header, new string('x', 256)))).ExpectProblem(HttpStatusCode.BadRequest, Header);
+
+        // An answer without a body too.
+        var project = first.Json["id"]!.GetValue<string>();
+        for (var i = 0; i < 2; i++) Assert.Equal(HttpStatusCode.NoContent, (await host.Admin.PostAsync($"/api/v1/projects/{project}/queue/release", new { leases = new[] { "x" } }, (Header, "release"))).Status);
 
         // A key is a person's own.
         var lead = await host.AddPersonAsync(Role.Lead);
@@ -47,10 +52,12 @@ public class IdempotencyTests
         (await host.Admin.PostAsync("/api/v1/users", new { email = "good@example.org", role = "lead" }, key)).Expect(HttpStatusCode.Created);
     }
 
-    [Fact]
-    public async Task Many_at_the_same_moment_do_it_once()
+    [Theory]
+    [InlineData("Sqlite")]
+    [InlineData("PostgreSql")]
+    public async Task Many_at_the_same_moment_do_it_once(string provider)
     {
-        await using var host = await AppHost.StartAsync();
+        await using var host = await StartAsync(provider);
         var project = await host.Admin.CreateProjectAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind = "prelabel" }, (Header, "at once"))));
         var id = answers[0].Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>();
@@ -76,7 +83,7 @@ public class IdempotencyTests
         Assert.Empty(Directory.EnumerateFiles(host.DataDirectory, "*.part", SearchOption.AllDirectories));
     }
 
-    /// <summary>Each POST that writes dies between its commit and its answer; the repeat must come to the answer of one that did not die.</summary>
+    /// <summary>Each POST that writes dies between its work and its answer; the repeat must come to the answer of one that did not die.</summary>
     [Theory]
     [InlineData("project")]
     [InlineData("sample")]
@@ -177,6 +184,10 @@ public class IdempotencyTests
         (await host.Admin.PostAsync("/api/v1/users", user, (Header, "day"))).ExpectProblem(HttpStatusCode.BadRequest, "email");
     }
 
+    private static async Task<AppHost> StartAsync(string provider) => provider is "Sqlite"
+        ? await AppHost.StartAsync()
+        : await AppHost.StartAsync(("Annotator:Database:Provider", provider), ("ConnectionStrings:Annotator", await PostgreSqlCluster.NewDatabaseAsync()));
+
     // All facts that a repeat could double.
     private static Task<string> CountAsync(AppHost host) => host.Database.ReadAsync(async db =>
         $"{await db.Projects.CountAsync()} {await db.Users.CountAsync()} {await db.ApiTokens.CountAsync()} {await db.Items.CountAsync()} {await db.Runs.CountAsync()} {await db.Decisions.CountAsync()} {await db.Leases.CountAsync()}");
@@ -184,18 +195,22 @@ public class IdempotencyTests
     private static Task<string> KeptAsync(AppHost host) => host.Database.ReadAsync(async db =>
         string.Join('\n', (await db.Idempotency.ToListAsync()).Select(r => $"{r.Key} {r.Body} {r.Journal}")));
 
-    /// <summary>Throws where the process would be gone: the work of a request is committed, and nobody has been told.</summary>
-    private sealed class Death : DbTransactionInterceptor
+    /// <summary>Throws where the process would be gone: the work of a request is committed, and its answer is not kept yet.</summary>
+    private sealed class Death : DbCommandInterceptor
     {
         public bool Comes { get; set; }
 
         public bool Came { get; set; }
 
-        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
         {
-            if (!Comes || RequestJournal.Current is null) return Task.CompletedTask;
-            (Comes, Came) = (false, true);
-            throw new InvalidOperationException("The process ends here.");
+            if (Comes && command.CommandText.StartsWith("UPDATE \"idempotency\"", StringComparison.Ordinal) && command.CommandText.Contains("\"body\"", StringComparison.Ordinal))
+            {
+                (Comes, Came) = (false, true);
+                throw new InvalidOperationException("The process ends here.");
+            }
+
+            return base.NonQueryExecutingAsync(command, eventData, result, cancellationToken);
         }
     }
 }

@@ -16,7 +16,7 @@ public class LiveTests
         var project = await host.Admin.CreateProjectAsync(labels: ["refund", "delivery"], settings: new { auditShare = 0, autoAccept = false });
         await using var listener = await Listener.ConnectAsync(host, project);
 
-        await host.Admin.AddTextsAsync(project, ["I want a refund now"]);
+        await host.Admin.AddTextsAsync(project, ["I want a refund now", "where is my delivery"]);
         var prelabelled = await listener.WaitAsync("ItemsPreLabelled");
         Assert.Equal(["confidence", "itemId", "key", "route", "source", "value", "version"], prelabelled[0].EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
 
@@ -32,8 +32,8 @@ public class LiveTests
 
         await listener.Connection.InvokeAsync("Unsubscribe", project);
         listener.Clear();
-        await host.Admin.AddTextsAsync(project, ["where is my delivery"], "more");
-        await host.Admin.WaitAsync($"/api/v1/projects/{project}/items", a => a["items"]!.AsArray().Count == 2);
+        await host.Admin.AddTextsAsync(project, ["no refund", "a late delivery"], "more");
+        await host.Admin.WaitAsync($"/api/v1/projects/{project}/items", a => a["items"]!.AsArray().Count == 4);
         Assert.DoesNotContain(listener.Messages, m => m.Name is "ItemsPreLabelled");
     }
 
@@ -57,7 +57,7 @@ public class LiveTests
         using var nobody = b.Client(null);
         await WaitAsync(async () => (await nobody.GetAsync("/health/ready")).Expect(HttpStatusCode.OK)["warnings"]!.AsArray().Count == 1);
         own.Clear();
-        await a.Admin.AddTextsAsync(project, ["refund please"], "alone");
+        await a.Admin.AddTextsAsync(project, ["refund please", "delivery please"], "alone");
         await own.WaitAsync("ItemsPreLabelled");
 
         // Back again: who may have missed something is told to read again, and events cross as before.
@@ -109,7 +109,7 @@ public class LiveTests
         for (var i = 0; ; i++)
         {
             listener.LastKey = $"{name}{i}-0";
-            await from.Admin.AddTextsAsync(project, ["I want a refund, number " + i], $"{name}{i}-");
+            await from.Admin.AddTextsAsync(project, ["I want a refund, number " + i, "where is my delivery, number " + i], $"{name}{i}-");
             if (await listener.HearsAsync("ItemsPreLabelled", m => m.GetRawText().Contains(listener.LastKey, StringComparison.Ordinal), TimeSpan.FromSeconds(2))) return;
             Assert.True(i < 30, "Nothing is heard of the other node.");
         }

@@ -60,11 +60,11 @@ internal static class AccountsApi
         users.MapPatch("/{userId}", UpdateAsync).WithSummary("Changes an account; what is not named stays").Produces<UserView>();
         users.MapPost("/{userId}/invitation", InviteAsync).RequireAuthorization(Policies.Admin).WithSummary("Makes a new invitation link; the old one ends").Produces<InvitedUserView>(StatusCodes.Status201Created);
         users.MapPost("/{userId}/tokens", CreateTokenAsync).WithSummary("Makes a token, shown this once").Produces<NewTokenView>(StatusCodes.Status201Created);
-        users.MapGet("/{userId}/tokens", ListTokensAsync).WithSummary("Tokens of an account, newest first, without the revoked");
+        users.MapGet("/{userId}/tokens", ListTokensAsync).WithSummary("Tokens of an account, newest first, without the revoked").Produces<Listing<TokenView>>();
         users.MapDelete("/{userId}/tokens/{tokenId}", RevokeTokenAsync).WithSummary("Revokes a token").Produces(StatusCodes.Status204NoContent);
 
         var members = endpoints.MapProjectApi("/members").WithTags("People");
-        members.MapGet("", ListMembersAsync).WithSummary("Members of a project, by name");
+        members.MapGet("", ListMembersAsync).WithSummary("Members of a project, by name").Produces<Listing<MemberView>>();
         members.MapPut("/{userId}", SetMemberAsync).RequireLead().WithSummary("Makes somebody a member, or changes what they are").Produces<MemberView>();
         members.MapDelete("/{userId}", RemoveMemberAsync).RequireLead().WithSummary("Takes somebody out of a project").Produces(StatusCodes.Status204NoContent);
     }

@@ -43,7 +43,7 @@ internal static class ImportApi
             using var sample = new MemoryStream(buffer, 0, read, writable: false);
             var preview = await ImportPreview.PreviewAsync(sample, kind.Value, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Ok(View(preview));
-        }).RequireLead().WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
+        }).RequireLead().WithMetadata(new StreamedBody()).WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
     }
 
     private static PreviewView View(ImportPreview preview)

@@ -64,7 +64,7 @@ public sealed partial class LiveConnections(
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         var valid = await tokens.StillValidAsync([.. _open.Values.Select(c => c.TokenId).OfType<long>().Distinct()], cancellationToken);
-        var seen = new Dictionary<(Caller, long), bool>();
+        var reach = await access.ReachAsync([.. _open.Values.SelectMany(c => c.Projects.Keys).Distinct()], cancellationToken);
         foreach (var connection in _open.Values)
         {
             if (!await HoldsAsync(connection, valid, cancellationToken))
@@ -78,8 +78,7 @@ public sealed partial class LiveConnections(
             if (await states.FindAsync(caller.UserId, cancellationToken) is { } state && state.Role < caller.Role) caller = caller with { Role = state.Role };
             foreach (var project in connection.Projects.Keys)
             {
-                if (!seen.TryGetValue((caller, project), out var may)) seen[(caller, project)] = may = await access.FindAsync(caller, project, cancellationToken) is not null;
-                if (may) continue;
+                if (reach.Reaches(caller, project)) continue;
                 connection.Projects.TryRemove(project, out _);
                 await hub.Groups.RemoveFromGroupAsync(connection.Context.ConnectionId, LiveHub.GroupOf(project), cancellationToken);
             }

@@ -28,7 +28,7 @@ internal static class ResultsApi
             response.Headers.ContentDisposition = disposition.ToString();
             await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
-        }).RequireLead().WithSummary("Labels with where they come from, streamed");
+        }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
         results.MapGet("/metrics", async (MetricsReader metrics, HttpContext context) => await metrics.ReadAsync(context.Grant().Project.Id, context.RequestAborted))
             .WithSummary("Where the project stands");
         results.MapGet("/metrics/curve", async (MetricsReader metrics, HttpContext context) => new Listing<CurvePoint>(await metrics.CurveAsync(context.Grant().Project.Id, context.RequestAborted), null))
@@ -49,6 +49,6 @@ internal static class ResultsApi
             var file = await blobs.OpenAsync(version.Blob, context.RequestAborted);
             context.Response.Headers["X-Model-Version"] = Ids.Text(version.Version);
             return TypedResults.Stream(file, "application/octet-stream", $"student-{version.Version}.onnx", version.CreatedAt, new EntityTagHeaderValue($"\"{version.Hash}\""), enableRangeProcessing: true);
-        }).WithSummary("The student as one ONNX file");
+        }).WithSummary("The student as one ONNX file").Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 }

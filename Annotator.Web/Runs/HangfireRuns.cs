@@ -2,6 +2,7 @@ using Annotator.Core.Runs;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting;
 using Hangfire;
+using Hangfire.AspNetCore;
 using Hangfire.Dashboard;
 using Hangfire.InMemory;
 using Hangfire.PostgreSql;
@@ -35,7 +36,9 @@ internal static class HangfireSetup
 
         // By the container and not by Hangfire's own static: several programs in one process, as tests have them, keep their jobs apart.
         builder.Services.AddSingleton(services => storage.Database.IsSqlite ? new InMemoryStorage() : PostgreSql(services.GetRequiredService<DatabaseAddress>()));
-        builder.Services.AddHangfire(hangfire => hangfire.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings());
+        builder.Services.AddSingleton<JobActivator>(services => new AspNetCoreJobActivator(services.GetRequiredService<IServiceScopeFactory>()));
+        builder.Services.AddHangfire((services, hangfire) => hangfire.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings()
+            .UseLogProvider(new HangfireLogs(services.GetRequiredService<ILoggerFactory>())));
         if (storage.Node.Role == NodeRole.Web) return;
         builder.Services.AddHangfireServer(server =>
         {

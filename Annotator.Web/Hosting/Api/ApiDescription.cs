@@ -112,13 +112,20 @@ internal static class ApiDescription
             });
         }
 
-        if (metadata.OfType<StreamedBody>().Any())
+        if (metadata.OfType<StreamedBody>().FirstOrDefault() is { } file)
         {
+            var multipart = file.ContentType.StartsWith("multipart/", StringComparison.Ordinal);
+            var binary = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+            var schema = !multipart ? binary : new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object,
+                Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal) { ["file"] = new OpenApiSchema { Type = JsonSchemaType.Array, Items = binary } },
+            };
             operation.RequestBody = new OpenApiRequestBody
             {
                 Required = true,
-                Description = "The file as it is, of any size.",
-                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/octet-stream"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" } } },
+                Description = multipart ? "One or more files, each of any size." : "The file as it is, of any size.",
+                Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { [file.ContentType] = new() { Schema = schema } },
             };
         }
 
@@ -161,6 +168,7 @@ internal static class ApiDescription
             "format" => "The format; where it is left out on an import, it is detected.",
             "text" => "The column of the text.",
             "key" => "The column of the key: a key that is there already is not stored again.",
+            "limit" => "How many at the most.",
             "annotator" => "The column of the annotators who gave the labels.",
             "name" => "The file's name, to show.",
             "flagged" => "Only items set aside for a lead.",

@@ -9,7 +9,8 @@ using Annotator.Web.Accounts;
 namespace Annotator.Web.Hosting.Api;
 
 /// <summary>Marks an endpoint whose body is a file of any size: it is hashed as it streams past, and never kept in memory or twice on disk.</summary>
-internal sealed record StreamedBody;
+/// <param name="ContentType">Its media type.</param>
+internal sealed record StreamedBody(string ContentType = "application/octet-stream");
 
 /// <summary>
 /// <c>Idempotency-Key</c> on any POST under /api: the first request with a key is carried out, a repeat with the same body gets the
@@ -114,7 +115,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, Idempotency id
                 completed = true;
             }
 
-            response.ContentLength = body.Length;
+            if (body.Length > 0) response.ContentLength = body.Length;
             body.Position = 0;
             await body.CopyToAsync(original, context.RequestAborted);
         }
