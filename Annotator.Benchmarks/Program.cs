@@ -8,6 +8,7 @@ internal static class Program
 {
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
+        ["active"] = args => Task.FromResult(ActiveBenchmark.Run(args)),
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
