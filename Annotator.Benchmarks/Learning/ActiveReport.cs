@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace Annotator.Benchmarks.Learning;
 
@@ -29,6 +30,29 @@ internal static class ActiveReport
 
         return text.ToString();
     }
+
+    /// <summary>Writes the page and the plot from kept curves.</summary>
+    public static async Task WriteAsync(string keep, string docs)
+    {
+        var sets = new List<List<ActiveCurve>>();
+        foreach (var (name, _, _) in ActiveSet.Known)
+        {
+            var path = Path.Combine(keep, name + ".json");
+            if (File.Exists(path)) sets.Add(JsonSerializer.Deserialize<List<ActiveCurve>>(await File.ReadAllTextAsync(path))!);
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(docs, "active-learning.svg"), SvgChart.Write("Accuracy over decisions, by strategy", [.. sets.Select(Panel)]));
+        var page = Path.Combine(docs, "active-learning.md");
+        var text = await File.ReadAllTextAsync(page);
+        const string Begin = "<!-- figures: begin -->", End = "<!-- figures: end -->";
+        var (from, to) = (text.IndexOf(Begin, StringComparison.Ordinal), text.IndexOf(End, StringComparison.Ordinal));
+        if (from < 0 || to < from) throw new InvalidOperationException($"{page} has no place for the figures.");
+        var figures = string.Join("\n", sets.Select(set => $"{set.Select(c => c.Strategy).Distinct(StringComparer.Ordinal).Count()} strategies, {set.Count(c => c.Strategy is "random")} seeds:\n\n{Table(set)}"));
+        await File.WriteAllTextAsync(page, $"{text[..(from + Begin.Length)]}\n{figures}{text[to..]}");
+    }
+
+    private static ChartPanel Panel(List<ActiveCurve> set) => new(
+        set[0].Set, [.. Means(set).Select(m => new ChartLine(m.Key, [.. m.Value.Select((a, i) => ((i + 1.0) * set[0].Batch, a))]))]);
 
     /// <summary>Decisions after which the accuracy is reached.</summary>
     public static string Reaches(double[] curve, double accuracy, int batch)

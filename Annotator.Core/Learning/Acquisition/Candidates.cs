@@ -19,7 +19,7 @@ internal sealed record Candidates(int[] Items, float[] Own, float[] Doubt, PickR
         {
             var sure = MathF.Pow(doubt[i], (float)options.Sharpness);
             var rare = request.HasProbabilities ? Expected(request.Probabilities.Span.Slice(open[i] * request.Classes, request.Classes), rarity, request.Multiple) : 1;
-            reasons[i] = cold > sure ? PickReason.Coverage : rare > 1.5f ? PickReason.RareClass : PickReason.Uncertain;
+            reasons[i] = !request.HasProbabilities || cold > sure ? PickReason.Coverage : rare > 1.5f ? PickReason.RareClass : PickReason.Uncertain;
             doubt[i] = (float)(((1 - cold) * sure * rare) + cold);
             if (request.Density.Length > 0) doubt[i] *= request.Density.Span[open[i]];
         }

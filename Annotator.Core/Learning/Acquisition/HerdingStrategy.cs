@@ -17,6 +17,7 @@ namespace Annotator.Core.Learning.Acquisition;
 public sealed class HerdingStrategy(HerdingOptions? options = null) : IAcquisitionStrategy
 {
     private const int MostLabelled = 20_000;
+    private const int MostCandidates = 8_192;
     private const int ReachSample = 256;
 
     private readonly HerdingOptions _options = Checked(options ?? new());
@@ -36,7 +37,7 @@ public sealed class HerdingStrategy(HerdingOptions? options = null) : IAcquisiti
         var control = OpenItems.Sample(open, ControlCount(request, batch, random), random);
         var chosen = new HashSet<int>(control);
         var labelled = OpenItems.With(request, ItemUse.Labelled);
-        var candidates = Candidates.Choose(request, open, labelled.Length, Math.Max(_options.Candidates, 2 * batch), _options, random);
+        var candidates = Candidates.Choose(request, open, labelled.Length, Math.Clamp(2 * batch, _options.Candidates, Math.Max(_options.Candidates, MostCandidates)), _options, random);
         var picks = new List<AcquisitionPick>(batch);
         if (request.HasEmbedding)
         {
@@ -70,14 +71,14 @@ public sealed class HerdingStrategy(HerdingOptions? options = null) : IAcquisiti
     }
 
     // The fraction left is drawn, so that the share holds over many small batches.
-    private static int ControlCount(AcquisitionRequest request, int batch, Random random)
+    private int ControlCount(AcquisitionRequest request, int batch, Random random)
     {
-        var share = batch * request.ControlShare;
+        var share = batch * (request.HasProbabilities || !request.HasEmbedding ? request.ControlShare : Math.Max(request.ControlShare, _options.FirstRandom));
         var whole = (int)share;
         return whole + (random.NextDouble() < share - whole ? 1 : 0);
     }
 
-    /// <summary>Similarity of all pairs of candidates, 1 at distance 0 and 0 beyond the reach: (1 - d² / reach²)², row by row.</summary>
+    /// <summary>What a label of one candidate (row) says of another (column): 1 at distance 0 and 0 beyond the reach, (1 - d² / reach²)².</summary>
     private float[] Similarity(AcquisitionRequest request, Candidates candidates, int labels, CancellationToken cancellationToken, out float reach)
     {
         var rows = TypicalStrategy.Gather(request, candidates.Items);
@@ -101,35 +102,66 @@ public sealed class HerdingStrategy(HerdingOptions? options = null) : IAcquisiti
             }
         });
 
-        reach = (float)_options.Reach * ReachOf(squared, count, labels);
-        var inverse = 1 / MathF.Max(reach * reach, 1e-12f);
+        var within = reach = (float)(_options.Reach * _options.Reach) * EvenShare(squared, count, labels);
         Parallel.For(0, count, i =>
         {
-            foreach (ref var value in squared.AsSpan(i * count, count))
-            {
-                var near = MathF.Max(0, 1 - (value * inverse));
-                value = near * near;
-            }
+            foreach (ref var value in squared.AsSpan(i * count, count)) value = Near(value, within);
         });
         return squared;
     }
 
-    /// <summary>The distance within which an item has its even share of the others when that many items are labelled.</summary>
-    private static float ReachOf(float[] squared, int count, int labels)
+    /// <summary>
+    /// The squared distance within which the median item has its even share of the others when that many items are labelled; less where that share is a handful of
+    /// items: then a label speaks for itself above all, and doubt counts more than company.
+    /// </summary>
+    private static float EvenShare(float[] squared, int count, int labels)
     {
-        var share = Math.Max(1, count / Math.Max(1, labels));
+        var share = Math.Clamp(count / Math.Max(1, labels), 1, Math.Max(1, count - 1));
         var step = Math.Max(1, count / ReachSample);
-        var values = new List<float>();
-        var row = new float[count];
-        for (var i = 0; i < count; i += step)
+        var own = new float[(count + step - 1) / step];
+        Parallel.For(0, own.Length, i => own[i] = Smallest(squared.AsSpan(i * step * count, count).ToArray(), Math.Min(share, count - 1)));
+        return MathF.Max(Smallest(own, own.Length / 2) * share / (share + 2), 1e-9f);
+    }
+
+    /// <summary>The value that has <paramref name="rank"/> smaller ones (Hoare's selection; reorders the values).</summary>
+    private static float Smallest(Span<float> values, int rank)
+    {
+        while (values.Length > 1)
         {
-            squared.AsSpan(i * count, count).CopyTo(row);
-            Array.Sort(row);
-            values.Add(row[Math.Min(share, count - 1)]);
+            var pivot = values[values.Length / 2];
+            var (i, j) = (0, values.Length - 1);
+            while (i <= j)
+            {
+                while (values[i] < pivot) i++;
+                while (values[j] > pivot) j--;
+                if (i > j) break;
+                (values[i], values[j]) = (values[j], values[i]);
+                i++;
+                j--;
+            }
+
+            if (rank <= j)
+            {
+                values = values[..(j + 1)];
+            }
+            else if (rank >= i)
+            {
+                values = values[i..];
+                rank -= i;
+            }
+            else
+            {
+                return pivot;
+            }
         }
 
-        values.Sort();
-        return MathF.Sqrt(values[values.Count / 2]);
+        return values[0];
+    }
+
+    private static float Near(float squared, float reach)
+    {
+        var near = MathF.Max(0, 1 - (squared / reach));
+        return near * near;
     }
 
     /// <summary>How near each candidate is to a label already.</summary>
@@ -139,12 +171,7 @@ public sealed class HerdingStrategy(HerdingOptions? options = null) : IAcquisiti
         if (labelled.Length == 0) return covered;
         var (_, distances) = ExactNeighbours.Search(
             TypicalStrategy.Gather(request, items), TypicalStrategy.Gather(request, labelled), request.Dimensions, 1, leaveOutSelf: false, cancellationToken);
-        for (var i = 0; i < covered.Length; i++)
-        {
-            var near = MathF.Max(0, 1 - (MathF.Max(0, distances[i]) / MathF.Max(reach * reach, 1e-12f)));
-            covered[i] = near * near;
-        }
-
+        for (var i = 0; i < covered.Length; i++) covered[i] = Near(MathF.Max(0, distances[i]), reach);
         return covered;
     }
 
