@@ -8,12 +8,13 @@ internal static class Program
 {
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
-        ["active"] = args => Task.FromResult(ActiveBenchmark.Run(args)),
+        ["active"] = ActiveBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
+        ["quality"] = args => Task.FromResult(Quality.QualityBenchmark.Run(args)),
         ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
     };
 
