@@ -96,6 +96,7 @@ public static class AnnotatorApp
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
+        app.MapQualityApi();
         app.MapAnnotatorUi();
         app.MapApiFallback();
         return app;
