@@ -10,6 +10,7 @@ using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -60,7 +61,10 @@ public static class CoreServices
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
+        services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
+        services.AddSingleton<AnnotatorReader>();
         services.AddSingleton<ExportService>();
         services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;

@@ -104,6 +104,7 @@ public static class AnnotatorApp
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
+        app.MapQualityApi();
         app.MapAnnotatorUi();
         return app;
     }

@@ -40,8 +40,17 @@ public sealed record StudentMetrics(int Version, int TrainedOn, double? Accuracy
 /// <summary>Use of the LLM.</summary>
 public sealed record LlmMetrics(long Calls, long Items, long PromptTokens, long CompletionTokens, double Cost, double? Accuracy);
 
-/// <summary>Agreement between people on items that several decided.</summary>
-public sealed record AgreementMetrics(double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent);
+/// <summary>Agreement between people on items that several decided. A figure is null where it is undefined, as with one label only.</summary>
+/// <param name="CohenKappa">Cohen's kappa; with more than two people the mean over pairs (Light).</param>
+/// <param name="FleissKappa">Fleiss's kappa.</param>
+/// <param name="KrippendorffAlpha">Krippendorff's alpha of names.</param>
+/// <param name="Percent">Share of pairs of labels that are equal, 0 to 1.</param>
+/// <param name="GwetAc1">Gwet's AC1.</param>
+/// <param name="AlphaInterval">95 % bootstrap interval of alpha over items; null with fewer than ten items or so many that it would say nothing.</param>
+/// <param name="Items">Items that several people decided.</param>
+/// <param name="Ratings">Their decisions.</param>
+public sealed record AgreementMetrics(
+    double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent, double? GwetAc1 = null, Interval? AlphaInterval = null, int Items = 0, int Ratings = 0);
 
 /// <summary>How far a steered project has come.</summary>
 /// <param name="Phase">What it is doing.</param>
@@ -58,10 +67,16 @@ public sealed record SteeringMetrics(SteeringPhase Phase, long DecisionsLeft);
 public sealed record CurvePoint(int Version, int TrainedOn, int Decisions, double? Accuracy, double? Ece, DateTimeOffset CreatedAt);
 
 /// <summary>Reads where projects stand, from counters that are kept as things happen.</summary>
-public sealed class MetricsReader(AnnotatorDatabase database)
+public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared)
 {
     /// <summary>Where a project stands.</summary>
-    public Task<ProjectMetrics> ReadAsync(long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+    public async Task<ProjectMetrics> ReadAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        var agreement = await shared.ComputeAsync(projectId, TeamAgreement.Of, cancellationToken);
+        return await ReadAsync(projectId, agreement, cancellationToken);
+    }
+
+    private Task<ProjectMetrics> ReadAsync(long projectId, AgreementMetrics? agreement, CancellationToken cancellationToken) => database.ReadAsync(
         async db =>
         {
             var counters = await db.Counters.Where(c => c.ProjectId == projectId).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
@@ -94,7 +109,7 @@ public sealed class MetricsReader(AnnotatorDatabase database)
                 certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.Confidence, certificate.Audited),
                 student is null ? null : new StudentMetrics(student.Version, student.TrainedOn, student.Accuracy, student.Ece),
                 llm,
-                null,
+                agreement,
                 Counter(SteeringCounters.Phase) is > 0 and var phase ? new SteeringMetrics((SteeringPhase)phase, Counter(SteeringCounters.Left)) : null);
         },
         cancellationToken);
