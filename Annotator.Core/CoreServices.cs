@@ -28,6 +28,7 @@ public static class CoreServices
         services.AddSingleton<InstallationOverviews>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<ItemQueries>();
+        services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>();
