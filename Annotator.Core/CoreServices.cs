@@ -49,6 +49,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, TrainHandler>();
 
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<ExportService>();
         return services;
     }

@@ -81,6 +81,7 @@ public static class AnnotatorApp
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.UseMiddleware<ApiErrors>();
+        app.UseNotFoundPage();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();

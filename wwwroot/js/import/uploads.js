@@ -86,7 +86,11 @@ class Uploads extends EventTarget {
   /** Chooses a column for a meaning; an empty name: none. */
   map(entry, meaning, column) {
     entry.touched = true;
-    this.#set(entry, { mapping: { ...entry.mapping, [meaning]: column || undefined }, like: null }, "mapping");
+    const mapping = { ...entry.mapping, [meaning]: column || undefined };
+
+    // A column means one thing: what it was before is given up.
+    for (const other of meanings) if (other !== meaning && column && mapping[other] === column) mapping[other] = undefined;
+    this.#set(entry, { mapping, like: null }, "mapping");
   }
 
   remove(entry) {
