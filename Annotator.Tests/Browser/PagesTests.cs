@@ -30,7 +30,7 @@ public class PagesTests(BrowserFixture browser)
             if (await visitor.Page.EvaluateAsync<bool>("() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1")) found.Add($"{name}: wider than the window");
         }
 
-        Assert.Empty(found);
+        Assert.True(found.Count == 0, string.Join('\n', found.Distinct(StringComparer.Ordinal)));
         Assert.Empty(visitor.Troubles);
     }
 
@@ -45,7 +45,7 @@ public class PagesTests(BrowserFixture browser)
             found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.Select(v => $"{address}: {v.Id}: {v.Nodes.FirstOrDefault()?.Html}"));
         }
 
-        Assert.Empty(found);
+        Assert.True(found.Count == 0, string.Join('\n', found));
     }
 
     [Fact]
