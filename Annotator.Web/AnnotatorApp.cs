@@ -7,6 +7,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Items;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
@@ -93,6 +94,7 @@ public static class AnnotatorApp
         app.MapJobs();
         app.MapProjectsApi();
         app.MapItemsApi();
+        app.MapReopeningApi();
         app.MapImportApi();
         app.MapReviewApi();
         app.MapRunsApi();

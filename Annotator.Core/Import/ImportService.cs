@@ -28,13 +28,6 @@ public sealed record ImportOptions
     public RecordMapping Mapping { get; init; } = new("text");
 }
 
-/// <summary>What an import brought.</summary>
-/// <param name="Created">New items.</param>
-/// <param name="Existing">Rows whose item was there already.</param>
-/// <param name="Labelled">Rows with a known label.</param>
-/// <param name="Rejected">Lines that could not be read.</param>
-public sealed record ImportResult(long Created, long Existing, long Labelled, long Rejected);
-
 /// <summary>How an upload is to be read; what is null is detected.</summary>
 /// <param name="Format"><c>csv</c>, <c>tsv</c> or <c>jsonl</c>.</param>
 /// <param name="Text">Column of the text.</param>
@@ -47,9 +40,6 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
-    /// <summary>The kind of the runs that read uploads.</summary>
-    public const string RunKind = ImportHandler.RunKind;
-
     /// <summary>Stores an upload and starts its run.</summary>
     /// <param name="project">The project.</param>
     /// <param name="request">How to read it.</param>

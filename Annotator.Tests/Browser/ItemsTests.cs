@@ -1,5 +1,10 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Annotator.Core.Accounts;
 using Annotator.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -58,6 +63,21 @@ public class ItemsTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Reopening_OverTheApi_IsForLeads()
+    {
+        var (project, items) = await DecidedAsync();
+        using var annotator = new TestApi(browser.Server.Address, await AnnotatorAsync(project));
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => annotator.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items/{items[0]}/reopen"));
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Equal("final", (string)(await browser.Api.ItemAsync(project, items[0]))!["state"]!);
+
+        await browser.Api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items/{items[0]}/reopen", new JsonObject { ["reason"] = "looked at again" });
+        Assert.Equal("queued", (string)(await browser.Api.ItemAsync(project, items[0]))!["state"]!);
+        var missing = await Assert.ThrowsAsync<HttpRequestException>(() => browser.Api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items/999999/reopen"));
+        Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
+    }
+
+    [Fact]
     public async Task Lead_SetsALabel()
     {
         var (project, items) = await DecidedAsync();
@@ -68,6 +88,16 @@ public class ItemsTests(BrowserFixture browser)
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Set label" }).ClickAsync();
         await Until.HoldsAsync(async () => (string?)(await browser.Api.ItemAsync(project, items[3]))!["label"]?["choice"], label => label is "dog", "the label is set");
         await Assertions.Expect(page.Locator(".it-history")).ToContainTextAsync("dog");
+    }
+
+    // An annotator of the project; answers their token.
+    private async Task<string> AnnotatorAsync(string project)
+    {
+        var accounts = browser.Server.Services.GetRequiredService<AccountService>();
+        var admin = new Caller(0, Role.Admin);
+        var user = (await accounts.CreateUserAsync(admin, "linus@annotator.test", "Linus", Role.Annotator, "yet another sentence", TestContext.Current.CancellationToken)).Value!.User;
+        await accounts.AddMemberAsync(admin, long.Parse(project, CultureInfo.InvariantCulture), user.Id, Role.Annotator, TestContext.Current.CancellationToken);
+        return (await accounts.CreateTokenAsync(admin, user.Id, "test", cancellationToken: TestContext.Current.CancellationToken)).Value!.Plain;
     }
 
     private async Task<(string Project, IReadOnlyList<string> Items)> DecidedAsync()

@@ -139,7 +139,7 @@ public sealed partial class UploadPage : LiveComponent
 
     private async Task ReadAsync()
     {
-        _imports = await Runs.ListOfKindAsync(ProjectId, ImportService.RunKind, HistoryLength, Stopping);
+        _imports = await Runs.ListOfKindAsync(ProjectId, ImportRuns.Kind, HistoryLength, Stopping);
         _ended = [.. _imports.Where(r => r.State > RunState.Running)];
 
         // What an import sets going is part of the answer to "is it in yet": duplicates, pre-labels.
@@ -167,7 +167,7 @@ public sealed partial class UploadPage : LiveComponent
     private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
 
     private static string? FileNameOf(Run run) =>
-        string.Equals(run.Kind, ImportService.RunKind, StringComparison.Ordinal) ? JsonSerializer.Deserialize<ImportOptions>(run.Options, ProjectJson.Options)?.FileName : null;
+        string.Equals(run.Kind, ImportRuns.Kind, StringComparison.Ordinal) ? JsonSerializer.Deserialize<ImportOptions>(run.Options, ProjectJson.Options)?.FileName : null;
 
     private static ImportResult? ResultOf(Run run) => run.Result is null ? null : JsonSerializer.Deserialize<ImportResult>(run.Result, ProjectJson.Options);
 

@@ -135,5 +135,7 @@ public sealed partial class ProjectPage
         SharePart Part(LabelSource source, long value) => new(T[$"Source.{source}"], value, $"var(--an-source-{Names.Of(source)})", _grant is { IsLead: true } ? At($"/items?state=final&source={Names.Of(source)}") : null);
     }
 
+    private string ItemHref(long item) => At(string.Create(CultureInfo.InvariantCulture, $"/items?item={item}"));
+
     private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
 }
