@@ -26,6 +26,7 @@ public static class CoreServices
         services.AddSingleton<SampleProject>();
         services.AddSingleton<ProjectOverviews>();
         services.AddSingleton<InstallationOverviews>();
+        services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
@@ -49,7 +50,6 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, TrainHandler>();
 
         services.AddSingleton<MetricsReader>();
-        services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<ExportService>();
         return services;
     }
