@@ -50,7 +50,7 @@ public class UploadTests(BrowserFixture browser)
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Import 2 files" }).ClickAsync();
         await Until.HoldsAsync(
             async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}/items?limit=10"))!["items"]!.AsArray().Select(i => (string)i!["text"]!).Order(StringComparer.Ordinal).ToList(),
-            texts => texts.SequenceEqual(["brief", "short", "tiny"]),
+            texts => texts.SequenceEqual(["brief", "short", "tiny"], StringComparer.Ordinal),
             "both files are in");
     }
 

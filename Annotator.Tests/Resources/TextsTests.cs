@@ -36,7 +36,7 @@ public partial class TextsTests
         {
             var texts = Read(inject.Groups["resource"].Value + ".resx");
             var asked = new Regex($@"\b{inject.Groups["name"].Value}\[""(?<key>[^""{{]+)""", RegexOptions.None, TimeSpan.FromSeconds(1)).Matches(source + code).Select(m => m.Groups["key"].Value).Distinct(StringComparer.Ordinal);
-            Assert.Empty(asked.Except(texts.Keys));
+            Assert.Empty(asked.Except(texts.Keys, StringComparer.Ordinal));
         }
     }
 
