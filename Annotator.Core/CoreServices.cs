@@ -4,6 +4,7 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -21,6 +22,7 @@ public static class CoreServices
     {
         services.AddSingleton<RunService>();
         services.AddSingleton<RunKinds>();
+        services.AddSingleton<Idempotency>();
 
         services.AddSingleton<ProjectService>();
         services.AddSingleton<SampleProject>();
@@ -32,12 +34,13 @@ public static class CoreServices
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
-        services.AddSingleton<IRunHandler, DeduplicateHandler>();
+        services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<IRunHandler, PrelabelHandler>();
+        services.AddSingleton<MediaService>();
+        services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
@@ -47,10 +50,11 @@ public static class CoreServices
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<StudentCatalog>();
-        services.AddSingleton<IRunHandler, TrainHandler>();
+        services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
         services.AddSingleton<MetricsReader>();
         services.AddSingleton<ExportService>();
+        services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;
     }
 }

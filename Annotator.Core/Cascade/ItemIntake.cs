@@ -4,6 +4,7 @@ using System.Text.Json;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -32,6 +33,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
 
     /// <summary>The longest text, in characters.</summary>
     public const int MaxTextLength = 1_000_000;
+
+    private static readonly string[] Schemes = ["https://", "http://", "s3://"];
 
     /// <summary>Stores items that are not there yet, with the pre-label of the fast stage.</summary>
     public async Task<Outcome<IReadOnlyList<StoredItem>>> StoreAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken = default)
@@ -144,6 +147,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
             var item = items[n];
             if (project.Modality == Modality.Text && string.IsNullOrWhiteSpace(item.Text)) errors.Add(($"items[{n}].text", "A text is needed."));
             if (project.Modality != Modality.Text && string.IsNullOrWhiteSpace(item.Url)) errors.Add(($"items[{n}].url", "An address is needed."));
+            if (!string.IsNullOrWhiteSpace(item.Url) && !IsAddress(project, item.Url)) errors.Add(($"items[{n}].url", "Must begin with http://, https:// or s3://, and have at most 4,000 characters."));
             if (item.Text?.Length > MaxTextLength) errors.Add(($"items[{n}].text", $"At most {MaxTextLength} characters."));
             if (item.Key?.Length > 500) errors.Add(($"items[{n}].key", "At most 500 characters."));
             if (item.Metadata is { } metadata && !metadata.AsSpan().TrimStart().StartsWith("{") && !string.Equals(metadata.Trim(), "null", StringComparison.Ordinal)) errors.Add(($"items[{n}].metadata", "Must be an object."));
@@ -151,6 +155,10 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
 
         return errors;
     }
+
+    // What a page may show as a picture or a link: an address that runs something is none.
+    private static bool IsAddress(Project project, string url) =>
+        url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
     private static string KeyOf(NewItem item)
     {

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Annotator.Core.Formats;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
@@ -24,12 +23,15 @@ public sealed record ImportOptions
     /// <summary>Format, encoding and dialect.</summary>
     public DataFormat Format { get; init; } = new(DataFormatKind.Csv, TextEncoding.Utf8);
 
+    /// <summary>Whether the records are tasks of Label Studio; the mapping then names the text under <c>data</c>, or nothing.</summary>
+    public bool LabelStudio { get; init; }
+
     /// <summary>Which column means what.</summary>
     public RecordMapping Mapping { get; init; } = new("text");
 }
 
 /// <summary>How an upload is to be read; what is null is detected.</summary>
-/// <param name="Format"><c>csv</c>, <c>tsv</c> or <c>jsonl</c>.</param>
+/// <param name="Format"><c>csv</c>, <c>tsv</c>, <c>jsonl</c> or <c>label-studio</c>.</param>
 /// <param name="Text">Column of the text.</param>
 /// <param name="Key">Column of the key.</param>
 /// <param name="Label">Column of known labels.</param>
@@ -40,6 +42,8 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
+    private const string LabelStudio = "label-studio";
+
     /// <summary>Stores an upload and starts its run.</summary>
     /// <param name="project">The project.</param>
     /// <param name="request">How to read it.</param>
@@ -59,7 +63,9 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
             var options = await DescribeAsync(blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
             if (!options.Succeeded) return Outcome<Run>.Fail(options.Errors);
             var run = await database.WriteAsync(scope => runs.AddAsync(scope, project.Id, ImportHandler.RunKind, options.Value, userId), cancellationToken);
-            started = true;
+
+            // A repeat of a request that was carried out already gets the run of the first, which has its own copy of the file.
+            started = run.Options.Contains(blob, StringComparison.Ordinal);
             return run;
         }
         finally
@@ -73,8 +79,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
     {
         null or "" => (DataFormatKind?)null,
         "csv" or "tsv" => (DataFormatKind?)DataFormatKind.Csv,
-        "jsonl" or "ndjson" or "json" => (DataFormatKind?)DataFormatKind.Jsonl,
-        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl."),
+        "jsonl" or "ndjson" or "json" or LabelStudio => (DataFormatKind?)DataFormatKind.Jsonl,
+        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl, label-studio."),
     };
 
     private async Task<Outcome<ImportOptions>> DescribeAsync(
@@ -83,6 +89,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (bytes == 0) return Outcome<ImportOptions>.Fail("file", "The file is empty.");
         await using var stored = await blobs.OpenAsync(blob, cancellationToken);
         var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
+        if (string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase))
+            return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = new RecordMapping(request.Text ?? ""), LabelStudio = true };
         var text = request.Text ?? preview.Suggested?.Text;
         if (text is null) return Outcome<ImportOptions>.Fail("text", "Name the column that holds the text.");
         var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);
@@ -98,54 +106,5 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         }
 
         return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = mapping };
-    }
-
-    // Hashes what is read through it.
-    private sealed class HashingStream(Stream inner) : Stream
-    {
-        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var read = await inner.ReadAsync(buffer, cancellationToken);
-            _hash.AppendData(buffer.Span[..read]);
-            return read;
-        }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing) _hash.Dispose();
-            base.Dispose(disposing);
-        }
     }
 }

@@ -23,6 +23,7 @@ internal static class ImportedVotes
             if (items.Count == 0) return;
             after = items[^1].Id;
             var ids = items.Select(i => i.Id).ToList();
+            var byId = items.ToDictionary(i => i.Id);
             var votes = await run.Database.ReadAsync(
                 db => db.Decisions.Where(d => d.ProjectId == project.Id && ids.Contains(d.ItemId) && d.Action == DecisionAction.Import && d.UserId != null && d.UndoneById == null)
                     .Select(d => new { d.Id, d.ItemId, d.Value }).ToListAsync(cancellationToken),
@@ -30,7 +31,7 @@ internal static class ImportedVotes
             var changes = new List<ItemChange>();
             foreach (var group in votes.GroupBy(v => v.ItemId))
             {
-                var item = items.First(i => i.Id == group.Key);
+                var item = byId[group.Key];
                 var best = group.GroupBy(v => v.Value!, StringComparer.Ordinal).OrderByDescending(g => g.Count()).ThenBy(g => g.Min(v => v.Id)).First();
                 if (string.Equals(item.LabelValue, best.Key, StringComparison.Ordinal)) continue;
                 changes.Add(new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(best.Key, LabelSource.Import, (double)best.Count() / group.Count())));

@@ -1,3 +1,5 @@
+using Annotator.Core.Export;
+using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -16,15 +18,18 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
     {
         var id = run.ProjectId;
-        var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id).Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
+        var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id && s.Blob != "").Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
         foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
+        var exports = await run.Database.ReadAsync(db => db.Runs.Where(r => r.ProjectId == id && r.Kind == ExportHandler.RunKind && r.Cursor != null).ToListAsync(cancellationToken), cancellationToken);
+        foreach (var file in exports.Select(ExportFile.Of).OfType<ExportFile>()) await blobs.DeleteAsync(file.Blob, cancellationToken);
 
         while (true)
         {
             var last = await run.Database.ReadAsync(
-                db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => i.Id).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
+                db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
             if (last.Count == 0) break;
-            var (from, to) = (last[0], last[^1]);
+            foreach (var blob in last.Select(i => MediaService.BlobOf(id, i.Url)).OfType<string>()) await blobs.DeleteAsync(blob, cancellationToken);
+            var (from, to) = (last[0].Id, last[^1].Id);
             await run.CheckpointAsync(
                 async scope =>
                 {

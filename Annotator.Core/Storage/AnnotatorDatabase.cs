@@ -32,6 +32,9 @@ public sealed class AnnotatorDatabase(
     /// <remarks>The transaction holds the provider's write gate: no network call and no long computation belongs inside.</remarks>
     public async Task<T> WriteAsync<T>(Func<WriteScope, Task<T>> work, CancellationToken cancellationToken = default)
     {
+        // What a request with an idempotency key did before its process died is not done again.
+        var journal = RequestJournal.Current;
+        if (journal is not null && journal.TryTake<T>(out var known)) return known;
         await ids.EnsureAsync(cancellationToken);
         WriteScope scope;
         T result;
@@ -42,9 +45,11 @@ public sealed class AnnotatorDatabase(
             scope = new WriteScope(db, dialect, ids, time.GetUtcNow(), cancellationToken);
             result = await work(scope);
             await scope.FlushAsync();
+            if (journal is not null) await journal.KeepAsync(scope, result);
             await transaction.CommitAsync(CancellationToken.None);
         }
 
+        journal?.Committed();
         foreach (var e in scope.Events) feed.Publish(e);
         foreach (var action in scope.AfterCommit) action();
         return result;

@@ -200,7 +200,8 @@ internal sealed class IdempotencyRecordConfiguration : IEntityTypeConfiguration<
     {
         builder.ToTable("idempotency");
         builder.HasKey(r => new { r.UserId, r.Key });
-        builder.Property(r => r.Key).HasMaxLength(255);
+        builder.Property(r => r.Key).HasMaxLength(64);
+        builder.Property(r => r.Owner).HasMaxLength(40);
         builder.HasIndex(r => r.CreatedAt);
     }
 }

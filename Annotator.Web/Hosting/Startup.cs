@@ -49,7 +49,7 @@ internal static class DatabaseStart
 
 /// <summary>Once the product serves: shows the set-up link, wakes the runs that wait, and from time to time those whose worker is gone.</summary>
 internal sealed partial class AfterStart(
-    SetupService setup, RunService runs, IServer server, IHostApplicationLifetime lifetime, IOptions<StorageOptions> storage, TimeProvider time, ILogger<AfterStart> log) : BackgroundService
+    SetupService setup, RunService runs, Idempotency idempotency, IServer server, IHostApplicationLifetime lifetime, IOptions<StorageOptions> storage, TimeProvider time, ILogger<AfterStart> log) : BackgroundService
 {
     private static readonly TimeSpan RecoveryInterval = TimeSpan.FromSeconds(10);
 
@@ -67,6 +67,7 @@ internal sealed partial class AfterStart(
         {
             try
             {
+                if (ownersAreDead) await idempotency.ReleaseAllAsync(stoppingToken);
                 await runs.RecoverAsync(ownersAreDead, stoppingToken);
                 ownersAreDead = false;
             }

@@ -90,7 +90,7 @@ public sealed partial class ItemsPage : LiveComponent
     public required NavigationManager Navigation { get; init; }
 
     /// <inheritdoc />
-    protected override TimeSpan Interval => TimeSpan.FromSeconds(1);
+    protected override TimeSpan Interval => TimeSpan.FromSeconds(2);
 
     /// <inheritdoc />
     protected override async Task OnInitializedAsync()
@@ -116,7 +116,11 @@ public sealed partial class ItemsPage : LiveComponent
     protected override async Task OnLiveAsync(IReadOnlyList<LiveEvent> events, bool missed)
     {
         if (_grant is not { IsLead: true } || _rows is null) return;
-        if (missed || events.Any(e => e is ItemsDecided or ItemsPreLabelled or ProjectChanged)) await RefreshAsync();
+
+        // A search reads many rows: it is done again only where something that it shows has changed.
+        var shown = _rows.Select(r => r.Item.Id).ToHashSet();
+        var touched = events.OfType<ItemsDecided>().SelectMany(e => e.Items).Select(i => i.ItemId).Concat(events.OfType<ItemsPreLabelled>().SelectMany(e => e.Items).Select(i => i.ItemId));
+        if (missed || touched.Any(shown.Contains) || (_address.Text is null && events.Any(e => e is ItemsDecided or ItemsPreLabelled or ProjectChanged))) await RefreshAsync();
     }
 
     /// <inheritdoc />

@@ -250,21 +250,38 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasColumnName("user_id");
 
                     b.Property<string>("Key")
-                        .HasMaxLength(255)
-                        .HasColumnType("character varying(255)")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
                         .HasColumnName("key");
 
                     b.Property<string>("Body")
                         .HasColumnType("text")
                         .HasColumnName("body");
 
+                    b.Property<string>("ContentType")
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Journal")
+                        .HasColumnType("text")
+                        .HasColumnName("journal");
+
                     b.Property<string>("Location")
                         .HasColumnType("text")
                         .HasColumnName("location");
+
+                    b.Property<long?>("OwnedUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("owned_until");
+
+                    b.Property<string>("Owner")
+                        .HasMaxLength(40)
+                        .HasColumnType("character varying(40)")
+                        .HasColumnName("owner");
 
                     b.Property<string>("RequestHash")
                         .IsRequired()

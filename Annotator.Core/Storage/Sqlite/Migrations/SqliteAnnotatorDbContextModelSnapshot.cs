@@ -239,7 +239,7 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnName("user_id");
 
                     b.Property<string>("Key")
-                        .HasMaxLength(255)
+                        .HasMaxLength(64)
                         .HasColumnType("TEXT")
                         .HasColumnName("key");
 
@@ -247,13 +247,30 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("body");
 
+                    b.Property<string>("ContentType")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content_type");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Journal")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("journal");
+
                     b.Property<string>("Location")
                         .HasColumnType("TEXT")
                         .HasColumnName("location");
+
+                    b.Property<long?>("OwnedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("owned_until");
+
+                    b.Property<string>("Owner")
+                        .HasMaxLength(40)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
 
                     b.Property<string>("RequestHash")
                         .IsRequired()
