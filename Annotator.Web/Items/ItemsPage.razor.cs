@@ -199,6 +199,9 @@ public sealed partial class ItemsPage : LiveComponent
         return Task.CompletedTask;
     }
 
+    private long? Beside(long item, int step) =>
+        _rows is { } rows && rows.FindIndex(r => r.Item.Id == item) is >= 0 and var at && at + step >= 0 && at + step < rows.Count ? rows[at + step].Item.Id : null;
+
     private void Go(ItemAddress address) => Navigation.NavigateTo(address.ToString());
 
     private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
