@@ -54,16 +54,15 @@ public sealed class LlmProviderOptions : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (!IsConfigured) yield break;
-        foreach (var error in ToEndpoint(10).Validate()) yield return new ValidationResult(error, []);
+        foreach (var error in ToEndpoint().Validate()) yield return new ValidationResult(error, []);
     }
 
-    internal LlmEndpoint ToEndpoint(int itemsPerCall) => new()
+    internal LlmEndpoint ToEndpoint() => new()
     {
         BaseUrl = BaseUrl ?? "",
         ApiKey = ApiKey,
         Model = Model ?? "",
         Concurrency = Concurrency,
-        ItemsPerCall = itemsPerCall,
         Timeout = TimeSpan.FromSeconds(TimeoutSeconds),
         MaximumAttempts = MaximumAttempts,
         RequestsPerMinute = RequestsPerMinute,
