@@ -223,7 +223,7 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
     // Nothing was said against the item: the server was not to be had, or was not asked.
     private static readonly HashSet<string> Passing = new(StringComparer.Ordinal)
     {
-        nameof(LlmFailure.Unreachable), nameof(LlmFailure.RateLimited), nameof(LlmFailure.Rejected), nameof(LlmFailure.CircuitOpen), nameof(LlmFailure.BudgetSpent), nameof(LlmFailure.RequestsSpent),
+        nameof(LlmFailure.Unreachable), nameof(LlmFailure.RateLimited), nameof(LlmFailure.Rejected), nameof(LlmFailure.CircuitOpen), nameof(LlmFailure.BudgetSpent),
     };
 
     /// <summary>Lets items be asked about again that failed in an earlier run, and not for their own sake.</summary>

@@ -35,6 +35,9 @@ public sealed record LlmEndpoint
     /// <summary>How often one call is sent before it is given up (429, 5xx, time-out, cut connection), 1 to 10.</summary>
     public int MaximumAttempts { get; init; } = 4;
 
+    /// <summary>How long the server may answer nothing but 429 before it is not asked again in a run, above zero and at most an hour.</summary>
+    public TimeSpan RateLimitPatience { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Longest wait that a server may ask for by Retry-After; a longer one counts as a refusal to answer.</summary>
     public TimeSpan MaximumRetryAfter { get; init; } = TimeSpan.FromMinutes(2);
 
@@ -80,6 +83,7 @@ public sealed record LlmEndpoint
         if (TokensPerMinute is <= 0) errors.Add($"{nameof(TokensPerMinute)} must be positive.");
         if (Timeout <= TimeSpan.Zero || Timeout > TimeSpan.FromHours(1)) errors.Add($"{nameof(Timeout)} must be above zero and at most an hour.");
         if (MaximumRetryAfter < TimeSpan.Zero || MaximumRetryAfter > TimeSpan.FromHours(1)) errors.Add($"{nameof(MaximumRetryAfter)} must be between zero and an hour.");
+        if (RateLimitPatience <= TimeSpan.Zero || RateLimitPatience > TimeSpan.FromHours(1)) errors.Add($"{nameof(RateLimitPatience)} must be above zero and at most an hour.");
         if (PromptPrice < 0 || CompletionPrice < 0) errors.Add($"{nameof(PromptPrice)} and {nameof(CompletionPrice)} must not be negative.");
         return errors;
 

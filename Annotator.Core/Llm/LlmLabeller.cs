@@ -7,7 +7,7 @@ namespace Annotator.Core.Llm;
 /// <remarks>
 /// What holds: an item is asked at most <see cref="LlmRunOptions.MaximumItemAttempts"/> times; a call fails at most
 /// <see cref="LlmEndpoint.MaximumAttempts"/> times, plus once for each parameter the server does not know, and is held back by 429 for at most
-/// <see cref="LlmRunOptions.RateLimitPatience"/> without an answer to anybody; all requests together are at most
+/// <see cref="LlmEndpoint.RateLimitPatience"/> without an answer to anybody; all requests together are at most
 /// <see cref="LlmRunOptions.MaximumRequests"/>; each takes at most <see cref="LlmEndpoint.Timeout"/>, and a wait that the
 /// server asks for at most <see cref="LlmEndpoint.MaximumRetryAfter"/>. Concurrency, limits over time, and what the server was found to
 /// understand belong to the labeller: all runs share them.

@@ -29,6 +29,11 @@ public sealed class LlmProviderOptions : IValidatableObject
     [Range(1, 10)]
     public int MaximumAttempts { get; set; } = 4;
 
+    /// <summary>Seconds for which the server may answer nothing but 429 before it is not asked again in a run.</summary>
+    /// <value>Default 60; 1 to 3,600.</value>
+    [Range(1, 3600)]
+    public int RateLimitPatienceSeconds { get; set; } = 60;
+
     /// <summary>Requests a minute; null: no limit.</summary>
     public int? RequestsPerMinute { get; set; }
 
@@ -65,6 +70,7 @@ public sealed class LlmProviderOptions : IValidatableObject
         Concurrency = Concurrency,
         Timeout = TimeSpan.FromSeconds(TimeoutSeconds),
         MaximumAttempts = MaximumAttempts,
+        RateLimitPatience = TimeSpan.FromSeconds(RateLimitPatienceSeconds),
         RequestsPerMinute = RequestsPerMinute,
         TokensPerMinute = TokensPerMinute,
         PromptPrice = (decimal)PromptPrice,

@@ -15,9 +15,6 @@ public sealed record LlmRunOptions
     /// <summary>Changes texts before they leave, such as taking personal data out; it must keep an item's text apart from those of others. Null: nothing is changed.</summary>
     public Func<string, string>? Mask { get; init; }
 
-    /// <summary>How long a server may answer nothing but 429 before it is not asked again.</summary>
-    public TimeSpan RateLimitPatience { get; init; } = TimeSpan.FromMinutes(1);
-
     /// <summary>Requests that may be sent; null: <see cref="DefaultRequests"/> of each part.</summary>
     public int? MaximumRequests { get; init; }
 

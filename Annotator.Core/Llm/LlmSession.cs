@@ -377,8 +377,8 @@ public sealed class LlmSession : IAsyncDisposable
             tries.Limited++;
             long now = _labeller.Time.GetTimestamp();
             long since = Interlocked.CompareExchange(ref _limitedSince, now, 0);
-            if (since == 0 || _labeller.Time.GetElapsedTime(since, now) < _options.RateLimitPatience) return null;
-            Break(LlmFailure.RateLimited, FormattableString.Invariant($"the server answered nothing but 429 for {_options.RateLimitPatience.TotalSeconds:0} s"));
+            if (since == 0 || _labeller.Time.GetElapsedTime(since, now) < _endpoint.RateLimitPatience) return null;
+            Break(LlmFailure.RateLimited, FormattableString.Invariant($"the server answered nothing but 429 for {_endpoint.RateLimitPatience.TotalSeconds:0} s"));
             return (LlmFailure.RateLimited, FormattableString.Invariant($"no answer after {tries.Sent} attempts ({status})"));
         }
 
