@@ -4,6 +4,8 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Llm;
+using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -33,7 +35,14 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, DeduplicateHandler>();
 
         services.AddSingleton<LabelHints>();
+        services.AddSingleton<LlmProviders>();
+        services.AddSingleton<PromptCatalog>();
+        services.AddSingleton<DecidedTexts>();
         services.AddSingleton<LlmStage>();
+        services.AddSingleton<LlmReports>();
+        services.AddSingleton<PromptBench>();
+        services.AddSingleton<IRunHandler, MeasurePromptHandler>();
+        services.AddSingleton<IRunHandler, RefinePromptHandler>();
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<IRunHandler, PrelabelHandler>();
 

@@ -7,6 +7,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Llm;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
@@ -96,6 +97,8 @@ public static class AnnotatorApp
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
+        app.MapLlmApi();
+        app.MapPromptsApi();
         app.MapAnnotatorUi();
         app.MapApiFallback();
         return app;

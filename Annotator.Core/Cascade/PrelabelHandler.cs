@@ -53,7 +53,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var options = run.Options<PrelabelOptions>();
         var cursor = run.Cursor<PrelabelCursor>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (options.Stage == PrelabelStage.Llm && llm.Unavailable(project) is { } reason) throw new RunFailedException(reason);
+        if (options.Stage == PrelabelStage.Llm && await llm.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
         await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);

@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
@@ -24,15 +23,15 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
 
     private readonly AnnotatorDatabase _database;
     private readonly Asker _asker;
-    private readonly Func<LlmItemResult, Prediction>? _keep;
+    private readonly Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? _keep;
     private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(MostWaiting);
     private readonly Task _worker;
 
     /// <summary>Makes a writer.</summary>
     /// <param name="database">Where to.</param>
     /// <param name="asker">For whom.</param>
-    /// <param name="keep">What is kept of an answered item; null: nothing.</param>
-    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<LlmItemResult, Prediction>? keep)
+    /// <param name="keep">Keeps answered items, each once; null: nothing is kept.</param>
+    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep)
     {
         (_database, _asker, _keep) = (database, asker, keep);
         _worker = WriteAsync();
@@ -87,8 +86,8 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
         if (_keep is not null)
         {
             // An item of a retried call can be there twice; the last answer counts.
-            var kept = entries.SelectMany(e => e.Answers).Select(_keep).GroupBy(p => p.ItemId).Select(g => g.Last()).ToList();
-            if (kept.Count > 0) await scope.Dialect.UpsertAsync(scope.Db, kept, scope.CancellationToken);
+            var kept = entries.SelectMany(e => e.Answers).GroupBy(a => a.Item.Id, StringComparer.Ordinal).Select(g => g.Last()).ToList();
+            if (kept.Count > 0) await _keep(scope, kept);
         }
 
         var project = _asker.ProjectId;
@@ -112,6 +111,7 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
         PromptTokens = call.PromptTokens,
         CompletionTokens = call.CompletionTokens,
         Cost = (double)call.Cost,
+        EstimatedCost = (double)call.EstimatedCost,
         Milliseconds = (int)Math.Min(int.MaxValue, call.Latency.TotalMilliseconds),
         Status = call.HttpStatus ?? 0,
         Outcome = Names.Of(call.Outcome),

@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
+using Annotator.Core.Outbound;
 
 namespace Annotator.Core.Llm;
 
@@ -97,22 +97,12 @@ public sealed record LlmEndpoint
     internal decimal Cost(long promptTokens, long completionTokens) =>
         ((promptTokens * PromptPrice) + (completionTokens * CompletionPrice)) / 1_000_000m;
 
-    // Loopback, private, link-local and shared ranges (RFC 1918, 3927, 4193, 4291, 6598), in every spelling that Uri turns into an address.
+    // In every spelling that Uri turns into an address.
     private static bool IsPrivate(Uri address)
     {
         string host = address.IdnHost.TrimEnd('.');
         if (string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)) return true;
-        if (!IPAddress.TryParse(host, out var ip)) return false;
-        if (ip.IsIPv4MappedToIPv6) ip = ip.MapToIPv4();
-        if (IPAddress.IsLoopback(ip)) return true;
-        if (ip.AddressFamily == AddressFamily.InterNetworkV6)
-            return ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal || ip.IsIPv6SiteLocal || ip.IsIPv6Multicast || ip.Equals(IPAddress.IPv6Any);
-        byte[] b = ip.GetAddressBytes();
-        return b[0] is 0 or 10 or >= 224
-            || (b[0] == 172 && b[1] is >= 16 and <= 31)
-            || (b[0] == 192 && b[1] == 168)
-            || (b[0] == 169 && b[1] == 254)
-            || (b[0] == 100 && b[1] is >= 64 and <= 127);
+        return IPAddress.TryParse(host, out var ip) && OutboundAddress.IsPrivate(ip);
     }
 
     // The compiler's would print the key.

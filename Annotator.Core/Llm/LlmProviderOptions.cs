@@ -62,6 +62,19 @@ public sealed class LlmProviderOptions : IValidatableObject
         foreach (var error in ToEndpoint().Validate()) yield return new ValidationResult(error, []);
     }
 
+    internal LlmProviderSettings ToSettings() => new()
+    {
+        BaseUrl = BaseUrl ?? "",
+        Model = Model ?? "",
+        Concurrency = Concurrency,
+        TimeoutSeconds = TimeoutSeconds,
+        MaximumAttempts = MaximumAttempts,
+        RequestsPerMinute = RequestsPerMinute,
+        TokensPerMinute = TokensPerMinute,
+        PromptPrice = (decimal)PromptPrice,
+        CompletionPrice = (decimal)CompletionPrice,
+    };
+
     internal LlmEndpoint ToEndpoint() => new()
     {
         BaseUrl = BaseUrl ?? "",

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Annotator.Core.Labels;
 
 namespace Annotator.Core.Llm;
 
@@ -144,6 +145,54 @@ public sealed class LlmSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks a question, within the same bounds.</summary>
+    /// <returns>What the model wrote; null, with the reason, where it wrote nothing or could not be asked.</returns>
+    public async Task<(string? Content, string? Why)> CompleteAsync(LlmQuestion question)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        var capabilities = _labeller.Capabilities with { LogProbabilities = false };
+        var bytes = LlmClient.PromptBytes(question.AnswerSchema, question.Messages);
+
+        // For the estimates it counts as so many items as its answer may be long.
+        var items = Math.Max(1, question.Tokens / _endpoint.CompletionTokensPerItem);
+        if (_options.MaximumRequests is null) _budget.AllowRequests(_endpoint.MaximumAttempts + LlmCapabilities.MaximumSteps);
+        for (int attempt = 1, steps = 0; ; attempt++)
+        {
+            if (Stopped(out _, out var why)) return (null, why);
+            var estimate = _budget.EstimateTokens(bytes, items, question.Tokens);
+            await _labeller.Gate.WaitAsync(_stop.Token);
+            LlmReply reply;
+            LlmCompletion? completion;
+            try
+            {
+                await _labeller.Pacing.WaitAsync(estimate, _stop.Token);
+                var (spent, reservation) = await _budget.ReserveAsync(bytes, items, question.Tokens, _stop.Token);
+                if (spent != LlmFailure.None) return (null, spent == LlmFailure.BudgetSpent ? "the budget does not cover another call" : "no more requests are allowed to the run");
+                var started = _labeller.Time.GetUtcNow();
+                var clock = _labeller.Time.GetTimestamp();
+                reply = await SendAsync(_labeller.Client.Render(question.Schema, question.AnswerSchema, question.Messages, capabilities, question.Tokens, _options.Seed), _stop.Token);
+                completion = reply.Outcome == LlmCallOutcome.Answered ? LlmCompletion.Parse(reply.Body) : null;
+                var call = new Call([], 0, items, 1, 0);
+                await RecordAsync(call, attempt, started, _labeller.Time.GetElapsedTime(clock), reply, completion, null, new Expected(reservation, bytes, question.Tokens, estimate, items));
+            }
+            finally
+            {
+                _labeller.Gate.Release();
+            }
+
+            _stop.Token.ThrowIfCancellationRequested();
+            if (!string.IsNullOrWhiteSpace(completion?.Content)) return (completion.Content, null);
+            if (reply.Status is 400 or 422 && steps < LlmCapabilities.MaximumSteps && capabilities.StepDown(reply.Body.Span) is { } simpler)
+            {
+                (capabilities, steps, attempt) = (simpler, steps + 1, attempt - 1);
+                continue;
+            }
+
+            if (attempt >= _endpoint.MaximumAttempts || reply.Outcome == LlmCallOutcome.Rejected) return (null, FormattableString.Invariant($"the server gave no answer ({Names.Of(reply.Outcome)})"));
+            if (reply.Outcome != LlmCallOutcome.Answered) await PauseAsync(reply, new Tries { Failures = attempt }, _stop.Token);
+        }
+    }
+
     /// <summary>Ends the session; requests still under way are given up.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -241,7 +290,7 @@ public sealed class LlmSession : IAsyncDisposable
     {
         var capabilities = _labeller.Capabilities;
         int completionTokens = checked((_endpoint.CompletionTokens + (_endpoint.CompletionTokensPerItem * texts.Length)) * call.Allowance);
-        long bytes = LlmClient.PromptBytes(_prompt, messages);
+        long bytes = LlmClient.PromptBytes(_prompt.Schema, messages);
         var tries = new Tries();
         while (true)
         {
@@ -264,7 +313,6 @@ public sealed class LlmSession : IAsyncDisposable
                 return (parsed, LlmFailure.None, null);
             }
 
-            if (reply.Outcome == LlmCallOutcome.Cancelled) continue;
             bool foundOut = tries.Steps == 0 && _labeller.Capabilities != capabilities;
             if (reply.Status is 400 or 422 && tries.Steps < LlmCapabilities.MaximumSteps && (foundOut || !_labeller.IsProven)
                 && (foundOut ? _labeller.Capabilities : capabilities.StepDown(reply.Body.Span)) is { } simpler)
@@ -330,7 +378,7 @@ public sealed class LlmSession : IAsyncDisposable
             var latency = _labeller.Time.GetElapsedTime(clock);
             _labeller.Gate.Release();
             entered = false;
-            await RecordAsync(call, tries.Sent, started, latency, reply, completion, parsed, new Expected(reservation, bytes, completionTokens, estimate));
+            await RecordAsync(call, tries.Sent, started, latency, reply, completion, parsed, new Expected(reservation, bytes, completionTokens, estimate, texts.Length));
             return (LlmFailure.None, (reply, parsed));
         }
         finally
@@ -339,13 +387,12 @@ public sealed class LlmSession : IAsyncDisposable
         }
     }
 
-    // A circuit that opens gives up the requests under way as well.
+    // A request under way is not given up when the circuit opens: it is paid for, and its answer may come. Its own time-out bounds it.
     private async Task<LlmReply> SendAsync(byte[] body, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _broken.Token);
         try
         {
-            return await _labeller.Client.SendAsync(body, either.Token);
+            return await _labeller.Client.SendAsync(body, cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -444,7 +491,7 @@ public sealed class LlmSession : IAsyncDisposable
     }
 
     /// <summary>What a call was expected to take.</summary>
-    private readonly record struct Expected(decimal Reservation, long Bytes, int CompletionTokens, long Tokens);
+    private readonly record struct Expected(decimal Reservation, long Bytes, int CompletionTokens, long Tokens, int Items);
 
     private async ValueTask RecordAsync(
         Call call, int attempt, DateTimeOffset started, TimeSpan latency, LlmReply reply, LlmCompletion? completion, ParsedAnswer? parsed, Expected expected)
@@ -456,8 +503,8 @@ public sealed class LlmSession : IAsyncDisposable
         long prompt = completion?.PromptTokens ?? 0;
         long answered = completion?.CompletionTokens ?? 0;
         decimal cost = _endpoint.Cost(prompt, answered);
-        decimal estimated = worked && !told ? Math.Max(0, _budget.EstimateCost(expected.Bytes, call.Items.Length, expected.CompletionTokens) - cost) : 0;
-        _budget.Settle(expected.Reservation, cost + estimated, expected.Bytes, call.Items.Length, completion?.PromptTokens, completion?.CompletionTokens);
+        decimal estimated = worked && !told ? Math.Max(0, _budget.EstimateCost(expected.Bytes, expected.Items, expected.CompletionTokens) - cost) : 0;
+        _budget.Settle(expected.Reservation, cost + estimated, expected.Bytes, expected.Items, completion?.PromptTokens, completion?.CompletionTokens);
         _labeller.Pacing.Correct(expected.Tokens, told ? prompt + answered : worked ? expected.Tokens : 0);
         Interlocked.Add(ref _promptTokens, prompt);
         Interlocked.Add(ref _completionTokens, answered);
@@ -482,7 +529,7 @@ public sealed class LlmSession : IAsyncDisposable
                 Cost = cost,
                 EstimatedCost = estimated,
                 Latency = latency,
-                Outcome = reply.Outcome == LlmCallOutcome.Answered && answers.Count == 0 ? LlmCallOutcome.Useless : reply.Outcome,
+                Outcome = reply.Outcome == LlmCallOutcome.Answered && answers.Count == 0 && call.Items.Length > 0 ? LlmCallOutcome.Useless : reply.Outcome,
                 HttpStatus = reply.Status,
             },
             answers);

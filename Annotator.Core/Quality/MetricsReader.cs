@@ -116,6 +116,10 @@ public static class CounterNames
     /// <summary>Money is counted in parts of a ten-thousand-millionth: a token of the cheapest models is many of them, and the largest sum is far below what fits.</summary>
     internal const decimal CostUnits = 10_000_000_000m;
 
+    internal static string LlmRightOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:right:{version}");
+
+    internal static string LlmJudgedOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:judged:{version}");
+
     /// <summary>Items in a state.</summary>
     public static string State(ItemState state) => $"state:{Names.Of(state)}";
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Learning;
+using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 
 namespace Annotator.Core.Runs;
@@ -13,6 +14,8 @@ public sealed class RunKinds
         [PrelabelHandler.RunKind] = typeof(PrelabelOptions),
         [TrainHandler.RunKind] = null,
         [DeduplicateHandler.RunKind] = null,
+        [MeasurePromptHandler.RunKind] = typeof(MeasurePromptOptions),
+        [RefinePromptHandler.RunKind] = typeof(RefineOptions),
     };
 
     /// <summary>Names of the kinds.</summary>

@@ -201,6 +201,22 @@ public class HostileEndpointTests
     }
 
     [Fact]
+    public async Task Spans_AreQuoted_AndComeAsCodePoints()
+    {
+        await using var llm = await FakeLlmServer.StartAsync(r => FakeLlmReply.Content(
+            "{\"results\":[{\"id\":\"1\",\"spans\":[{\"quote\":\"Obama\",\"occurrence\":2,\"label\":\"PER\"}]},{\"id\":\"2\",\"spans\":[{\"quote\":\"nobody\",\"occurrence\":1,\"label\":\"PER\"}]}]}"));
+        await using var host = await StartAsync(llm);
+        var body = new { name = "Names", modality = "text", task = new { type = "spans", labels = new[] { new { name = "PER" } } } };
+        var project = (await host.Admin.PostAsync("/api/v1/projects", body)).Expect(HttpStatusCode.Created)["id"]!.GetValue<string>();
+        await host.Admin.AddTextsAsync(project, ["😀 Obama met Obama", "somebody else"]);
+        await EndAsync(host, project);
+        var items = (await host.Admin.GetAsync($"/api/v1/projects/{project}/items")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        Assert.Equal("{\"spans\":[{\"start\":12,\"end\":17,\"label\":\"PER\"}]}", items[0]!["prediction"]!["value"]!.ToJsonString());
+        Assert.Null(items[1]!["prediction"]);
+        Assert.Equal(2, (await host.Admin.GetAsync($"/api/v1/projects/{project}/metrics")).Expect(HttpStatusCode.OK)["items"]!["queued"]!.GetValue<long>());
+    }
+
+    [Fact]
     public async Task NewItems_AreAnsweredAtOnce_AndLabelledByTheLlmSoonAfter()
     {
         var open = new TaskCompletionSource();
