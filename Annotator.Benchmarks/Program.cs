@@ -12,6 +12,7 @@ internal static class Program
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
+        ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
         ["quality"] = args => Task.FromResult(Quality.QualityBenchmark.Run(args)),

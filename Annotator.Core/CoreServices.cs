@@ -6,6 +6,8 @@ using Annotator.Core.Items;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
+using Annotator.Core.Llm;
+using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -45,7 +47,14 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
+        services.AddSingleton<LlmProviders>();
+        services.AddSingleton<PromptCatalog>();
+        services.AddSingleton<DecidedTexts>();
         services.AddSingleton<LlmStage>();
+        services.AddSingleton<LlmReports>();
+        services.AddSingleton<PromptBench>();
+        services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
+        services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<MediaService>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);

@@ -9,6 +9,7 @@ using Annotator.Web.Hosting;
 using Annotator.Web.Import;
 using Annotator.Web.Items;
 using Annotator.Web.Media;
+using Annotator.Web.Llm;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
@@ -108,6 +109,8 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapLlmApi();
+        app.MapPromptsApi();
         app.MapAnnotatorUi();
         return app;
     }

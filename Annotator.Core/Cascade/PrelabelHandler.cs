@@ -3,6 +3,7 @@ using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
+using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -41,6 +42,9 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
 
     private const int BatchSize = 1_000;
 
+    // Parts that the LLM thinks about at a time: enough that one slow call does not leave the others idle.
+    private const int MostFlights = 6;
+
     // A change of confidence below this is not worth a write and a push.
     private const double Noticeable = 0.02;
 
@@ -51,62 +55,95 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var options = run.Options<PrelabelOptions>();
         var cursor = run.Cursor<PrelabelCursor>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
+        if (options.Stage == PrelabelStage.Llm && await llm.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+
+        // What an execution before this one did beyond its last place is done again, and counts once.
         var begun = cursor;
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
-
-        // A batch that was not ended is done again, without what it asked the LLM already: it counts once.
-        cursor = cursor with { Counted = 0 };
-        await run.CheckpointAsync(null, cursor, -begun.Counted, total: run.Run.Done - begun.Counted + left, cancellationToken: cancellationToken);
+        var total = Math.Max(run.Run.Total, left);
+        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
         var steered = await steering.SteersAsync(project, cancellationToken);
-        while (true)
-        {
-            var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
-            var version = student?.Version.Version ?? 0;
-            if (version != cursor.StudentVersion && !steered) cursor = new PrelabelCursor { StudentVersion = version };
-            var after = cursor.After;
-            var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, after, BatchSize, cancellationToken), cancellationToken);
-            if (batch.Items.Count == 0) break;
 
-            var askLlm = options.Stage != PrelabelStage.Student && await llm.IsAvailableAsync(project, cancellationToken);
-            var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
-            var routed = Route(project, options, student, batch, askLlm, reliability, cancellationToken);
-            var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
-            if (waiting.Count > 0)
+        // Parts that the LLM thinks about, in the order of their items. While it does, the items behind them are read and routed; the cursor
+        // follows the oldest part, so that nothing is passed over if the process dies.
+        var flights = new Queue<Flight>();
+        LlmAsking? asking = null;
+        try
+        {
+            var ahead = cursor.After;
+            while (true)
             {
+                var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
+                var version = student?.Version.Version ?? 0;
+                if (version != cursor.StudentVersion && !steered)
+                {
+                    while (flights.Count > 0) await LandAsync();
+                    cursor = new PrelabelCursor { StudentVersion = version };
+                    ahead = 0;
+                }
+
+                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, BatchSize, cancellationToken), cancellationToken);
+                if (batch.Items.Count == 0)
+                {
+                    if (flights.Count == 0) break;
+                    await LandAsync();
+                    continue;
+                }
+
+                var askLlm = options.Stage != PrelabelStage.Student && asking is not { Stopped: true } && await llm.IsAvailableAsync(project, cancellationToken);
+                var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
+                if (askLlm) batch.Forget(run.Run.StartedAt);
+                var routed = Route(project, options, student, batch, askLlm, reliability, cancellationToken);
+                var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
+                ahead = batch.Items[^1].Id;
+                if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
+                accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
+
                 // What the student says is shown while the LLM thinks.
-                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, cancellationToken: cancellationToken);
-                foreach (var part in waiting.Chunk(llm.PartSize(project)))
+                var here = routed.Count - waiting.Count;
+                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
+                if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
+                foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
                 {
                     asked += part.Length;
-                    var answers = await llm.AskAsync(run, project, part, cancellationToken);
-                    var stands = cursor;
-                    cursor = await run.CheckpointAsync(
-                        async scope =>
-                        {
-                            await scope.Dialect.UpsertAsync(scope.Db, answers, cancellationToken);
-                            foreach (var answer in answers) batch.Llm[answer.ItemId] = answer;
-                            var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, reliability, cancellationToken);
-                            changed += await ApplyAsync(scope, project, again);
-                            accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
-                            return stands with { Counted = stands.Counted + part.Count(i => i.State != ItemState.Final) };
-                        },
-                        part.Length,
-                        message: null,
-                        cancellationToken: cancellationToken);
-                    routed.RemoveAll(r => part.Contains(r.Item));
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, reliability));
+                    if (flights.Count > MostFlights) await LandAsync();
                 }
-            }
 
-            cursor = cursor with { After = batch.Items[^1].Id, Counted = 0 };
-            accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
-            await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, routed.Count, total: Math.Max(run.Run.Total, run.Run.Done + routed.Count), cancellationToken: cancellationToken);
+                if (flights.Count > 0) flights.Last().After = ahead;
+            }
+        }
+        finally
+        {
+            if (asking is not null) await asking.DisposeAsync();
         }
 
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
+
+        async Task LandAsync()
+        {
+            var flight = flights.Dequeue();
+            var answers = await flight.Answers;
+            if (flight.After is { } after) cursor = cursor with { After = after };
+            await run.CheckpointAsync(
+                async scope =>
+                {
+                    // What was answered is stored already, with the ledger.
+                    await scope.Dialect.UpsertAsync(scope.Db, [.. answers.Where(a => a.Value is null)], cancellationToken);
+                    foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
+                    var again = Route(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+                    changed += await ApplyAsync(scope, project, again);
+                    accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
+                },
+                cursor,
+                answers.Count,
+                total: Math.Max(run.Run.Total, run.Run.Done + answers.Count),
+                cancellationToken: cancellationToken);
+        }
     }
 
     private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
@@ -181,14 +218,30 @@ internal sealed record PrelabelCursor
     public long After { get; init; }
 
     public int StudentVersion { get; init; }
+}
 
-    /// <summary>Items after <see cref="After"/> that are counted as done already, and will be seen again by an execution that begins here.</summary>
-    public long Counted { get; init; }
+/// <summary>Items that the LLM thinks about.</summary>
+internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, double Reliability)
+{
+    /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
+    public long? After { get; set; }
 }
 
 /// <summary>Some items on their way through the cascade.</summary>
 internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long, Prediction> Llm)
 {
+    // Nothing was said against the item: the server was not to be had, or was not asked.
+    private static readonly HashSet<string> Passing = new(StringComparer.Ordinal)
+    {
+        nameof(LlmFailure.Unreachable), nameof(LlmFailure.RateLimited), nameof(LlmFailure.Rejected), nameof(LlmFailure.CircuitOpen), nameof(LlmFailure.BudgetSpent),
+    };
+
+    /// <summary>Lets items be asked about again that failed in an earlier run, and not for their own sake.</summary>
+    public void Forget(DateTimeOffset? runStarted)
+    {
+        foreach (var said in Llm.Values.Where(p => p.Failure is { } failure && Passing.Contains(failure) && p.CreatedAt < runStarted).ToList()) Llm.Remove(said.ItemId);
+    }
+
     public static async Task<PrelabelBatch> ReadAsync(AnnotatorDbContext db, long projectId, long after, int size, CancellationToken cancellationToken)
     {
         var items = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after && i.State != ItemState.Final).OrderBy(i => i.Id).Take(size).ToListAsync(cancellationToken);

@@ -1,19 +1,24 @@
 namespace Annotator.Core.Llm;
 
-/// <summary>Money and requests of a run. Every request is reserved before it is sent, at the most that it can cost, and settled after.</summary>
+/// <summary>
+/// Money and requests of a run. Every request is reserved before it is sent, at the most that it is likely to cost by what was seen, and
+/// settled after. Before anything was seen a request is reserved at the most that it can cost, and one alone may be sent where even that is
+/// more than what is left: so the money is passed by the calls under way at the most.
+/// </summary>
 internal sealed class LlmBudget
 {
-    // Until a server has counted a prompt, a token may be as short as a byte; after that, what was seen and a quarter more.
-    private const double Margin = 1.25;
+    // Until a server has counted a prompt, a token may be as short as a byte; after that, what was seen and a part more.
+    private const double PromptMargin = 1.25;
+    private const double CompletionMargin = 1.5;
 
     private readonly Lock _lock = new();
     private readonly LlmEndpoint _endpoint;
     private readonly decimal? _money;
-    private readonly int _requests;
+    private int _requests;
     private decimal _reserved;
     private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private double _tokensPerByte = 1;
-    private double? _seen;
+    private double? _promptPerByte;
+    private double? _completionPerItem;
 
     public LlmBudget(LlmEndpoint endpoint, decimal? money, int requests)
     {
@@ -28,35 +33,54 @@ internal sealed class LlmBudget
     /// <summary>Requests reserved.</summary>
     public int Requests { get; private set; }
 
-    /// <summary>Likely tokens of a prompt of so many bytes.</summary>
-    public long EstimatePrompt(long bytes)
+    /// <summary>Allows more requests.</summary>
+    public void AllowRequests(int more)
     {
-        lock (_lock) return (long)Math.Ceiling(bytes * _tokensPerByte);
+        lock (_lock) _requests = (int)Math.Min(int.MaxValue, (long)_requests + more);
+    }
+
+    /// <summary>Likely tokens of a request and its answer.</summary>
+    /// <param name="bytes">Size of the prompt.</param>
+    /// <param name="items">Items asked about.</param>
+    /// <param name="mostCompletion">Most tokens of the answer.</param>
+    public long EstimateTokens(long bytes, int items, int mostCompletion)
+    {
+        lock (_lock) return PromptTokens(bytes) + CompletionTokens(items, mostCompletion);
+    }
+
+    /// <summary>Likely cost of a request and its answer.</summary>
+    public decimal EstimateCost(long bytes, int items, int mostCompletion)
+    {
+        lock (_lock) return _endpoint.Cost(PromptTokens(bytes), CompletionTokens(items, mostCompletion));
     }
 
     /// <summary>Reserves a request. While others are under way, which mostly cost less than they reserved, it waits rather than refuses.</summary>
-    /// <param name="promptBytes">Size of the prompt.</param>
-    /// <param name="completionTokens">Most tokens of the answer.</param>
+    /// <param name="bytes">Size of the prompt.</param>
+    /// <param name="items">Items asked about.</param>
+    /// <param name="mostCompletion">Most tokens of the answer.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What was reserved, and <see cref="LlmFailure.None"/> or what is not left.</returns>
-    public async ValueTask<(LlmFailure Failure, decimal Reservation)> ReserveAsync(long promptBytes, long completionTokens, CancellationToken cancellationToken)
+    public async ValueTask<(LlmFailure Failure, decimal Reservation)> ReserveAsync(long bytes, int items, int mostCompletion, CancellationToken cancellationToken)
     {
         while (true)
         {
             Task settled;
             lock (_lock)
             {
-                decimal reservation = _endpoint.Cost((long)Math.Ceiling(promptBytes * _tokensPerByte), completionTokens);
+                decimal reservation = _endpoint.Cost(PromptTokens(bytes), CompletionTokens(items, mostCompletion));
                 if (Requests >= _requests) return (LlmFailure.RequestsSpent, 0);
-                if (_money is not { } money || Spent + _reserved + reservation <= money)
+                bool nothingSeen = _promptPerByte is null && _reserved == 0;
+                if (_money is not { } money || Spent + _reserved + reservation <= money || (nothingSeen && Spent < money))
                 {
                     Requests++;
                     _reserved += reservation;
                     return (LlmFailure.None, reservation);
                 }
+
                 if (_reserved == 0) return (LlmFailure.BudgetSpent, 0);
                 settled = _settled.Task;
             }
+
             await settled.WaitAsync(cancellationToken);
         }
     }
@@ -64,9 +88,11 @@ internal sealed class LlmBudget
     /// <summary>Settles a request.</summary>
     /// <param name="reservation">What was reserved.</param>
     /// <param name="cost">What it cost.</param>
-    /// <param name="promptBytes">Size of the prompt.</param>
-    /// <param name="promptTokens">Its tokens by the server's count; null where it gave none.</param>
-    public void Settle(decimal reservation, decimal cost, long promptBytes, long? promptTokens)
+    /// <param name="bytes">Size of the prompt.</param>
+    /// <param name="items">Items asked about.</param>
+    /// <param name="promptTokens">Tokens of the prompt by the server's count; null where it gave none.</param>
+    /// <param name="completionTokens">Tokens of the answer by the server's count; null where it gave none.</param>
+    public void Settle(decimal reservation, decimal cost, long bytes, int items, long? promptTokens, long? completionTokens)
     {
         lock (_lock)
         {
@@ -74,9 +100,12 @@ internal sealed class LlmBudget
             Spent += cost;
             _settled.SetResult();
             _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (promptTokens is not { } tokens || tokens == 0 || promptBytes == 0) return;
-            _seen = Math.Max(_seen ?? 0, (double)tokens / promptBytes);
-            _tokensPerByte = _seen.Value * Margin;
+            if (promptTokens is { } prompt) _promptPerByte = Math.Max(_promptPerByte ?? 0, (double)prompt / Math.Max(1, bytes));
+            if (completionTokens is { } completion) _completionPerItem = Math.Max(_completionPerItem ?? 0, (double)completion / Math.Max(1, items));
         }
     }
+
+    private long PromptTokens(long bytes) => (long)Math.Ceiling(_promptPerByte is { } seen ? seen * PromptMargin * bytes : bytes);
+
+    private long CompletionTokens(int items, int most) => _completionPerItem is { } seen ? Math.Min(most, (long)Math.Ceiling(seen * CompletionMargin * items)) : most;
 }

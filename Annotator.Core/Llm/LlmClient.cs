@@ -49,8 +49,12 @@ internal sealed class LlmClient
         _chat = new ChatClient(endpoint.Model, new ApiKeyCredential(string.IsNullOrEmpty(endpoint.ApiKey) ? "none" : endpoint.ApiKey), options);
     }
 
+    /// <summary>The body of a request for labels.</summary>
+    public byte[] Render(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed) =>
+        Render("labels", prompt.Schema, messages, capabilities, completionTokens, seed);
+
     /// <summary>The body of a request.</summary>
-    public byte[] Render(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed)
+    public byte[] Render(string schemaName, ReadOnlyMemory<byte> schema, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(buffer, s_readable))
@@ -66,7 +70,7 @@ internal sealed class LlmClient
                 json.WriteEndObject();
             }
             json.WriteEndArray();
-            WriteFormat(json, prompt, capabilities.Format);
+            WriteFormat(json, schemaName, schema, capabilities.Format);
             json.WriteNumber(capabilities.Limit == TokenLimit.MaxTokens ? "max_tokens" : "max_completion_tokens", completionTokens);
             if (capabilities.Temperature) json.WriteNumber("temperature", 0);
             if (capabilities.LogProbabilities) json.WriteBoolean("logprobs", true);
@@ -147,7 +151,7 @@ internal sealed class LlmClient
     private static double? Number(string? text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) && number is >= 0 and < 1e9 ? number : null;
 
-    private static void WriteFormat(Utf8JsonWriter json, LabellingPrompt prompt, AnswerFormat format)
+    private static void WriteFormat(Utf8JsonWriter json, string schemaName, ReadOnlyMemory<byte> schema, AnswerFormat format)
     {
         if (format == AnswerFormat.Text) return;
         json.WriteStartObject("response_format");
@@ -155,10 +159,10 @@ internal sealed class LlmClient
         if (format == AnswerFormat.JsonSchema)
         {
             json.WriteStartObject("json_schema");
-            json.WriteString("name", "labels");
+            json.WriteString("name", schemaName);
             json.WriteBoolean("strict", true);
             json.WritePropertyName("schema");
-            json.WriteRawValue(prompt.Schema.Span);
+            json.WriteRawValue(schema.Span);
             json.WriteEndObject();
         }
         json.WriteEndObject();
@@ -168,6 +172,6 @@ internal sealed class LlmClient
     /// Size of a prompt in bytes, the frames of its messages and the schema (which servers count too) included: a bound on its tokens,
     /// for no tokenizer makes more tokens than bytes.
     /// </summary>
-    public static long PromptBytes(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages) =>
-        messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8) + prompt.Schema.Length;
+    public static long PromptBytes(ReadOnlyMemory<byte> schema, IReadOnlyList<LlmMessage> messages) =>
+        messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8) + schema.Length;
 }

@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
+using Annotator.Core.Outbound;
 
 namespace Annotator.Core.Llm;
 
@@ -34,6 +34,9 @@ public sealed record LlmEndpoint
 
     /// <summary>How often one call is sent before it is given up (429, 5xx, time-out, cut connection), 1 to 10.</summary>
     public int MaximumAttempts { get; init; } = 4;
+
+    /// <summary>How long the server may answer nothing but 429 before it is not asked again in a run, above zero and at most an hour.</summary>
+    public TimeSpan RateLimitPatience { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Longest wait that a server may ask for by Retry-After; a longer one counts as a refusal to answer.</summary>
     public TimeSpan MaximumRetryAfter { get; init; } = TimeSpan.FromMinutes(2);
@@ -80,6 +83,7 @@ public sealed record LlmEndpoint
         if (TokensPerMinute is <= 0) errors.Add($"{nameof(TokensPerMinute)} must be positive.");
         if (Timeout <= TimeSpan.Zero || Timeout > TimeSpan.FromHours(1)) errors.Add($"{nameof(Timeout)} must be above zero and at most an hour.");
         if (MaximumRetryAfter < TimeSpan.Zero || MaximumRetryAfter > TimeSpan.FromHours(1)) errors.Add($"{nameof(MaximumRetryAfter)} must be between zero and an hour.");
+        if (RateLimitPatience <= TimeSpan.Zero || RateLimitPatience > TimeSpan.FromHours(1)) errors.Add($"{nameof(RateLimitPatience)} must be above zero and at most an hour.");
         if (PromptPrice < 0 || CompletionPrice < 0) errors.Add($"{nameof(PromptPrice)} and {nameof(CompletionPrice)} must not be negative.");
         return errors;
 
@@ -93,22 +97,12 @@ public sealed record LlmEndpoint
     internal decimal Cost(long promptTokens, long completionTokens) =>
         ((promptTokens * PromptPrice) + (completionTokens * CompletionPrice)) / 1_000_000m;
 
-    // Loopback, private, link-local and shared ranges (RFC 1918, 3927, 4193, 4291, 6598), in every spelling that Uri turns into an address.
+    // In every spelling that Uri turns into an address.
     private static bool IsPrivate(Uri address)
     {
         string host = address.IdnHost.TrimEnd('.');
         if (string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)) return true;
-        if (!IPAddress.TryParse(host, out var ip)) return false;
-        if (ip.IsIPv4MappedToIPv6) ip = ip.MapToIPv4();
-        if (IPAddress.IsLoopback(ip)) return true;
-        if (ip.AddressFamily == AddressFamily.InterNetworkV6)
-            return ip.IsIPv6LinkLocal || ip.IsIPv6UniqueLocal || ip.IsIPv6SiteLocal || ip.IsIPv6Multicast || ip.Equals(IPAddress.IPv6Any);
-        byte[] b = ip.GetAddressBytes();
-        return b[0] is 0 or 10 or >= 224
-            || (b[0] == 172 && b[1] is >= 16 and <= 31)
-            || (b[0] == 192 && b[1] == 168)
-            || (b[0] == 169 && b[1] == 254)
-            || (b[0] == 100 && b[1] is >= 64 and <= 127);
+        return IPAddress.TryParse(host, out var ip) && OutboundAddress.IsPrivate(ip);
     }
 
     // The compiler's would print the key.

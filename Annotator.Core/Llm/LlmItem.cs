@@ -5,6 +5,13 @@ namespace Annotator.Core.Llm;
 /// <param name="Text">Its text.</param>
 public sealed record LlmItem(string Id, string Text);
 
+/// <summary>A question to a model that is not about labels.</summary>
+/// <param name="Schema">Name of the schema of the answer.</param>
+/// <param name="AnswerSchema">The JSON schema of the answer.</param>
+/// <param name="Messages">The messages.</param>
+/// <param name="Tokens">Most tokens of the answer.</param>
+public sealed record LlmQuestion(string Schema, ReadOnlyMemory<byte> AnswerSchema, IReadOnlyList<LlmMessage> Messages, int Tokens);
+
 /// <summary>The kinds of labels a model is asked for.</summary>
 public enum LlmTask
 {

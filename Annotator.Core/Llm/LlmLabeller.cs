@@ -5,28 +5,30 @@ namespace Annotator.Core.Llm;
 /// with an answer or with the reason why it has none; nothing a server does makes the run throw or go on without end.
 /// </summary>
 /// <remarks>
-/// What holds: an item is asked at most <see cref="LlmRunOptions.MaximumItemAttempts"/> times; a call is sent at most
-/// <see cref="LlmEndpoint.MaximumAttempts"/> times, plus once for each parameter the server does not know; all requests together are at most
+/// What holds: an item is asked at most <see cref="LlmRunOptions.MaximumItemAttempts"/> times; a call fails at most
+/// <see cref="LlmEndpoint.MaximumAttempts"/> times, plus once for each parameter the server does not know, and is held back by 429 for at most
+/// <see cref="LlmEndpoint.RateLimitPatience"/> without an answer to anybody; all requests together are at most
 /// <see cref="LlmRunOptions.MaximumRequests"/>; each takes at most <see cref="LlmEndpoint.Timeout"/>, and a wait that the
-/// server asks for at most <see cref="LlmEndpoint.MaximumRetryAfter"/>. What the server was found to understand is remembered by the labeller.
+/// server asks for at most <see cref="LlmEndpoint.MaximumRetryAfter"/>. Concurrency, limits over time, and what the server was found to
+/// understand belong to the labeller: all runs share them.
 /// </remarks>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle nobody asks for holds nothing.")]
 public sealed class LlmLabeller
 {
     private readonly LlmEndpoint _endpoint;
     private readonly LlmClient _client;
-    private readonly ILlmLedger? _ledger;
     private readonly TimeProvider _time;
     private readonly CallPacing _pacing;
+    private readonly SemaphoreSlim _gate;
     private LlmCapabilities _capabilities;
     private volatile bool _isProven;
 
     /// <summary>Makes a labeller for an endpoint.</summary>
     /// <param name="endpoint">The endpoint, valid.</param>
     /// <param name="http">The client that goes out, with no time-out of its own; it decides where names may lead. Not disposed.</param>
-    /// <param name="ledger">Told every request; null: nobody is.</param>
     /// <param name="time">The clock of all waits; null: the system's.</param>
     /// <exception cref="ArgumentException">The endpoint is not valid; the message says why.</exception>
-    public LlmLabeller(LlmEndpoint endpoint, HttpClient http, ILlmLedger? ledger = null, TimeProvider? time = null)
+    public LlmLabeller(LlmEndpoint endpoint, HttpClient http, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(http);
@@ -34,7 +36,7 @@ public sealed class LlmLabeller
         _endpoint = endpoint;
         _time = time ?? TimeProvider.System;
         _client = new LlmClient(endpoint, http, _time);
-        _ledger = ledger;
+        _gate = new SemaphoreSlim(endpoint.Concurrency);
         _pacing = new CallPacing(_time, endpoint.RequestsPerMinute, endpoint.TokensPerMinute);
         _capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, endpoint.LogProbabilities, Temperature: true);
     }
@@ -51,8 +53,8 @@ public sealed class LlmLabeller
     /// <summary>The client.</summary>
     internal LlmClient Client => _client;
 
-    /// <summary>The ledger.</summary>
-    internal ILlmLedger? Ledger => _ledger;
+    /// <summary>Calls under way at a time, shared by the runs.</summary>
+    internal SemaphoreSlim Gate => _gate;
 
     /// <summary>The clock.</summary>
     internal TimeProvider Time => _time;
@@ -67,20 +69,30 @@ public sealed class LlmLabeller
         _isProven = true;
     }
 
+    /// <summary>Begins a run over items that come in parts.</summary>
+    /// <param name="prompt">What is asked.</param>
+    /// <param name="options">Bounds; null: the defaults.</param>
+    /// <param name="cancellationToken">Ends the run; requests under way are given up.</param>
+    public LlmSession Begin(LabellingPrompt prompt, LlmRunOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        options ??= new LlmRunOptions();
+        options.Validate();
+        return new LlmSession(this, prompt, options, cancellationToken);
+    }
+
     /// <summary>Labels items.</summary>
     /// <param name="prompt">What is asked.</param>
     /// <param name="items">The items.</param>
     /// <param name="options">Bounds; null: the defaults.</param>
     /// <param name="cancellationToken">Ends the run; requests under way are given up.</param>
     /// <returns>A result for every item.</returns>
-    /// <exception cref="OperationCanceledException">The run was cancelled. Results told by then stand.</exception>
-    public Task<LlmRunResult> LabelAsync(
+    /// <exception cref="OperationCanceledException">The run was cancelled. What the ledger was told by then stands.</exception>
+    public async Task<LlmRunResult> LabelAsync(
         LabellingPrompt prompt, IReadOnlyList<LlmItem> items, LlmRunOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(prompt);
-        ArgumentNullException.ThrowIfNull(items);
-        options ??= new LlmRunOptions();
-        options.Validate();
-        return new LlmRun(this, prompt, items, options).ExecuteAsync(cancellationToken);
+        await using var session = Begin(prompt, options, cancellationToken);
+        var results = await session.AskAsync(items);
+        return new LlmRunResult(results, session.Requests, session.PromptTokens, session.CompletionTokens, session.Cost);
     }
 }

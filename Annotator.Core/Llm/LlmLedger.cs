@@ -55,17 +55,17 @@ public sealed record LlmCallRecord
     /// <summary>Which sending of the same call this is, counted from 1.</summary>
     public required int Attempt { get; init; }
 
-    /// <summary>Prompt tokens, by the server's count or else by estimate.</summary>
+    /// <summary>Prompt tokens, by the server's count; 0 where it told none.</summary>
     public long PromptTokens { get; init; }
 
-    /// <summary>Completion tokens, by the server's count or else by estimate.</summary>
+    /// <summary>Completion tokens, by the server's count; 0 where it told none.</summary>
     public long CompletionTokens { get; init; }
 
-    /// <summary>Whether tokens and cost are estimates, to be on the safe side: the server told none, or the answer was lost on its way.</summary>
-    public bool IsEstimated { get; init; }
-
-    /// <summary>Cost in the currency of the endpoint's prices.</summary>
+    /// <summary>Cost of the tokens that the server counted, in the currency of the endpoint's prices.</summary>
     public decimal Cost { get; init; }
+
+    /// <summary>What may have been charged beyond that, to be on the safe side: the server told no usage, or its answer was lost on its way. Counts against budgets only.</summary>
+    public decimal EstimatedCost { get; init; }
 
     /// <summary>From sending to the end of the answer.</summary>
     public TimeSpan Latency { get; init; }
@@ -80,7 +80,8 @@ public sealed record LlmCallRecord
 /// <summary>Keeps account of every request sent. Called by several calls at a time.</summary>
 public interface ILlmLedger
 {
-    /// <summary>Records a request. An exception ends the run: nothing is spent that is not accounted for.</summary>
+    /// <summary>Records a request, with what it answered: kept together, so that no answered item is asked about again. An exception ends the run.</summary>
     /// <param name="call">The request.</param>
-    ValueTask RecordAsync(LlmCallRecord call);
+    /// <param name="answers">The items it answered.</param>
+    ValueTask RecordAsync(LlmCallRecord call, IReadOnlyList<LlmItemResult> answers);
 }

@@ -29,6 +29,11 @@ public sealed class LlmProviderOptions : IValidatableObject
     [Range(1, 10)]
     public int MaximumAttempts { get; set; } = 4;
 
+    /// <summary>Seconds for which the server may answer nothing but 429 before it is not asked again in a run.</summary>
+    /// <value>Default 60; 1 to 3,600.</value>
+    [Range(1, 3600)]
+    public int RateLimitPatienceSeconds { get; set; } = 60;
+
     /// <summary>Requests a minute; null: no limit.</summary>
     public int? RequestsPerMinute { get; set; }
 
@@ -54,18 +59,31 @@ public sealed class LlmProviderOptions : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (!IsConfigured) yield break;
-        foreach (var error in ToEndpoint(10).Validate()) yield return new ValidationResult(error, []);
+        foreach (var error in ToEndpoint().Validate()) yield return new ValidationResult(error, []);
     }
 
-    internal LlmEndpoint ToEndpoint(int itemsPerCall) => new()
+    internal LlmProviderSettings ToSettings() => new()
+    {
+        BaseUrl = BaseUrl ?? "",
+        Model = Model ?? "",
+        Concurrency = Concurrency,
+        TimeoutSeconds = TimeoutSeconds,
+        MaximumAttempts = MaximumAttempts,
+        RequestsPerMinute = RequestsPerMinute,
+        TokensPerMinute = TokensPerMinute,
+        PromptPrice = (decimal)PromptPrice,
+        CompletionPrice = (decimal)CompletionPrice,
+    };
+
+    internal LlmEndpoint ToEndpoint() => new()
     {
         BaseUrl = BaseUrl ?? "",
         ApiKey = ApiKey,
         Model = Model ?? "",
         Concurrency = Concurrency,
-        ItemsPerCall = itemsPerCall,
         Timeout = TimeSpan.FromSeconds(TimeoutSeconds),
         MaximumAttempts = MaximumAttempts,
+        RateLimitPatience = TimeSpan.FromSeconds(RateLimitPatienceSeconds),
         RequestsPerMinute = RequestsPerMinute,
         TokensPerMinute = TokensPerMinute,
         PromptPrice = (decimal)PromptPrice,

@@ -6,15 +6,24 @@ public sealed record LlmRunOptions
     /// <summary>Money that may be spent, in the currency of the endpoint's prices; null: no bound. It is never passed as long as the server counts tokens rightly.</summary>
     public decimal? Budget { get; init; }
 
-    /// <summary>Requests that may be sent; null: <see cref="DefaultRequests"/>.</summary>
+    /// <summary>Items of a call, 1 to 100; null: those of the endpoint.</summary>
+    public int? ItemsPerCall { get; init; }
+
+    /// <summary>Told every request; null: nobody is.</summary>
+    public ILlmLedger? Ledger { get; init; }
+
+    /// <summary>Changes texts before they leave, such as taking personal data out; it must keep an item's text apart from those of others. Null: nothing is changed.</summary>
+    public Func<string, string>? Mask { get; init; }
+
+    /// <summary>Requests that may be sent; null: <see cref="DefaultRequests"/> of each part.</summary>
     public int? MaximumRequests { get; init; }
 
     /// <summary>How often an item is asked about, in answers that came; 1 to 10.</summary>
     public int MaximumItemAttempts { get; init; } = 3;
 
     /// <summary>
-    /// Failed requests in a row after which the server is not asked again, at least 1; null: three for each call under way at a time, and five
-    /// at least. An answer of 429 counts only when its call is given up.
+    /// Failed requests in a row after which the server is not asked again, at least 1; null: two for each call under way at a time, and five
+    /// at least. A time-out counts twice; an answer of 429 counts only where the server asks for too long a wait.
     /// </summary>
     public int? BreakAfter { get; init; }
 
@@ -30,9 +39,6 @@ public sealed record LlmRunOptions
     /// <summary>Examples for a call, such as the nearest corrections; null: those of the prompt alone.</summary>
     public Func<IReadOnlyList<LlmItem>, IReadOnlyList<LlmExample>>? ExamplesFor { get; init; }
 
-    /// <summary>Told each result as soon as it is final, from several calls at a time; an exception ends the run.</summary>
-    public Func<LlmItemResult, ValueTask>? OnResult { get; init; }
-
     /// <summary>The bound on requests that holds where none is set: four for each call that the items need, and sixteen.</summary>
     /// <param name="items">Items of the run.</param>
     /// <param name="itemsPerCall">Items of a call.</param>
@@ -44,6 +50,8 @@ public sealed record LlmRunOptions
     {
         ArgumentOutOfRangeException.ThrowIfNegative(Budget ?? 0);
         ArgumentOutOfRangeException.ThrowIfNegative(MaximumRequests ?? 0);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ItemsPerCall ?? 1, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ItemsPerCall ?? 1, 100);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumItemAttempts, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaximumItemAttempts, 10);
         ArgumentOutOfRangeException.ThrowIfLessThan(BreakAfter ?? 1, 1);
@@ -63,7 +71,7 @@ public sealed record LlmItemResult(LlmItem Item, LlmAnswer? Answer, LlmFailure F
 /// <summary>What became of a run.</summary>
 /// <param name="Results">One for each item, in the order given.</param>
 /// <param name="Requests">Requests sent.</param>
-/// <param name="PromptTokens">Tokens sent.</param>
-/// <param name="CompletionTokens">Tokens answered.</param>
-/// <param name="Cost">What it cost, estimates included.</param>
+/// <param name="PromptTokens">Tokens sent, as the server counted them.</param>
+/// <param name="CompletionTokens">Tokens answered, as the server counted them.</param>
+/// <param name="Cost">What it cost, estimates for lost answers included.</param>
 public sealed record LlmRunResult(IReadOnlyList<LlmItemResult> Results, int Requests, long PromptTokens, long CompletionTokens, decimal Cost);

@@ -40,6 +40,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 async scope =>
                 {
                     await scope.Db.Predictions.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
+                    await scope.Db.PromptAnswers.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
                     await scope.Db.ItemEvents.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
                     await scope.Db.Queue.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);
                     await scope.Db.Leases.Where(p => p.ProjectId == id && p.ItemId >= from && p.ItemId <= to).ExecuteDeleteAsync(cancellationToken);

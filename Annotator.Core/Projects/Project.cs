@@ -105,6 +105,9 @@ public sealed record ProjectSettings
         Range("auditShare", AuditShare, 0, 0.5);
         Range("llm.budget", Llm.Budget, 0, 1_000_000);
         Range("llm.itemsPerCall", Llm.ItemsPerCall, 1, 100);
+        Range("llm.examples", Llm.Examples, 0, 50);
+        Range("llm.exampleTokens", Llm.ExampleTokens, 0, 100_000);
+        Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         return errors;
     }
 }
@@ -120,4 +123,19 @@ public sealed record LlmSettings
 
     /// <summary>Items a call, 1 to 100.</summary>
     public int ItemsPerCall { get; init; } = 10;
+
+    /// <summary>Id of the provider that is asked; null: the one of the settings file.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>Most examples in a call, 0 to 50: items that people decided and that are like those of the call; 0: none.</summary>
+    public int Examples { get; init; } = 8;
+
+    /// <summary>Most tokens that the examples of a call may take, 0 to 100,000.</summary>
+    public int ExampleTokens { get; init; } = 1_500;
+
+    /// <summary>Whether e-mail addresses, telephone, card, account and resident numbers are taken out of texts before they leave.</summary>
+    public bool MaskPersonalData { get; init; }
+
+    /// <summary>The accuracy below which the LLM is no longer asked, 0 to 1, once people have judged enough of its answers; 0: it is never paused.</summary>
+    public double PauseBelow { get; init; }
 }

@@ -100,7 +100,7 @@ public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared
                 var (right, judged) = (Counter(CounterNames.LlmRight), Counter(CounterNames.LlmJudged));
                 llm = new LlmMetrics(
                     Counter(CounterNames.LlmCalls), Counter(CounterNames.LlmItems), Counter(CounterNames.LlmPromptTokens), Counter(CounterNames.LlmCompletionTokens),
-                    Counter(CounterNames.LlmMicroCost) / 1e6, judged == 0 ? null : (double)right / judged);
+                    (double)(Counter(CounterNames.LlmCost) / CounterNames.CostUnits), judged == 0 ? null : (double)right / judged);
             }
 
             return new ProjectMetrics(
@@ -131,9 +131,17 @@ public static class CounterNames
     internal const string LlmItems = "llm:items";
     internal const string LlmPromptTokens = "llm:promptTokens";
     internal const string LlmCompletionTokens = "llm:completionTokens";
-    internal const string LlmMicroCost = "llm:microCost";
+    internal const string LlmCost = "llm:cost";
+    internal const string LlmEstimatedCost = "llm:estimatedCost";
     internal const string LlmRight = "llm:right";
     internal const string LlmJudged = "llm:judged";
+
+    /// <summary>Money is counted in parts of a ten-thousand-millionth: a token of the cheapest models is many of them, and the largest sum is far below what fits.</summary>
+    internal const decimal CostUnits = 10_000_000_000m;
+
+    internal static string LlmRightOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:right:{version}");
+
+    internal static string LlmJudgedOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:judged:{version}");
 
     /// <summary>Items in a state.</summary>
     public static string State(ItemState state) => $"state:{Names.Of(state)}";

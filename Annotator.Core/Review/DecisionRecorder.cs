@@ -151,7 +151,12 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                     if (llm.TryGetValue(item.Id, out var said) && said.Value is not null)
                     {
                         scope.Count(project.Id, CounterNames.LlmJudged, 1);
-                        if (string.Equals(said.Value, value, StringComparison.Ordinal)) scope.Count(project.Id, CounterNames.LlmRight, 1);
+                        scope.Count(project.Id, CounterNames.LlmJudgedOf(said.Version), 1);
+                        if (string.Equals(said.Value, value, StringComparison.Ordinal))
+                        {
+                            scope.Count(project.Id, CounterNames.LlmRight, 1);
+                            scope.Count(project.Id, CounterNames.LlmRightOf(said.Version), 1);
+                        }
                     }
                 }
 

@@ -58,6 +58,12 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Prompt versions.</summary>
     public DbSet<PromptVersion> Prompts => Set<PromptVersion>();
 
+    /// <summary>What versions of prompts answered when they were measured.</summary>
+    public DbSet<PromptAnswer> PromptAnswers => Set<PromptAnswer>();
+
+    /// <summary>Connected endpoints of models.</summary>
+    public DbSet<LlmProvider> LlmProviders => Set<LlmProvider>();
+
     /// <summary>Calls to models.</summary>
     public DbSet<LlmCall> LlmCalls => Set<LlmCall>();
 

@@ -145,6 +145,26 @@ internal sealed class PromptVersionConfiguration : IEntityTypeConfiguration<Prom
     }
 }
 
+internal sealed class PromptAnswerConfiguration : IEntityTypeConfiguration<PromptAnswer>
+{
+    public void Configure(EntityTypeBuilder<PromptAnswer> builder)
+    {
+        builder.ToTable("prompt_answers");
+        builder.HasKey(a => new { a.ProjectId, a.PromptVersion, a.ItemId });
+    }
+}
+
+internal sealed class LlmProviderConfiguration : IEntityTypeConfiguration<LlmProvider>
+{
+    public void Configure(EntityTypeBuilder<LlmProvider> builder)
+    {
+        builder.ToTable("llm_providers");
+        builder.Property(p => p.Name).HasMaxLength(200);
+        builder.Property(p => p.Version).IsConcurrencyToken();
+        builder.HasIndex(p => p.Name).IsUnique();
+    }
+}
+
 internal sealed class LlmCallConfiguration : IEntityTypeConfiguration<LlmCall>
 {
     public void Configure(EntityTypeBuilder<LlmCall> builder)

@@ -27,15 +27,14 @@ public interface IBlobStore
 public sealed class FolderBlobStore(string root) : IBlobStore
 {
     // For the owner only: what people upload is nobody else's business on this machine.
-    private static readonly FileStreamOptions s_new = new()
+    private static readonly FileStreamOptions s_new = NewFile();
+
+    private static FileStreamOptions NewFile()
     {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        Share = FileShare.None,
-        BufferSize = 1 << 16,
-        Options = FileOptions.Asynchronous,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return options;
+    }
 
     /// <inheritdoc />
     public async Task<(string Name, long Bytes)> PutAsync(string folder, Stream content, CancellationToken cancellationToken)

@@ -24,6 +24,8 @@ public sealed class FakeLlmServer : IAsyncDisposable
     private int _count;
     private int _active;
     private int _mostActive;
+    private long _promptTokens;
+    private long _completionTokens;
 
     private FakeLlmServer(WebApplication app, Func<FakeLlmRequest, FakeLlmReply> script)
     {
@@ -42,6 +44,12 @@ public sealed class FakeLlmServer : IAsyncDisposable
 
     /// <summary>Most requests that were under way at a time.</summary>
     public int MostActive => Volatile.Read(ref _mostActive);
+
+    /// <summary>Tokens of prompts in the usage that was told so far.</summary>
+    public long PromptTokens => Interlocked.Read(ref _promptTokens);
+
+    /// <summary>Tokens of answers in the usage that was told so far.</summary>
+    public long CompletionTokens => Interlocked.Read(ref _completionTokens);
 
     /// <summary>Starts a server on a free port.</summary>
     /// <param name="script">How requests are answered; null: each item gets the first label.</param>
@@ -74,7 +82,10 @@ public sealed class FakeLlmServer : IAsyncDisposable
             using var reader = new StreamReader(context.Request.Body);
             var request = new FakeLlmRequest(Interlocked.Increment(ref _count), await reader.ReadToEndAsync(context.RequestAborted), context.Request.Headers.Authorization.ToString());
             _requests.Enqueue(request);
-            await Script(request).SendAsync(context, _closing.Token);
+            var reply = Script(request);
+            await reply.SendAsync(context, _closing.Token);
+            Interlocked.Add(ref _promptTokens, reply.Usage.Prompt);
+            Interlocked.Add(ref _completionTokens, reply.Usage.Completion);
         }
         catch (OperationCanceledException)
         {
@@ -127,6 +138,9 @@ public sealed class FakeLlmReply
 
     private FakeLlmReply(Func<HttpContext, CancellationToken, Task> send) => _send = send;
 
+    /// <summary>The usage that it tells.</summary>
+    public (int Prompt, int Completion) Usage { get; private init; }
+
     /// <summary>A right answer of single choice.</summary>
     /// <param name="request">The request.</param>
     /// <param name="label">The label of a text.</param>
@@ -156,8 +170,19 @@ public sealed class FakeLlmReply
         var completion = new JsonObject { ["id"] = "c1", ["object"] = "chat.completion", ["created"] = 1, ["model"] = "fake-1", ["choices"] = new JsonArray(choice) };
         if (promptTokens is { } prompt)
             completion["usage"] = new JsonObject { ["prompt_tokens"] = prompt, ["completion_tokens"] = completionTokens, ["total_tokens"] = prompt + completionTokens };
-        return Raw(completion.ToJsonString());
+        return new FakeLlmReply(Raw(completion.ToJsonString())._send) { Usage = promptTokens is { } told ? (told, completionTokens) : default };
     }
+
+    /// <summary>Another reply, after a while.</summary>
+    public static FakeLlmReply Late(TimeSpan latency, FakeLlmReply reply) => new(async (context, closing) =>
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, closing);
+        await Task.Delay(latency, either.Token);
+        await reply._send(context, closing);
+    })
+    {
+        Usage = reply.Usage,
+    };
 
     /// <summary>Any body.</summary>
     public static FakeLlmReply Raw(string body, int status = 200, string? retryAfter = null) => new(async (context, _) =>

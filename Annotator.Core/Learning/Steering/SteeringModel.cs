@@ -120,14 +120,14 @@ public static class SteeringModel
                 var belief = start!.Fused[i];
                 for (var c = 0; c < belief.Length; c++)
                 {
-                    if (belief[c] > SmallestTarget) labels.Add(new LabelledRow(i, c, belief[c], Trusted: false));
+                    if (belief[c] > SmallestTarget) labels.Add(new LabelledRow(i, c, belief[c]));
                 }
             }
             else
             {
                 foreach (var answers in input.Answers)
                 {
-                    if (answers[i] >= 0) labels.Add(new LabelledRow(i, answers[i], FirstTrust, Trusted: false));
+                    if (answers[i] >= 0) labels.Add(new LabelledRow(i, answers[i], FirstTrust));
                 }
             }
         }

@@ -1,0 +1,61 @@
+using Annotator.Core.Llm;
+using Annotator.Web.Accounts;
+using Annotator.Web.Hosting.Api;
+
+namespace Annotator.Web.Llm;
+
+/// <summary>A provider as it is sent. <c>apiKey</c>: null keeps the key that is there, empty takes it away; it is never answered.</summary>
+public sealed record ProviderBody(string? Name, LlmProviderSettings? Settings, string? ApiKey);
+
+/// <summary>The ledger of a project.</summary>
+public sealed record LedgerView(DateOnly From, DateOnly To, IReadOnlyList<LedgerLine> Lines);
+
+internal static class LlmApi
+{
+    // A year and a day.
+    private const int MostDays = 366;
+
+    public static void MapLlmApi(this IEndpointRouteBuilder endpoints)
+    {
+        var llm = endpoints.MapGroup("/api/v1/llm").RequireAuthorization(Policies.Admin).WithTags("LLM providers");
+        llm.MapGet("/presets", () => new Listing<LlmPreset>(LlmPreset.All, null)).WithSummary("Settings to begin with for well-known kinds of endpoints");
+        llm.MapGet("/providers", async (LlmProviders providers, HttpContext context) => new Listing<LlmProviderInfo>(await providers.ListAsync(context.RequestAborted), null))
+            .WithSummary("Connected endpoints, the settings file's first, without their keys");
+        llm.MapPost("/providers", async (ProviderBody body, LlmProviders providers, HttpContext context) =>
+        {
+            var made = await providers.SaveAsync(context.Caller(), null, body.Name, body.Settings ?? new LlmProviderSettings(), body.ApiKey, context.RequestAborted);
+            return made.Succeeded ? TypedResults.Created($"/api/v1/llm/providers/{made.Value!.Id}", made.Value) : (IResult)Problems.Validation(made.Errors);
+        }).WithSummary("Connects an endpoint").Produces<LlmProviderInfo>(StatusCodes.Status201Created);
+        llm.MapPost("/providers/default/test", async (LlmProviders providers, HttpContext context) =>
+            await providers.TestAsync(null, context.RequestAborted) is { } result ? TypedResults.Ok(result) : (IResult)Problems.NotFound())
+            .WithSummary("Tests the endpoint of the settings file").Produces<LlmProbeResult>();
+
+        var single = llm.MapGroup("/providers/{providerId:long}");
+        single.MapGet("", async (long providerId, LlmProviders providers, HttpContext context) =>
+            await providers.FindAsync(providerId, context.RequestAborted) is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound())
+            .WithSummary("A connected endpoint, without its key").Produces<LlmProviderInfo>();
+        single.MapPut("", async (long providerId, ProviderBody body, LlmProviders providers, HttpContext context) =>
+        {
+            var saved = await providers.SaveAsync(context.Caller(), providerId, body.Name, body.Settings ?? new LlmProviderSettings(), body.ApiKey, context.RequestAborted);
+            if (!saved.Succeeded) return Problems.Validation(saved.Errors);
+            return saved.Value is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound();
+        }).WithSummary("Changes a connected endpoint; at another host its key must be given again").Produces<LlmProviderInfo>();
+        single.MapDelete("", async (long providerId, LlmProviders providers, HttpContext context) =>
+            await providers.DeleteAsync(context.Caller(), providerId, context.RequestAborted) ? TypedResults.NoContent() : (IResult)Problems.NotFound())
+            .WithSummary("Takes a connected endpoint away");
+        single.MapPost("/test", async (long providerId, LlmProviders providers, HttpContext context) =>
+            await providers.TestAsync(providerId, context.RequestAborted) is { } result ? TypedResults.Ok(result) : (IResult)Problems.NotFound())
+            .WithSummary("Tests what an endpoint understands, by a few small requests").Produces<LlmProbeResult>();
+
+        var project = endpoints.MapProjectApi("/llm").WithTags("LLM");
+        project.MapGet("/ledger", async (DateOnly? from, DateOnly? to, LlmReports reports, TimeProvider time, HttpContext context) =>
+        {
+            var last = to ?? DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+            var first = from ?? last.AddDays(-30);
+            if (first > last || last.DayNumber - first.DayNumber >= MostDays) return Problems.Validation("from", $"Must be before 'to', by at most {MostDays} days.");
+            return (IResult)TypedResults.Ok(new LedgerView(first, last, await reports.LedgerAsync(context.Grant().Project.Id, first, last, context.RequestAborted)));
+        }).RequireLead().WithSummary("Calls, tokens and cost by day, model and version of the prompt").Produces<LedgerView>();
+        project.MapGet("/estimate", async (LlmReports reports, HttpContext context) => await reports.EstimateAsync(context.Grant().Project, context.RequestAborted))
+            .RequireLead().WithSummary("Estimated cost and time of what the LLM was not asked about yet");
+    }
+}
