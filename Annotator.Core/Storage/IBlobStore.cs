@@ -27,15 +27,12 @@ public interface IBlobStore
 public sealed class FolderBlobStore(string root) : IBlobStore
 {
     // For the owner only: what people upload is nobody else's business on this machine.
-    private static readonly FileStreamOptions s_new = new()
+    private static FileStream Create(string path)
     {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        Share = FileShare.None,
-        BufferSize = 1 << 16,
-        Options = FileOptions.Asynchronous,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, options);
+    }
 
     /// <inheritdoc />
     public async Task<(string Name, long Bytes)> PutAsync(string folder, Stream content, CancellationToken cancellationToken)
@@ -47,7 +44,7 @@ public sealed class FolderBlobStore(string root) : IBlobStore
         try
         {
             long bytes;
-            await using (var file = new FileStream(temporary, s_new))
+            await using (var file = Create(temporary))
             {
                 await content.CopyToAsync(file, 1 << 16, cancellationToken);
                 await file.FlushAsync(cancellationToken);
