@@ -211,7 +211,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         }
 
         var stuck = votes.Count >= needed;
-        var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
+        var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
             votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
             votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
@@ -276,12 +276,24 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             .Where(d => d.ProjectId == project.Id && d.ItemId == item.Id && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null
                 && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct))
             .ToListAsync(scope.CancellationToken);
-        var others = await scope.Db.Leases.CountAsync(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId, scope.CancellationToken);
+        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
+        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
         var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
         return lent;
+    }
+
+    // A decision without a lease, and an undo, take a place that somebody else may hold: no item is lent more often than people are
+    // needed, so those who got it last lose their lease. What they decide still comes in, as after an expiry.
+    private static async Task<int> KeepLeasesAsync(WriteScope scope, List<Lease> others, int places, List<Lease>? known)
+    {
+        var surplus = others.OrderByDescending(l => l.ExpiresAt).ThenBy(l => l.Id, StringComparer.Ordinal).Take(Math.Max(0, others.Count - Math.Max(0, places))).Select(l => l.Id).ToList();
+        if (surplus.Count == 0) return others.Count;
+        await scope.Db.Leases.Where(l => surplus.Contains(l.Id)).ExecuteDeleteAsync(scope.CancellationToken);
+        known?.RemoveAll(l => surplus.Contains(l.Id));
+        return others.Count - surplus.Count;
     }
 
     // The overlap, and one more for every vote that left the item undecided, up to a bound.

@@ -43,6 +43,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
