@@ -142,6 +142,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
                 before.Add(fact);
                 await SettleAsync(scope, project, item, before, userId, leases);
+                await RereadGroupAsync(scope, item, items, leases);
                 live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
             }
             else
@@ -206,6 +207,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
+            leases.RemoveAll(l => l.ItemId == item.Id);
             await GroupLabels.ShareAsync(scope, project, item);
             return;
         }
@@ -283,6 +285,19 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
         return lent;
+    }
+
+    // What was said of one member of a group of duplicates may have gone to others of the same call.
+    private static async Task RereadGroupAsync(WriteScope scope, Item decided, Dictionary<long, Item> items, List<Lease> leases)
+    {
+        if (decided.GroupId is not { } group) return;
+        var others = items.Values.Where(i => i.GroupId == group && i.Id != decided.Id).Select(i => i.Id).ToList();
+        if (others.Count == 0) return;
+        foreach (var item in await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == decided.ProjectId && others.Contains(i.Id)).ToListAsync(scope.CancellationToken))
+        {
+            items[item.Id] = item;
+            if (item.State != ItemState.Queued) leases.RemoveAll(l => l.ItemId == item.Id);
+        }
     }
 
     // A decision without a lease, and an undo, take a place that somebody else may hold: no item is lent more often than people are
