@@ -27,7 +27,7 @@ internal static class PushLoad
             foreach (var item in batch.EnumerateArray())
             {
                 if (!sent.TryRemove(item.GetProperty("key").GetString()!, out var at)) continue;
-                if (item.GetProperty("key").GetString()!.StartsWith("m", StringComparison.Ordinal)) pushed.Add(Stopwatch.GetElapsedTime(at, now));
+                if (item.GetProperty("key").GetString()!.StartsWith('m')) pushed.Add(Stopwatch.GetElapsedTime(at, now));
                 waiting.Release();
             }
         });

@@ -161,7 +161,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 }
 
                 before.Add(fact);
-                foreach (var copy in await SettleAsync(scope, project, item, before, userId, leases)) items[copy.Id] = copy;
+                await SettleAsync(scope, project, item, before, userId, leases);
+                await RereadGroupAsync(scope, item, items, leases);
                 live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
             }
             else
@@ -225,8 +226,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     };
 
     // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
-    // Gives back the near-duplicates that got the label too.
-    private static async Task<IReadOnlyList<Item>> SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
+    private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
     {
         var needed = Needed(project, votes);
         var (winner, count) = Majority(votes);
@@ -235,11 +235,13 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
-            return await GroupLabels.ShareAsync(scope, project, item);
+            leases.RemoveAll(l => l.ItemId == item.Id);
+            await GroupLabels.ShareAsync(scope, project, item);
+            return;
         }
 
         var stuck = votes.Count >= needed;
-        var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
+        var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
             votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
             votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
@@ -248,7 +250,6 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             userId);
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
-        return [];
     }
 
     private static async Task SetAsideAsync(WriteScope scope, Project project, Item item, DecisionAction action, long userId, List<Decision> votes, List<Lease> leases)
@@ -305,12 +306,37 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             .Where(d => d.ProjectId == project.Id && d.ItemId == item.Id && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null
                 && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct))
             .ToListAsync(scope.CancellationToken);
-        var others = await scope.Db.Leases.CountAsync(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId, scope.CancellationToken);
+        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
+        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
         var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
         return lent;
+    }
+
+    // What was said of one member of a group of duplicates may have gone to others of the same call.
+    private static async Task RereadGroupAsync(WriteScope scope, Item decided, Dictionary<long, Item> items, List<Lease> leases)
+    {
+        if (decided.GroupId is not { } group) return;
+        var others = items.Values.Where(i => i.GroupId == group && i.Id != decided.Id).Select(i => i.Id).ToList();
+        if (others.Count == 0) return;
+        foreach (var item in await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == decided.ProjectId && others.Contains(i.Id)).ToListAsync(scope.CancellationToken))
+        {
+            items[item.Id] = item;
+            if (item.State != ItemState.Queued) leases.RemoveAll(l => l.ItemId == item.Id);
+        }
+    }
+
+    // A decision without a lease, and an undo, take a place that somebody else may hold: no item is lent more often than people are
+    // needed, so those who got it last lose their lease. What they decide still comes in, as after an expiry.
+    private static async Task<int> KeepLeasesAsync(WriteScope scope, List<Lease> others, int places, List<Lease>? known)
+    {
+        var surplus = others.OrderByDescending(l => l.ExpiresAt).ThenBy(l => l.Id, StringComparer.Ordinal).Take(Math.Max(0, others.Count - Math.Max(0, places))).Select(l => l.Id).ToList();
+        if (surplus.Count == 0) return others.Count;
+        await scope.Db.Leases.Where(l => surplus.Contains(l.Id)).ExecuteDeleteAsync(scope.CancellationToken);
+        known?.RemoveAll(l => surplus.Contains(l.Id));
+        return others.Count - surplus.Count;
     }
 
     // The overlap, and one more for every vote that left the item undecided, up to a bound.

@@ -27,13 +27,11 @@ public interface IBlobStore
 public sealed class FolderBlobStore(string root) : IBlobStore
 {
     // For the owner only: what people upload is nobody else's business on this machine.
-    private static readonly FileStreamOptions s_new = NewFile();
-
-    private static FileStreamOptions NewFile()
+    private static FileStream Create(string path)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return options;
+        return new FileStream(path, options);
     }
 
     /// <inheritdoc />
@@ -46,7 +44,7 @@ public sealed class FolderBlobStore(string root) : IBlobStore
         try
         {
             long bytes;
-            await using (var file = new FileStream(temporary, s_new))
+            await using (var file = Create(temporary))
             {
                 await content.CopyToAsync(file, 1 << 16, cancellationToken);
                 await file.FlushAsync(cancellationToken);

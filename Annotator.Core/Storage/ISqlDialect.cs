@@ -11,6 +11,9 @@ public interface ISqlDialect
     /// <summary>The statements by which <see cref="ClaimQueueAsync"/> finds entries, for a look at their plans.</summary>
     IReadOnlyList<string> ClaimStatements { get; }
 
+    /// <summary>Grows with every change of projects, where all changes go through this process: what was read at the same number is not old. Null elsewhere.</summary>
+    long? ProjectsVersion { get; }
+
     /// <summary>Begins a unit of work on a context; where writers wait for each other, several may be committed together.</summary>
     Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
 

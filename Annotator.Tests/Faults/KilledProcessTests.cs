@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Annotator.Core.Items;
-using Annotator.Core.Projects;
-using Annotator.Core.Runs;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 

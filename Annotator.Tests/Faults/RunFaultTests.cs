@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
-using Annotator.Core.Cascade;
 using Annotator.Core.Items;
-using Annotator.Core.Projects;
 using Annotator.Core.Runs;
-using Annotator.Core.Storage;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;

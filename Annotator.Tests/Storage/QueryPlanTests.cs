@@ -70,7 +70,8 @@ public sealed class QueryPlanTests
             await host.Get<RunService>().ListAsync(project.Id, null, 50);
         });
         NoScans(plans);
-        Assert.All(plans.Where(p => p.Plan.Contains(" items", StringComparison.Ordinal)), p => Assert.DoesNotContain("USE TEMP B-TREE FOR ORDER BY", p.Plan, StringComparison.Ordinal));
+        foreach (var (sql, plan) in plans.Where(p => p.Sql.Contains("FROM \"items\"", StringComparison.Ordinal) || p.Sql.Contains("FROM items", StringComparison.Ordinal)))
+            Assert.False(plan.Contains("USE TEMP B-TREE FOR ORDER BY", StringComparison.Ordinal) || plan.Contains("Sort  (", StringComparison.Ordinal), $"{sql}\n{plan}");
         Assert.All(plans, p => Assert.DoesNotContain("OFFSET", p.Sql, StringComparison.Ordinal));
     }
 
@@ -148,6 +149,9 @@ public sealed class QueryPlanTests
         var plans = new List<(string, string)>();
         await using var db = await host.Database.OpenAsync();
         await db.Database.OpenConnectionAsync();
+
+        // Of a table that is small now PostgreSQL reads all, rightly; what is asked is whether there is an index for when it is large.
+        if (db.Database.IsNpgsql()) await db.Database.ExecuteSqlRawAsync("SET enable_seqscan = off");
         foreach (var (sql, parameters) in heard)
         {
             using var command = db.Database.GetDbConnection().CreateCommand();

@@ -1,7 +1,7 @@
+using System.Globalization;
 using Annotator.Core.Accounts;
 using Annotator.Core.Cascade;
 using Annotator.Core.Import;
-using Annotator.Core.Items;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Annotator.Tests.Support;
@@ -45,12 +45,14 @@ public sealed class StorageHygieneTests
     [Fact]
     public async Task Files_AreForTheOwnerOnly()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "File modes are of Unix.");
+        if (OperatingSystem.IsWindows()) Assert.Skip("File modes are of Unix.");
         using var database = await TestDatabase.CreateAsync("Sqlite");
         await using var host = await ProcessHost.StartAsync(database);
-        await host.ImportAsync(await host.NewProjectAsync(Rows.Labels), new ByteArrayContent(Rows.Csv(50)), "format=csv&text=text&key=id");
+        var project = await host.NewProjectAsync(Rows.Labels);
+        await host.ImportAsync(project, new ByteArrayContent(Rows.Csv(50)), "format=csv&text=text&key=id");
+        await Faults.KilledProcessTests.IdleAsync(host, project);
         foreach (var file in Directory.EnumerateFiles(database.Folder, "*", SearchOption.AllDirectories))
-            Assert.True(!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) == 0, $"{file} is {File.GetUnixFileMode(file)}.");
+            Assert.Equal((file, UnixFileMode.UserRead | UnixFileMode.UserWrite), (file, ModeOf(file)));
     }
 
     [Fact]
@@ -139,6 +141,8 @@ public sealed class StorageHygieneTests
         Assert.Equal(waits, Assert.Single(Directory.GetFiles(uploads)));
     }
 
+    private static UnixFileMode ModeOf(string file) => OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file);
+
     private static async Task StoreAsync(CoreHost host, Core.Projects.Project project, string prefix, int count)
     {
         var text = new string('x', 500);
@@ -149,7 +153,8 @@ public sealed class StorageHygieneTests
     private static Task LimitAsync(CoreHost host, int free) => host.Database.WriteAsync(async scope =>
     {
         var pages = (await scope.Db.Database.SqlQuery<long>($"SELECT page_count AS \"Value\" FROM pragma_page_count()").ToListAsync()).Single();
-        await scope.Db.Database.ExecuteSqlRawAsync($"PRAGMA max_page_count={pages + free}");
+        var limit = string.Create(CultureInfo.InvariantCulture, $"PRAGMA max_page_count={pages + free}");
+        await scope.Db.Database.ExecuteSqlRawAsync(limit);
     });
 
     private sealed class TemporaryFolder : IDisposable

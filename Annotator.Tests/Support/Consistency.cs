@@ -26,7 +26,7 @@ public static class Consistency
         var queue = await db.Queue.AsNoTracking().Where(q => q.ProjectId == project.Id).ToDictionaryAsync(q => q.ItemId);
         var leases = await db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id).ToListAsync();
         var decisions = await db.Decisions.AsNoTracking().Where(d => d.ProjectId == project.Id).ToListAsync();
-        var counters = await db.Counters.AsNoTracking().Where(c => c.ProjectId == project.Id).ToDictionaryAsync(c => c.Name, c => c.Value);
+        var counters = await db.Counters.AsNoTracking().Where(c => c.ProjectId == project.Id).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal);
 
         var errors = new List<string>();
         Counters(items.Values, decisions, counters, errors);
@@ -91,7 +91,7 @@ public static class Consistency
     private static int Needed(int overlap, List<Decision> votes)
     {
         if (votes.Count < overlap) return overlap;
-        var most = votes.GroupBy(v => v.Value).Max(g => g.Count());
+        var most = votes.GroupBy(v => v.Value, StringComparer.Ordinal).Max(g => g.Count());
         return most * 2 > votes.Count ? overlap : Math.Min(votes.Count + 1, overlap + DecisionRecorder.ExtraVotes);
     }
 

@@ -44,6 +44,7 @@ public sealed class CoreHost : IAsyncDisposable
         services.AddSingleton(Options.Create(new LlmProviderOptions()));
         services.AddSingleton(Options.Create(new RunOptions { OwnerTimeoutSeconds = 5 }));
         services.AddSingleton<IRunQueue>(queue);
+        services.AddSingleton<ProjectAccess>();
         services.AddAnnotatorCore();
         configure?.Invoke(services);
         var host = new CoreHost(services.BuildServiceProvider(), database, queue);

@@ -39,6 +39,8 @@ internal sealed class PostgreSqlDialect : ISqlDialect
 
     public string Name => "PostgreSql";
 
+    public long? ProjectsVersion => null;
+
     public IReadOnlyList<string> ClaimStatements => [ClaimSql];
 
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => ValueTask.FromResult<IDisposable>(OpenGate.Instance);

@@ -46,6 +46,42 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
     }
 }
 
+/// <summary>Hears of every statement that changes projects, so that what is remembered of them is never old.</summary>
+internal sealed class SqliteProjectWatch(SqliteWriteGate gate) : DbCommandInterceptor
+{
+    public override InterceptionResult<int> NonQueryExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
+    {
+        Look(command);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        Look(command);
+        return ValueTask.FromResult(result);
+    }
+
+    public override InterceptionResult<DbDataReader> ReaderExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
+    {
+        Look(command);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    {
+        Look(command);
+        return ValueTask.FromResult(result);
+    }
+
+    private void Look(DbCommand command)
+    {
+        // Several statements may stand in one command; reading is most often all of it.
+        var text = command.CommandText;
+        if (!text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("projects", StringComparison.Ordinal)) gate.TouchProjects();
+    }
+}
+
 /// <summary>For the migration tool.</summary>
 internal sealed class SqliteDesignTimeFactory : IDesignTimeDbContextFactory<SqliteAnnotatorDbContext>
 {

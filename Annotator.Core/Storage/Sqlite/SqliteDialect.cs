@@ -31,6 +31,8 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
 
     public string Name => "Sqlite";
 
+    public long? ProjectsVersion => gate.ProjectsVersion;
+
     public IReadOnlyList<string> ClaimStatements => [PartsSql, BestSql];
 
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => gate.EnterAsync(cancellationToken);

@@ -19,6 +19,11 @@ public sealed class SqliteWriteGate : IDisposable
     private SqliteConnection? _connection;
     private Group? _open;
     private int _waiting;
+    private long _projectsVersion;
+    private int _projectsTouched;
+
+    /// <summary>Grows after every commit that changed projects.</summary>
+    public long ProjectsVersion => Volatile.Read(ref _projectsVersion);
 
     /// <summary>Waits for the gate, to write alone; dispose the answer to leave.</summary>
     public async ValueTask<IDisposable> EnterAsync(CancellationToken cancellationToken)
@@ -34,6 +39,9 @@ public sealed class SqliteWriteGate : IDisposable
         _connection?.Dispose();
         _semaphore.Dispose();
     }
+
+    /// <summary>Says that the transaction under way changes projects.</summary>
+    internal void TouchProjects() => Interlocked.Exchange(ref _projectsTouched, 1);
 
     /// <summary>Waits for the gate, and puts a context into the transaction that is open then, or a new one.</summary>
     internal async Task<IWriteUnit> JoinAsync(AnnotatorDbContext db, CancellationToken cancellationToken)
@@ -97,9 +105,17 @@ public sealed class SqliteWriteGate : IDisposable
 
     private void EndOpen()
     {
-        if (_open is not { } open) return;
-        _open = null;
-        open.Commit();
+        if (_open is { } open)
+        {
+            _open = null;
+            open.Commit(RenewProjects);
+        }
+    }
+
+    // After the commit and before its answer: whoever remembers a project from before asks anew.
+    private void RenewProjects()
+    {
+        if (Interlocked.Exchange(ref _projectsTouched, 0) == 1) Interlocked.Increment(ref _projectsVersion);
     }
 
     private void Leave() => _semaphore.Release();
@@ -125,11 +141,12 @@ public sealed class SqliteWriteGate : IDisposable
 
         public Task Committed => _committed.Task;
 
-        public void Commit()
+        public void Commit(Action committed)
         {
             try
             {
                 Transaction.Commit();
+                committed();
                 _committed.SetResult();
             }
             catch (Exception e)
