@@ -8,11 +8,18 @@ internal static class Program
 {
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
+        ["active"] = ActiveBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
+        ["quality"] = args => Task.FromResult(Quality.QualityBenchmark.Run(args)),
+        ["replay"] = Replay.ReplayBenchmark.RunAsync,
+        ["system-import"] = Load.ImportLoad.RunAsync,
+        ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-lease"] = Load.LeaseLoad.RunAsync,
+        ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,
     };
 

@@ -4,10 +4,13 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -21,6 +24,7 @@ public static class CoreServices
     {
         services.AddSingleton<RunService>();
         services.AddSingleton<RunKinds>();
+        services.AddSingleton<Idempotency>();
 
         services.AddSingleton<ProjectService>();
         services.AddSingleton<SampleProject>();
@@ -31,18 +35,20 @@ public static class CoreServices
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
-        services.AddSingleton<IRunHandler, DeduplicateHandler>();
+        services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
         services.AddSingleton<Representations>();
-        services.AddSingleton<IRunHandler, RepresentHandler>();
-        services.AddSingleton<IRunHandler, SampleHandler>();
+        services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
+        services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
         services.AddSingleton<PropagationStates>();
-        services.AddSingleton<IRunHandler, PropagateHandler>();
+        services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<IRunHandler, PrelabelHandler>();
+        services.AddSingleton<MediaService>();
+        services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
+        services.AddSingleton<ReviewPacing>();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<DecisionRecorder>();
@@ -50,11 +56,17 @@ public static class CoreServices
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
         services.AddSingleton<TrainingWorkspaces>();
+        services.AddSingleton<AuditLedger>();
+        services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
-        services.AddSingleton<IRunHandler, TrainHandler>();
+        services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
+        services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
+        services.AddSingleton<AnnotatorReader>();
         services.AddSingleton<ExportService>();
+        services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;
     }
 }

@@ -34,6 +34,16 @@ public sealed class ProjectAccess(AnnotatorDatabase database)
         },
         cancellationToken);
 
+    /// <summary>Who may reach these projects now: one look for many callers, as long-lived connections need it.</summary>
+    public Task<ProjectReach> ReachAsync(IReadOnlyCollection<long> projectIds, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var there = await db.Projects.Where(p => projectIds.Contains(p.Id) && p.DeletedAt == null).Select(p => p.Id).ToListAsync(cancellationToken);
+            var members = await db.Memberships.Where(m => there.Contains(m.ProjectId)).Select(m => new { m.ProjectId, m.UserId }).ToListAsync(cancellationToken);
+            return new ProjectReach(there.ToHashSet(), members.Select(m => (m.ProjectId, m.UserId)).ToHashSet());
+        },
+        cancellationToken);
+
     /// <summary>Projects that the caller may see, newest first.</summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="before">Only projects with a smaller id, for the next page.</param>
@@ -47,4 +57,16 @@ public sealed class ProjectAccess(AnnotatorDatabase database)
             return projects.OrderByDescending(p => p.Id).Take(limit).ToListAsync(cancellationToken);
         },
         cancellationToken);
+}
+
+/// <summary>Who may reach some projects, as it was at one moment.</summary>
+public sealed class ProjectReach
+{
+    private readonly HashSet<long> _projects;
+    private readonly HashSet<(long Project, long User)> _members;
+
+    internal ProjectReach(HashSet<long> projects, HashSet<(long Project, long User)> members) => (_projects, _members) = (projects, members);
+
+    /// <summary>Whether the caller may see the project: the same rule as <see cref="ProjectAccess.FindAsync"/>.</summary>
+    public bool Reaches(Caller caller, long projectId) => _projects.Contains(projectId) && (caller.Role == Role.Admin || _members.Contains((projectId, caller.UserId)));
 }

@@ -1,4 +1,6 @@
 using Annotator.Core.Items;
+using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
@@ -33,7 +35,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm) : IRunHandler
+internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, SteeringService steering, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -49,14 +51,21 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var options = run.Options<PrelabelOptions>();
         var cursor = run.Cursor<PrelabelCursor>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
-        await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
+        var begun = cursor;
+        var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
+
+        // A batch that was not ended is done again, without what it asked the LLM already: it counts once.
+        cursor = cursor with { Counted = 0 };
+        await run.CheckpointAsync(null, cursor, -begun.Counted, total: run.Run.Done - begun.Counted + left, cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);
+
+        // A steered project is looked at as a whole after each training; here its new items get their first opinions.
+        var steered = await steering.SteersAsync(project, cancellationToken);
         while (true)
         {
             var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
             var version = student?.Version.Version ?? 0;
-            if (version != cursor.StudentVersion) cursor = new PrelabelCursor { StudentVersion = version };
+            if (version != cursor.StudentVersion && !steered) cursor = new PrelabelCursor { StudentVersion = version };
             var after = cursor.After;
             var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, after, BatchSize, cancellationToken), cancellationToken);
             if (batch.Items.Count == 0) break;
@@ -73,7 +82,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 {
                     asked += part.Length;
                     var answers = await llm.AskAsync(run, project, part, cancellationToken);
-                    await run.CheckpointAsync(
+                    var stands = cursor;
+                    cursor = await run.CheckpointAsync(
                         async scope =>
                         {
                             await scope.Dialect.UpsertAsync(scope.Db, answers, cancellationToken);
@@ -81,8 +91,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                             var again = Route(project, options, student, batch with { Items = [.. part] }, askLlm: false, reliability, cancellationToken);
                             changed += await ApplyAsync(scope, project, again);
                             accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
+                            return stands with { Counted = stands.Counted + part.Count(i => i.State != ItemState.Final) };
                         },
-                        cursor,
                         part.Length,
                         message: null,
                         cancellationToken: cancellationToken);
@@ -90,11 +100,12 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 }
             }
 
-            cursor = cursor with { After = batch.Items[^1].Id };
+            cursor = cursor with { After = batch.Items[^1].Id, Counted = 0 };
             accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
             await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, routed.Count, total: Math.Max(run.Run.Total, run.Run.Done + routed.Count), cancellationToken: cancellationToken);
         }
 
+        if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
     }
 
@@ -170,6 +181,9 @@ internal sealed record PrelabelCursor
     public long After { get; init; }
 
     public int StudentVersion { get; init; }
+
+    /// <summary>Items after <see cref="After"/> that are counted as done already, and will be seen again by an execution that begins here.</summary>
+    public long Counted { get; init; }
 }
 
 /// <summary>Some items on their way through the cascade.</summary>

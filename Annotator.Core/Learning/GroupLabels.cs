@@ -11,26 +11,30 @@ internal static class GroupLabels
 {
     /// <summary>Gives the label of an item that a person has just decided to the other members of its group.</summary>
     /// <remarks>A member that a person labelled differently leaves the group: people say that it is no duplicate.</remarks>
-    public static async Task ShareAsync(WriteScope scope, Project project, Item item)
+    /// <returns>The members that got the label, as they are now.</returns>
+    public static async Task<IReadOnlyList<Item>> ShareAsync(WriteScope scope, Project project, Item item)
     {
-        if (item.GroupId is not { } group || item.LabelValue is not { } value) return;
+        if (item.GroupId is not { } group || item.LabelValue is not { } value) return [];
         var members = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == item.ProjectId && i.GroupId == group && i.Id != item.Id).ToListAsync(scope.CancellationToken);
         var differs = members.Any(m => m.LabelSource is LabelSource.Human && m.State == ItemState.Final && !string.Equals(m.LabelValue, value, StringComparison.Ordinal));
         if (differs)
         {
             await scope.Db.Items.Where(i => i.ProjectId == item.ProjectId && i.Id == item.Id).ExecuteUpdateAsync(x => x.SetProperty(i => i.GroupId, (long?)null), scope.CancellationToken);
             item.GroupId = null;
-            return;
+            return [];
         }
 
+        // An audit draw waits for an answer of its own.
         var changes = members
-            .Where(m => m.LabelSource is not (LabelSource.Human or LabelSource.Import) && m.Votes == 0 && !(m.State == ItemState.Final && string.Equals(m.LabelValue, value, StringComparison.Ordinal)))
+            .Where(m => !m.Audit && m.LabelSource is not (LabelSource.Human or LabelSource.Import) && m.Votes == 0 && !(m.State == ItemState.Final && string.Equals(m.LabelValue, value, StringComparison.Ordinal)))
             .Select(m => new ItemChange(m, ItemState.Final, Route.Auto, Label: new LabelChange(value, LabelSource.Propagated, null))).ToList();
         foreach (var part in changes.Chunk(2_000))
         {
             await ItemTransitions.ApplyAsync(scope, part);
             scope.Publish(new ItemsDecided(project.Id, [.. part.Select(c => new Decided(c.Item.Id, c.Item.Key, value, LabelSource.Propagated, null, ItemState.Final))]));
         }
+
+        return [.. changes.Select(c => c.Item)];
     }
 
     /// <summary>Takes labels back that came from an item whose decision was taken back.</summary>

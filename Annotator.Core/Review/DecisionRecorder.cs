@@ -60,7 +60,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <summary>Records decisions that passed <see cref="Check"/>, in order.</summary>
     public async Task<IReadOnlyList<DecisionResult>> RecordAsync(ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions, CancellationToken cancellationToken = default)
     {
-        var results = await database.WriteAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
+        var results = await database.WriteRepeatedlyAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
         if (results.Any(r => r.Status == DecisionStatus.Recorded)) learning.DecisionsRecorded(grant.Project.Id);
         return results;
     }
@@ -69,7 +69,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <returns>The item, or null where there was nothing to take back.</returns>
     public async Task<LeasedItem?> UndoAsync(Project project, long userId, long? itemId, CancellationToken cancellationToken = default)
     {
-        var lent = await database.WriteAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
+        var lent = await database.WriteRepeatedlyAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
         if (lent is not null) learning.DecisionsRecorded(project.Id);
         return lent;
     }
@@ -78,6 +78,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     {
         var project = grant.Project;
         var ids = decisions.Select(d => d.ItemId).Distinct().ToList();
+        await scope.Dialect.LockItemsAsync(scope.Db, project.Id, ids, scope.CancellationToken);
         var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && ids.Contains(i.Id)).ToDictionaryAsync(i => i.Id, scope.CancellationToken);
         var leases = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && ids.Contains(l.ItemId)).ToListAsync(scope.CancellationToken);
         var standing = await scope.Db.Decisions.AsNoTracking()
@@ -112,7 +113,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
             // Nobody's decision is overwritten: without a place among the item's voters this one is only kept in the history.
             var votesOfOthers = before.Count(d => d.UserId != userId);
-            if (lease is null && mine is null && votesOfOthers > 0 && !grant.IsLead && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
+            // A lead may decide what others have decided, but not by mistake: with a lease that has run out it is one.
+            var mayOverrule = grant.IsLead && string.IsNullOrEmpty(given.Lease);
+            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
             {
                 fact.Status = DecisionStatus.Conflict;
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Conflict, "Somebody else has decided this item; your decision is kept in its history."));
@@ -124,10 +127,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 if (mine is not null)
                 {
                     // A person who decides again replaces their own earlier decision.
-                    mine.UndoneById = fact.Id;
+                    await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
-                    await scope.Db.Decisions.Where(d => d.Id == mine.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, fact.Id), scope.CancellationToken);
-                    facts.Where(f => f.Id == mine.Id).ToList().ForEach(f => f.UndoneById = fact.Id);
                 }
                 else
                 {
@@ -140,11 +141,19 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 }
 
                 before.Add(fact);
-                await SettleAsync(scope, project, item, before, userId, leases);
+                foreach (var copy in await SettleAsync(scope, project, item, before, userId, leases)) items[copy.Id] = copy;
                 live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
             }
             else
             {
+                if (mine is not null && given.Action == DecisionAction.Reject)
+                {
+                    // Who rejects what they have decided takes their decision back.
+                    await ReplaceAsync(scope, mine, fact, facts);
+                    before.Remove(mine);
+                    scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+                }
+
                 await SetAsideAsync(scope, project, item, given.Action, userId, before, leases);
             }
 
@@ -156,6 +165,14 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         if (live.Count > 0) scope.Publish(new ItemsDecided(project.Id, live));
         scope.Publish(new ProjectChanged(project.Id));
         return results;
+    }
+
+    // The earlier one may be of the same call, and then is not stored yet.
+    private static async Task ReplaceAsync(WriteScope scope, Decision earlier, Decision by, List<Decision> facts)
+    {
+        earlier.UndoneById = by.Id;
+        foreach (var fact in facts.Where(f => f.Id == earlier.Id)) fact.UndoneById = by.Id;
+        await scope.Db.Decisions.Where(d => d.Id == earlier.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, by.Id), scope.CancellationToken);
     }
 
     private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
@@ -180,7 +197,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     };
 
     // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
-    private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
+    // Gives back the near-duplicates that got the label too.
+    private static async Task<IReadOnlyList<Item>> SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
     {
         var needed = Needed(project, votes);
         var (winner, count) = Majority(votes);
@@ -189,8 +207,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
-            await GroupLabels.ShareAsync(scope, project, item);
-            return;
+            return await GroupLabels.ShareAsync(scope, project, item);
         }
 
         var stuck = votes.Count >= needed;
@@ -203,6 +220,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             userId);
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
+        return [];
     }
 
     private static async Task SetAsideAsync(WriteScope scope, Project project, Item item, DecisionAction action, long userId, List<Decision> votes, List<Lease> leases)
@@ -210,11 +228,15 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
         if (action == DecisionAction.Skip && item.State != ItemState.Queued) return;
         var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
-        var open = action == DecisionAction.Flag ? 0 : Math.Max(0, Needed(project, votes) - votes.Count - others);
-        var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var rejected = action == DecisionAction.Reject;
+
+        // Set aside for a lead: nobody else is asked. Rejected: somebody must be, even where there were votes enough.
+        var wanted = Math.Max(rejected && others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
+        var open = action == DecisionAction.Flag || item.Flagged ? 0 : Math.Max(0, wanted);
+        var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);
-        var change = new ItemChange(item, ItemState.Queued, Route.Human, Prelabel: rejected ? new PrelabelChange(null, null, null, null) : null, Place: place, Flagged: action == DecisionAction.Flag ? true : null);
+        var change = new ItemChange(
+            item, ItemState.Queued, Route.Human, Prelabel: rejected ? new PrelabelChange(null, null, null, null) : null, Place: place, Votes: votes.Count, Flagged: action == DecisionAction.Flag ? true : null);
         await Require(ItemTransitions.ApplyAsync(scope, [change]));
     }
 
@@ -224,8 +246,10 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             .Where(d => d.ProjectId == project.Id && d.UserId == userId && d.UndoneById == null && d.Action != DecisionAction.Undo && d.Status == DecisionStatus.Recorded && (itemId == null || d.ItemId == itemId))
             .OrderByDescending(d => d.Id).FirstOrDefaultAsync(scope.CancellationToken);
         if (last is null) return null;
+        await scope.Dialect.LockItemsAsync(scope.Db, project.Id, [last.ItemId], scope.CancellationToken);
         var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == last.ItemId, scope.CancellationToken);
         if (item is null) return null;
+        if (!await scope.Db.Decisions.AnyAsync(d => d.Id == last.Id && d.UndoneById == null, scope.CancellationToken)) throw new ConcurrentChangeException();
 
         var undo = new Decision
         {
@@ -277,12 +301,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         return (best.Key, best.Count());
     }
 
-    // Inside the unit of work the item was read and nobody else can have changed it on SQLite; on PostgreSQL somebody can: start over.
+    // The items are held from before they were read; what changes without holding them is seen here: start over.
     private static async Task Require(Task<bool[]> changes)
     {
         if ((await changes).Contains(false)) throw new ConcurrentChangeException();
     }
 }
-
-/// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
-public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");

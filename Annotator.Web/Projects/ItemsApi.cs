@@ -30,7 +30,7 @@ public sealed record ItemDetailView(
     Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History);
 
 /// <summary>Items as they are sent.</summary>
-public sealed record NewItemsBody(IReadOnlyList<NewItemBody>? Items);
+public sealed record NewItemsBody(IReadOnlyList<NewItemBody?>? Items);
 
 /// <summary>One item as it is sent.</summary>
 public sealed record NewItemBody(string? Key, string? Text, string? Url, RawJson? Metadata);
@@ -57,7 +57,9 @@ internal static class ItemsApi
         items.MapPost("", async (NewItemsBody body, ItemIntake intake, HttpContext context) =>
         {
             var sent = body.Items ?? [];
-            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
+            var missing = sent.Select((item, i) => (item, i)).Where(x => x.item is null).Select(x => (Ids.At("items", x.i), "An item is needed.")).ToList();
+            if (missing.Count > 0) return Problems.Validation(missing);
+            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i!.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
             return stored.Succeeded
                 ? TypedResults.Ok(new StoredItemsView([.. stored.Value.Select(s => new StoredItemView(Ids.Text(s.Item.Id), s.Item.Key, s.Created, Prediction(s.Item), s.Item.Route ?? Route.Human))]))
                 : (IResult)Problems.Validation(stored.Errors);
