@@ -30,8 +30,10 @@ public static class CoreServices
         services.AddSingleton<SampleProject>();
         services.AddSingleton<ProjectOverviews>();
         services.AddSingleton<InstallationOverviews>();
+        services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<ItemQueries>();
+        services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();

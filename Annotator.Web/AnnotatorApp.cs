@@ -7,6 +7,7 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Items;
 using Annotator.Web.Media;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
@@ -83,6 +84,7 @@ public static class AnnotatorApp
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.UseMiddleware<ApiErrors>();
+        app.UseNotFoundPage();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -99,6 +101,7 @@ public static class AnnotatorApp
         app.MapAccountsApi();
         app.MapProjectsApi();
         app.MapItemsApi();
+        app.MapReopeningApi();
         app.MapImportApi();
         app.MapMediaApi();
         app.MapReviewApi();

@@ -60,7 +60,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
 
         if (cursor.Votes > 0) await ImportedVotes.AggregateAsync(run, project, cancellationToken);
 
-        run.SetResult(new { created = cursor.Created, existing = cursor.Existing, labelled = cursor.Labelled, rejected = run.Run.Rejected });
+        run.SetResult(new ImportResult(cursor.Created, cursor.Existing, cursor.Labelled, run.Run.Rejected));
         await run.CheckpointAsync(
             async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality == Modality.Text ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
             cursor,

@@ -22,7 +22,9 @@ public sealed record ItemFilter(
 /// <param name="InReview">Whether somebody holds it now.</param>
 /// <param name="Predictions">Newest prediction of each labeller.</param>
 /// <param name="Decisions">What people decided, oldest first, with who they are.</param>
-public sealed record ItemDetail(Item Item, bool InReview, IReadOnlyList<Prediction> Predictions, IReadOnlyList<(Decision Decision, string? Who)> Decisions);
+/// <param name="Events">What else happened, oldest first, with who did it.</param>
+public sealed record ItemDetail(
+    Item Item, bool InReview, IReadOnlyList<Prediction> Predictions, IReadOnlyList<(Decision Decision, string? Who)> Decisions, IReadOnlyList<(ItemEvent Event, string? Who)> Events);
 
 /// <summary>Reads items; lists page by key, never by offset.</summary>
 public sealed class ItemQueries(AnnotatorDatabase database)
@@ -80,7 +82,9 @@ public sealed class ItemQueries(AnnotatorDatabase database)
             var predictions = await db.Predictions.Where(p => p.ProjectId == projectId && p.ItemId == itemId).OrderBy(p => p.Source).ToListAsync(cancellationToken);
             var decisions = await db.Decisions.Where(d => d.ProjectId == projectId && d.ItemId == itemId).OrderBy(d => d.Id)
                 .Select(d => new { Decision = d, User = db.Users.FirstOrDefault(u => u.Id == d.UserId) }).ToListAsync(cancellationToken);
-            return new ItemDetail(item, inReview, predictions, [.. decisions.Select(d => (d.Decision, NameOf(d.User)))]);
+            var events = await db.ItemEvents.Where(e => e.ProjectId == projectId && e.ItemId == itemId).OrderBy(e => e.Id)
+                .Select(e => new { Event = e, User = db.Users.FirstOrDefault(u => u.Id == e.UserId) }).ToListAsync(cancellationToken);
+            return new ItemDetail(item, inReview, predictions, [.. decisions.Select(d => (d.Decision, NameOf(d.User)))], [.. events.Select(e => (e.Event, NameOf(e.User)))]);
         },
         cancellationToken);
 

@@ -71,6 +71,16 @@ public sealed partial class RunService(
             db => db.Runs.Where(r => r.ProjectId == projectId && (before == null || r.Id < before)).OrderByDescending(r => r.Id).Take(limit).ToListAsync(cancellationToken),
             cancellationToken);
 
+    /// <summary>The newest runs of one kind in a project, newest first.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="kind">The kind.</param>
+    /// <param name="limit">How many at the most.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<List<Run>> ListOfKindAsync(long projectId, string kind, int limit, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(
+            db => db.Runs.Where(r => r.ProjectId == projectId && r.Kind == kind).OrderByDescending(r => r.Id).Take(limit).ToListAsync(cancellationToken),
+            cancellationToken);
+
     /// <summary>What a run could not read, in order of line.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="afterLine">Only lines after this one, for the next page.</param>
