@@ -17,7 +17,16 @@ namespace Annotator.Core.Review;
 /// <param name="Lease">The lease under which the item was shown.</param>
 /// <param name="Seconds">Active time spent.</param>
 /// <param name="Comment">A remark, or the reason of a skip or flag.</param>
-public sealed record NewDecision(long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null);
+/// <param name="Shown">The pre-label that stood on the screen, where a newer one took the place of that of the lease; not heeded where the item was shown blind.</param>
+public sealed record NewDecision(
+    long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null, ShownPrelabel? Shown = null);
+
+/// <summary>A pre-label as it stood on a person's screen.</summary>
+/// <param name="Value">The label.</param>
+/// <param name="Confidence">Its confidence, 0 to 1.</param>
+/// <param name="Source">Who made it.</param>
+/// <param name="Version">Which version of it.</param>
+public sealed record ShownPrelabel(LabelValue Value, double? Confidence, LabelSource Source, int? Version);
 
 /// <summary>What became of a decision.</summary>
 /// <param name="ItemId">The item.</param>
@@ -49,6 +58,12 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             if (decision.Action is DecisionAction.Undo or DecisionAction.Import) errors.Add(($"decisions[{i}].action", "Must be accept, correct, skip, flag or reject."));
             if (decision.Action == DecisionAction.Correct && decision.Value is null) errors.Add(($"decisions[{i}].value", "A value is needed with 'correct'."));
             if (decision.Value is { } value && LabelJson.Check(value, schema) is { } error) errors.Add(($"decisions[{i}].value", error));
+            if (decision.Shown is { } shown)
+            {
+                if (LabelJson.Check(shown.Value, schema) is { } wrong) errors.Add(($"decisions[{i}].prediction.value", wrong));
+                if (shown.Confidence is { } c && !(c >= 0 && c <= 1)) errors.Add(($"decisions[{i}].prediction.confidence", "Must be 0 to 1."));
+            }
+
             if (decision.Comment?.Length > 10_000) errors.Add(($"decisions[{i}].comment", "At most 10,000 characters."));
             if (decision.Action == DecisionAction.Skip && project.Settings.SkipNeedsReason && string.IsNullOrWhiteSpace(decision.Comment))
                 errors.Add(($"decisions[{i}].comment", "This project asks for a reason with a skip."));
@@ -101,7 +116,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             var lease = leases.FirstOrDefault(l => l.ItemId == item.Id && l.UserId == userId);
             if (!votes.TryGetValue(item.Id, out var before)) votes[item.Id] = before = [];
             var mine = before.FirstOrDefault(d => d.UserId == userId);
-            var value = given.Value is { } v ? LabelJson.Write(v) : given.Action == DecisionAction.Accept ? lease is not null ? lease.PredictionValue : item.PredictionValue : null;
+            var value = given.Value is { } v ? LabelJson.Write(v) : given.Action == DecisionAction.Accept ? given.Shown is { } seen && lease?.Blind != true ? LabelJson.Write(seen.Value) : lease is not null ? lease.PredictionValue : item.PredictionValue : null;
             if (given.Action == DecisionAction.Accept && value is null)
             {
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Unknown, "There was no pre-label to accept; send the label with 'correct'."));
@@ -175,7 +190,15 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         await scope.Db.Decisions.Where(d => d.Id == earlier.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, by.Id), scope.CancellationToken);
     }
 
-    private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
+    private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease)
+    {
+        var fact = NewFactAsLent(scope, project, item, userId, given, value, lease);
+        if (given.Shown is { } shown && !fact.Blind)
+            (fact.ShownValue, fact.ShownConfidence, fact.ShownSource, fact.ShownVersion) = (LabelJson.Write(shown.Value), shown.Confidence, shown.Source, shown.Version);
+        return fact;
+    }
+
+    private static Decision NewFactAsLent(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
     {
         Id = scope.NextId("decision"),
         ProjectId = project.Id,

@@ -74,7 +74,15 @@ public sealed class InProcessServer : IAsyncDisposable
     public async Task StopAsync()
     {
         if (_app is null) return;
-        await _app.StopAsync();
+        try
+        {
+            await _app.StopAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // Open connections did not end in time: they are cut now, as by any process that ends.
+        }
+
         await _app.DisposeAsync();
         _app = null;
     }

@@ -44,14 +44,14 @@ public sealed class TestApi : IDisposable
         return await CreateProjectAsync(name, new JsonArray([.. definitions]), multiple, guidelines, settings);
     }
 
-    /// <summary>Makes a classification of texts with labels given in full.</summary>
-    public async Task<string> CreateProjectAsync(string name, JsonArray labels, bool multiple = false, string? guidelines = null, JsonObject? settings = null)
+    /// <summary>Makes a project on texts with labels given in full.</summary>
+    public async Task<string> CreateProjectAsync(string name, JsonArray labels, bool multiple = false, string? guidelines = null, JsonObject? settings = null, string type = "classification")
     {
         var made = await SendAsync(HttpMethod.Post, "/api/v1/projects", new JsonObject
         {
             ["name"] = name,
             ["modality"] = "text",
-            ["task"] = new JsonObject { ["type"] = "classification", ["multiple"] = multiple, ["labels"] = labels },
+            ["task"] = new JsonObject { ["type"] = type, ["multiple"] = multiple, ["labels"] = labels },
             ["guidelines"] = guidelines,
             ["settings"] = settings ?? new JsonObject { ["autoAccept"] = false },
         });

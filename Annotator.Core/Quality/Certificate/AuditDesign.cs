@@ -10,8 +10,8 @@ namespace Annotator.Core.Quality.Certificate;
 /// </remarks>
 internal sealed record AuditDesign(double[] Weights, double Draws, double Reviews)
 {
-    // Beyond the expected course: a forecast that needs the mean alone would be too short half of the time.
-    private const double Slack = 0.6;
+    // Plans compare expected costs, so what is forecast is the mean course, with a hair for the steps that draws come in.
+    private const double Slack = 0.1;
 
     private static readonly double[] s_powers = [0, 0.35, 0.5, 0.65, 0.8, 1];
     private static readonly double[] s_floors = [0.002, 0.006, 0.02, 0.05];

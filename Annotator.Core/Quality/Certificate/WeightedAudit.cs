@@ -164,9 +164,9 @@ public sealed class WeightedAudit
 public static class AlphaSpending
 {
     // Most projects need one audit only, and every audit that fails makes the next one dearer: so the first has nearly all.
-    private const double FirstShare = 0.9;
+    private const double FirstShare = 0.95;
 
-    /// <summary>The first audit takes nine tenths of the whole, each later one nine tenths of what is left: together never more than the whole.</summary>
+    /// <summary>The first audit takes nineteen twentieths of the whole, each later one as much of what is left: together never more than the whole.</summary>
     /// <param name="alpha">Error probability of all audits together.</param>
     /// <param name="audit">Number of the audit, from 1.</param>
     /// <returns>The error probability of this audit.</returns>
