@@ -106,8 +106,19 @@ internal sealed class DualAscent
         var z = MemoryMarshal.Cast<float, Vector256<float>>(scores);
         var w = MemoryMarshal.Cast<float, Vector256<float>>(Weights);
         var width = z.Length;
-        var end = _matrix.Starts[row + 1];
-        for (var k = _matrix.Starts[row]; k < end; k++)
+        var (start, end) = (_matrix.Starts[row], _matrix.Starts[row + 1]);
+        if (width == 1)
+        {
+            // Up to eight classes: the scores stay in a register.
+            ReadOnlySpan<int> columns = _matrix.Columns.AsSpan(start..end);
+            ReadOnlySpan<float> values = _matrix.Values.AsSpan(start..end);
+            var sum = z[0];
+            for (var k = 0; k < columns.Length; k++) sum = Vector256.MultiplyAddEstimate(Vector256.Create(values[k]), w[columns[k]], sum);
+            z[0] = sum;
+            return;
+        }
+
+        for (var k = start; k < end; k++)
         {
             var x = Vector256.Create(_matrix.Values[k]);
             var line = w.Slice(_matrix.Columns[k] * width, width);
@@ -172,9 +183,23 @@ internal sealed class DualAscent
         var d = MemoryMarshal.Cast<float, Vector256<float>>(vector);
         var w = MemoryMarshal.Cast<float, Vector256<float>>(Weights.AsSpan());
         var width = d.Length;
-        var end = _matrix.Starts[row + 1];
+        var (start, end) = (_matrix.Starts[row], _matrix.Starts[row + 1]);
+        if (width == 1)
+        {
+            ReadOnlySpan<int> columns = _matrix.Columns.AsSpan(start..end);
+            ReadOnlySpan<float> values = _matrix.Values.AsSpan(start..end);
+            var step = d[0] * factor;
+            for (var k = 0; k < columns.Length; k++)
+            {
+                ref var one = ref w[columns[k]];
+                one = Vector256.MultiplyAddEstimate(Vector256.Create(values[k]), step, one);
+            }
+
+            return;
+        }
+
         var blocks = _blocks.AsSpan(0, count);
-        for (var k = _matrix.Starts[row]; k < end; k++)
+        for (var k = start; k < end; k++)
         {
             var x = Vector256.Create(_matrix.Values[k] * factor);
             var line = w.Slice(_matrix.Columns[k] * width, width);

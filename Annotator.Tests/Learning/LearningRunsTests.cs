@@ -68,22 +68,22 @@ public class LearningRunsTests
         var similar = await representations.SimilarAsync(host.Project.Id, ids[0], 10);
         Assert.Equal(10, similar!.Count);
         Assert.DoesNotContain(similar, s => s.Id == ids[0]);
-        Assert.True(similar.Count(s => topic[s.Id] == topic[ids[0]]) >= 8);
+        Assert.True(similar.Count(s => string.Equals(topic[s.Id], topic[ids[0]], StringComparison.Ordinal)) >= 8);
         Assert.Equal(similar.Select(s => s.Similarity).OrderDescending(), similar.Select(s => s.Similarity));
 
         // One that came after the files were written is found by its text.
         var added = await host.SendAsync([texts[0].Text + " once more, thank you"]);
-        Assert.True((await representations.SimilarAsync(host.Project.Id, added[0], 10))!.Count(s => topic[s.Id] == topic[ids[0]]) >= 7);
+        Assert.True((await representations.SimilarAsync(host.Project.Id, added[0], 10))!.Count(s => string.Equals(topic[s.Id], topic[ids[0]], StringComparison.Ordinal)) >= 7);
 
         var sample = await host.RunAsync("sample", new SampleOptions { Count = 6 });
         var picks = sample["items"]!.AsArray().Select(i => long.Parse(i!.GetValue<string>(), CultureInfo.InvariantCulture)).ToList();
         Assert.Equal(6, picks.Distinct().Count());
-        Assert.Equal(3, picks.Select(p => topic[p]).Distinct().Count());
+        Assert.Equal(3, picks.Select(p => topic[p]).Distinct(StringComparer.Ordinal).Count());
 
         var clusters = await representations.ClustersAsync(host.Project.Id, 3);
         Assert.Equal(texts.Count, clusters!.Count);
         Assert.All(clusters, c => Assert.InRange(c.Density, 0, 1));
-        foreach (var group in clusters.GroupBy(c => c.Cluster)) Assert.True(group.CountBy(c => topic[c.ItemId]).Max(c => c.Value) >= 0.8 * group.Count());
+        foreach (var group in clusters.GroupBy(c => c.Cluster)) Assert.True(group.CountBy(c => topic[c.ItemId], StringComparer.Ordinal).Max(c => c.Value) >= 0.8 * group.Count());
     }
 
     [Fact]
