@@ -47,7 +47,7 @@ internal static class ActiveReport
         const string Begin = "<!-- figures: begin -->", End = "<!-- figures: end -->";
         var (from, to) = (text.IndexOf(Begin, StringComparison.Ordinal), text.IndexOf(End, StringComparison.Ordinal));
         if (from < 0 || to < from) throw new InvalidOperationException($"{page} has no place for the figures.");
-        var figures = string.Join("\n", sets.Select(set => $"{set.Select(c => c.Strategy).Distinct(StringComparer.Ordinal).Count()} strategies, {set.Count(c => c.Strategy is "random")} seeds:\n\n{Table(set)}"));
+        var figures = string.Join("\n", sets.Select(set => $"{set.Select(c => c.Strategy).Distinct(StringComparer.Ordinal).Count()} strategies, {set.Count(c => c.Strategy is "random")} seed(s):\n\n{Table(set)}"));
         await File.WriteAllTextAsync(page, $"{text[..(from + Begin.Length)]}\n{figures}{text[to..]}");
     }
 
