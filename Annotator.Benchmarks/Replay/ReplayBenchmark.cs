@@ -51,7 +51,7 @@ internal static class ReplayBenchmark
 
     private static LabelledTexts Cut(LabelledTexts set, int items, ulong seed)
     {
-        var order = Enumerable.Range(0, set.Texts.Length).DistinctBy(i => set.Texts[i]).ToArray();
+        var order = Enumerable.Range(0, set.Texts.Length).DistinctBy(i => set.Texts[i], StringComparer.Ordinal).ToArray();
         new Core.Student.SplitMix(seed).Shuffle(order);
         var chosen = order.Take(items).ToArray();
         return set with { Texts = [.. chosen.Select(i => set.Texts[i])], Labels = [.. chosen.Select(i => set.Labels[i])] };
@@ -66,7 +66,7 @@ internal static class ReplayBenchmark
             typeof(ReplayBenchmark).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key is "RepoRoot").Value,
             builder =>
             {
-                builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+                builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
                 {
                     ["urls"] = "http://127.0.0.1:0",
                     ["Annotator:DataDirectory"] = data,
@@ -167,7 +167,7 @@ internal static class ReplayBenchmark
         private JsonObject Answer(JsonNode item)
         {
             var truth = set.Classes[set.Labels[int.Parse(item["key"]!.GetValue<string>()[1..])]];
-            var accept = item["prediction"]?["value"]?["choice"]?.GetValue<string>() == truth;
+            var accept = string.Equals(item["prediction"]?["value"]?["choice"]?.GetValue<string>(), truth, StringComparison.Ordinal);
             return new JsonObject
             {
                 ["itemId"] = item["itemId"]!.GetValue<string>(), ["lease"] = item["lease"]!.GetValue<string>(), ["action"] = accept ? "accept" : "correct",
@@ -184,7 +184,7 @@ internal static class ReplayBenchmark
                 var row = JsonNode.Parse(line)!;
                 if (row["key"] is null) continue;
                 all++;
-                if (row["label"]!["choice"]!.GetValue<string>() == set.Classes[set.Labels[int.Parse(row["key"]!.GetValue<string>()[1..])]]) right++;
+                if (string.Equals(row["label"]!["choice"]!.GetValue<string>(), set.Classes[set.Labels[int.Parse(row["key"]!.GetValue<string>()[1..])]], StringComparison.Ordinal)) right++;
             }
 
             return all == 0 ? 0 : (double)right / all;

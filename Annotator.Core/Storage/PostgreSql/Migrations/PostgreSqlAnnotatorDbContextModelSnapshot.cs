@@ -250,21 +250,38 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasColumnName("user_id");
 
                     b.Property<string>("Key")
-                        .HasMaxLength(255)
-                        .HasColumnType("character varying(255)")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
                         .HasColumnName("key");
 
                     b.Property<string>("Body")
                         .HasColumnType("text")
                         .HasColumnName("body");
 
+                    b.Property<string>("ContentType")
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Journal")
+                        .HasColumnType("text")
+                        .HasColumnName("journal");
+
                     b.Property<string>("Location")
                         .HasColumnType("text")
                         .HasColumnName("location");
+
+                    b.Property<long?>("OwnedUntil")
+                        .HasColumnType("bigint")
+                        .HasColumnName("owned_until");
+
+                    b.Property<string>("Owner")
+                        .HasMaxLength(40)
+                        .HasColumnType("character varying(40)")
+                        .HasColumnName("owner");
 
                     b.Property<string>("RequestHash")
                         .IsRequired()
@@ -559,6 +576,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
 
+                    b.Property<double>("EstimatedCost")
+                        .HasColumnType("double precision")
+                        .HasColumnName("estimated_cost");
+
                     b.Property<int>("Items")
                         .HasColumnType("integer")
                         .HasColumnName("items");
@@ -606,6 +627,81 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("llm_calls", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Llm.LlmProvider", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Probe")
+                        .HasColumnType("text")
+                        .HasColumnName("probe");
+
+                    b.Property<string>("ProtectedKey")
+                        .HasColumnType("text")
+                        .HasColumnName("protected_key");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("settings");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_llm_providers");
+
+                    b.HasIndex("Name")
+                        .IsUnique()
+                        .HasDatabaseName("ix_llm_providers_name");
+
+                    b.ToTable("llm_providers", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Llm.PromptAnswer", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("PromptVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("prompt_version");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<double?>("Confidence")
+                        .HasColumnType("double precision")
+                        .HasColumnName("confidence");
+
+                    b.Property<string>("Value")
+                        .HasColumnType("text")
+                        .HasColumnName("value");
+
+                    b.HasKey("ProjectId", "PromptVersion", "ItemId")
+                        .HasName("pk_prompt_answers");
+
+                    b.ToTable("prompt_answers", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Llm.PromptVersion", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -629,9 +725,21 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("created_at");
 
+                    b.Property<long?>("CreatedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Figures")
+                        .HasColumnType("text")
+                        .HasColumnName("figures");
+
                     b.Property<string>("Note")
                         .HasColumnType("text")
                         .HasColumnName("note");
+
+                    b.Property<int?>("Parent")
+                        .HasColumnType("integer")
+                        .HasColumnName("parent");
 
                     b.HasKey("ProjectId", "Version")
                         .HasName("pk_prompts");
@@ -706,6 +814,119 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasName("pk_projects");
 
                     b.ToTable("projects", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Quality.Certificate.Audit", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<double>("Allowed")
+                        .HasColumnType("double precision")
+                        .HasColumnName("allowed");
+
+                    b.Property<double>("Alpha")
+                        .HasColumnType("double precision")
+                        .HasColumnName("alpha");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("blob");
+
+                    b.Property<string>("Classes")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("classes");
+
+                    b.Property<double>("Confidence")
+                        .HasColumnType("double precision")
+                        .HasColumnName("confidence");
+
+                    b.Property<int>("DecidedBefore")
+                        .HasColumnType("integer")
+                        .HasColumnName("decided_before");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Population")
+                        .HasColumnType("integer")
+                        .HasColumnName("population");
+
+                    b.Property<int>("SchemaVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("schema_version");
+
+                    b.Property<long>("Seed")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seed");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("started_at");
+
+                    b.Property<int>("State")
+                        .HasColumnType("integer")
+                        .HasColumnName("state");
+
+                    b.Property<int>("StudentVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("student_version");
+
+                    b.Property<double>("Target")
+                        .HasColumnType("double precision")
+                        .HasColumnName("target");
+
+                    b.HasKey("ProjectId", "Number")
+                        .HasName("pk_audits");
+
+                    b.ToTable("audits", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Quality.Certificate.AuditRecord", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<int>("Ordinal")
+                        .HasColumnType("integer")
+                        .HasColumnName("ordinal");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer")
+                        .HasColumnName("kind");
+
+                    b.Property<bool?>("Wrong")
+                        .HasColumnType("boolean")
+                        .HasColumnName("wrong");
+
+                    b.HasKey("ProjectId", "Number", "Ordinal")
+                        .HasName("pk_audit_records");
+
+                    b.HasIndex("ProjectId", "ItemId")
+                        .HasDatabaseName("ix_audit_records_project_id_item_id");
+
+                    b.ToTable("audit_records", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Quality.CertificateSnapshot", b =>

@@ -239,7 +239,7 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnName("user_id");
 
                     b.Property<string>("Key")
-                        .HasMaxLength(255)
+                        .HasMaxLength(64)
                         .HasColumnType("TEXT")
                         .HasColumnName("key");
 
@@ -247,13 +247,30 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("body");
 
+                    b.Property<string>("ContentType")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content_type");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Journal")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("journal");
+
                     b.Property<string>("Location")
                         .HasColumnType("TEXT")
                         .HasColumnName("location");
+
+                    b.Property<long?>("OwnedUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("owned_until");
+
+                    b.Property<string>("Owner")
+                        .HasMaxLength(40)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
 
                     b.Property<string>("RequestHash")
                         .IsRequired()
@@ -548,6 +565,10 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
 
+                    b.Property<double>("EstimatedCost")
+                        .HasColumnType("REAL")
+                        .HasColumnName("estimated_cost");
+
                     b.Property<int>("Items")
                         .HasColumnType("INTEGER")
                         .HasColumnName("items");
@@ -595,6 +616,79 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("llm_calls", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Llm.LlmProvider", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Probe")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("probe");
+
+                    b.Property<string>("ProtectedKey")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("protected_key");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("settings");
+
+                    b.Property<int>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_llm_providers");
+
+                    b.HasIndex("Name")
+                        .IsUnique()
+                        .HasDatabaseName("ix_llm_providers_name");
+
+                    b.ToTable("llm_providers", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Llm.PromptAnswer", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("PromptVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("prompt_version");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<double?>("Confidence")
+                        .HasColumnType("REAL")
+                        .HasColumnName("confidence");
+
+                    b.Property<string>("Value")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("value");
+
+                    b.HasKey("ProjectId", "PromptVersion", "ItemId")
+                        .HasName("pk_prompt_answers");
+
+                    b.ToTable("prompt_answers", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Llm.PromptVersion", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -618,9 +712,21 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
 
+                    b.Property<long?>("CreatedBy")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Figures")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("figures");
+
                     b.Property<string>("Note")
                         .HasColumnType("TEXT")
                         .HasColumnName("note");
+
+                    b.Property<int?>("Parent")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("parent");
 
                     b.HasKey("ProjectId", "Version")
                         .HasName("pk_prompts");
@@ -693,6 +799,119 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasName("pk_projects");
 
                     b.ToTable("projects", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Quality.Certificate.Audit", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<double>("Allowed")
+                        .HasColumnType("REAL")
+                        .HasColumnName("allowed");
+
+                    b.Property<double>("Alpha")
+                        .HasColumnType("REAL")
+                        .HasColumnName("alpha");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<string>("Classes")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("classes");
+
+                    b.Property<double>("Confidence")
+                        .HasColumnType("REAL")
+                        .HasColumnName("confidence");
+
+                    b.Property<int>("DecidedBefore")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("decided_before");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Population")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("population");
+
+                    b.Property<int>("SchemaVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("schema_version");
+
+                    b.Property<long>("Seed")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seed");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<int>("State")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("state");
+
+                    b.Property<int>("StudentVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("student_version");
+
+                    b.Property<double>("Target")
+                        .HasColumnType("REAL")
+                        .HasColumnName("target");
+
+                    b.HasKey("ProjectId", "Number")
+                        .HasName("pk_audits");
+
+                    b.ToTable("audits", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Quality.Certificate.AuditRecord", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<int>("Ordinal")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ordinal");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("kind");
+
+                    b.Property<bool?>("Wrong")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("wrong");
+
+                    b.HasKey("ProjectId", "Number", "Ordinal")
+                        .HasName("pk_audit_records");
+
+                    b.HasIndex("ProjectId", "ItemId")
+                        .HasDatabaseName("ix_audit_records_project_id_item_id");
+
+                    b.ToTable("audit_records", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Quality.CertificateSnapshot", b =>
