@@ -27,15 +27,7 @@ public interface IBlobStore
 public sealed class FolderBlobStore(string root) : IBlobStore
 {
     // For the owner only: what people upload is nobody else's business on this machine.
-    private static readonly FileStreamOptions s_new = new()
-    {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        Share = FileShare.None,
-        BufferSize = 1 << 16,
-        Options = FileOptions.Asynchronous,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
+    private static readonly FileStreamOptions s_new = NewFile();
 
     /// <inheritdoc />
     public async Task<(string Name, long Bytes)> PutAsync(string folder, Stream content, CancellationToken cancellationToken)
@@ -96,6 +88,13 @@ public sealed class FolderBlobStore(string root) : IBlobStore
         var probe = Path.Combine(root, $".probe-{Guid.NewGuid():n}");
         await File.WriteAllTextAsync(probe, "ok", cancellationToken);
         File.Delete(probe);
+    }
+
+    private static FileStreamOptions NewFile()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return options;
     }
 
     private string PathOf(string name)

@@ -69,13 +69,12 @@ internal sealed class DataDirectory : IDisposable
     }
 
     // For the owner only, whatever the folder's mode is: inside are keys and password hashes.
-    private static FileStream Create(string path, FileMode mode) => new(path, new FileStreamOptions
+    private static FileStream Create(string path, FileMode mode)
     {
-        Mode = mode,
-        Access = FileAccess.ReadWrite,
-        Share = FileShare.None,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    });
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, options);
+    }
 
     private static FileStream Hold(string path)
     {
