@@ -24,6 +24,7 @@ public static class ExportFormats
         new("jsonl", "application/x-ndjson", (_, _, output) => new JsonlExportWriter(output, leaveOpen: true)),
         new("csv", "text/csv; charset=utf-8", (project, request, output) =>
             new CsvExportWriter(output, urls: project.Modality != Modality.Text, spreadsheetSafe: request.SpreadsheetSafe, leaveOpen: true)),
+        new("parquet", "application/vnd.apache.parquet", (project, _, output) => new ParquetExportWriter(output, urls: project.Modality != Modality.Text, leaveOpen: true)),
         new("label-studio", "application/json", (_, _, output) => new LabelStudioWriter(output, leaveOpen: true), project => project.Modality == Modality.Text) { Extension = "json" },
     ];
 

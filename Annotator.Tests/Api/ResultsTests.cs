@@ -103,6 +103,30 @@ public class ResultsTests(SharedHost shared)
     }
 
     [Fact]
+    public async Task Parquet_holds_what_a_line_holds()
+    {
+        var project = await _host.Admin.CreateProjectAsync();
+        await _host.Admin.PostAsync($"/api/v1/projects/{project}/items", """{"items":[{"key":"a","text":"한국어","metadata":{"n":1}},{"key":"b","text":"other"}]}""");
+        await DecideAsync(project, "a");
+        using var response = await _host.Admin.Http.GetAsync($"/api/v1/projects/{project}/export?format=parquet&state=all");
+        Assert.Equal("application/vnd.apache.parquet", response.Content.Headers.ContentType!.MediaType);
+        using var file = new MemoryStream(await response.Content.ReadAsByteArrayAsync());
+        await using var reader = await Parquet.ParquetReader.CreateAsync(file);
+        Assert.Equal(["id", "key", "text", "label", "source", "confidence", "annotators", "predictionVersion", "decidedAt", "metadata"], reader.Schema.DataFields.Select(f => f.Name));
+        using var rows = reader.OpenRowGroupReader(0);
+        async Task<string?[]> TextsAsync(string name)
+        {
+            var values = new string?[2];
+            await rows.ReadAsync(reader.Schema.DataFields.Single(f => string.Equals(f.Name, name, StringComparison.Ordinal)), values.AsMemory()!);
+            return values;
+        }
+
+        Assert.Equal(["한국어", "other"], await TextsAsync("text"));
+        Assert.Equal(["{\"choice\":\"yes\"}", null], await TextsAsync("label"));
+        Assert.Equal([$"[\"{AppHost.AdminEmail}\"]", "[]"], await TextsAsync("annotators"));
+    }
+
+    [Fact]
     public async Task Metrics_have_the_shape_of_the_contract()
     {
         var project = await _host.Admin.CreateProjectAsync();
