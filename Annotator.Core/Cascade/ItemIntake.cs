@@ -65,7 +65,6 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
 
                 await InsertAsync(scope, project, fresh, there, queue);
                 if (fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
-                if (fresh.Count > 0 && project.Settings.GroupDuplicates && project.Modality == Modality.Text) await runs.AddOnceAsync(scope, project.Id, DeduplicateHandler.RunKind);
                 IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
                 return Outcome<IReadOnlyList<StoredItem>>.Of(stored);
             },

@@ -12,7 +12,6 @@ public class RunsTests(SharedHost shared)
     [Theory]
     [InlineData("""{"kind":"prelabel","options":{"stage":"cascade"}}""")]
     [InlineData("""{"kind":"prelabel","options":{"stage":"student"}}""")]
-    [InlineData("""{"kind":"prelabel","options":{"stage":"llm"}}""")]
     [InlineData("""{"kind":"prelabel","options":null}""")]
     [InlineData("""{"kind":"train"}""")]
     [InlineData("""{"kind":"deduplicate","options":{}}""")]

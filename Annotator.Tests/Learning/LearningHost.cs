@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.DataProtection;
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Annotator.Core;
@@ -80,7 +81,7 @@ internal sealed class LearningHost : IAsyncDisposable, IRunQueue
         return JsonNode.Parse(ended.Result!)!;
     }
 
-    /// <summary>Sends items as the API does, without executing the runs that follow.</summary>
+    /// <summary>Sends items as the API does and asks for them to be grouped, without executing the runs that follow.</summary>
     public async Task<long[]> SendAsync(IEnumerable<string> texts)
     {
         var ids = new List<long>();
@@ -90,6 +91,7 @@ internal sealed class LearningHost : IAsyncDisposable, IRunQueue
             ids.AddRange(stored.Value.Select(s => s.Item.Id));
         }
 
+        await Get<RunService>().StartOnceAsync(Project.Id, "deduplicate");
         return [.. ids];
     }
 
@@ -123,6 +125,7 @@ internal sealed class LearningHost : IAsyncDisposable, IRunQueue
         services.AddSingleton(Options.Create(new LlmProviderOptions()));
         services.AddSingleton(Options.Create(new RunOptions()));
         services.AddSingleton<IRunQueue>(this);
+        services.AddDataProtection();
         services.AddAnnotatorCore();
         _services = services.BuildServiceProvider();
     }

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.DataProtection;
 using System.Collections.Concurrent;
 using Annotator.Core;
 using Annotator.Core.Accounts;
@@ -45,6 +46,7 @@ public sealed class CoreHost : IAsyncDisposable
         services.AddSingleton(Options.Create(new RunOptions { OwnerTimeoutSeconds = 5 }));
         services.AddSingleton<IRunQueue>(queue);
         services.AddSingleton<ProjectAccess>();
+        services.AddDataProtection();
         services.AddAnnotatorCore();
         configure?.Invoke(services);
         var host = new CoreHost(services.BuildServiceProvider(), database, queue);
