@@ -168,12 +168,28 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         return routed;
     }
 
+    // What people have begun on, flagged, or asked to have looked at again is never accepted over their heads.
+    private static async Task<HashSet<long>> HeldAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
+    {
+        var accepted = routed.Where(r => r.Routing.Route == Items.Route.Auto).Select(r => r.Item).ToList();
+        var held = accepted.Where(i => i.Flagged || i.Votes > 0 || i.Audit).Select(i => i.Id).ToHashSet();
+        var queued = accepted.Where(i => i.State == ItemState.Queued && !held.Contains(i.Id)).Select(i => i.Id).ToList();
+        if (queued.Count == 0) return held;
+        held.UnionWith(await scope.Db.Queue.AsNoTracking()
+            .Where(q => q.ProjectId == project.Id && queued.Contains(q.ItemId) && (q.Reason == QueueReason.Reopened || q.Reason == QueueReason.PeopleDisagree || q.Reason == QueueReason.Rejected))
+            .Select(q => q.ItemId).ToListAsync(scope.CancellationToken));
+        return held;
+    }
+
     private static async Task<long> ApplyAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
     {
         var changes = new List<ItemChange>();
         var ranks = new List<(long, double, QueueReason)>();
-        foreach (var (item, routing) in routed)
+        var held = await HeldAsync(scope, project, routed);
+        foreach (var (item, given) in routed)
         {
+            var routing = given.Route == Items.Route.Auto && held.Contains(item.Id) ? given with { Route = Items.Route.Human } : given;
+
             // A member of a near-duplicate group waits for the first of its group.
             var follows = item.GroupId is { } group && group != item.Id;
             var to = routing.Route switch

@@ -225,7 +225,9 @@ public partial class ReviewKeysTests(BrowserFixture browser)
         await page.Keyboard.PressAsync("Backspace");
         Assert.Equal(url, page.Url);
         await review.SavedAsync();
-        Assert.Equal(["correct"], await ReviewDriver.HistoryAsync(browser.Api, project, item!));
+
+        // What was pressed may be what a model proposed by then.
+        Assert.Contains(Assert.Single(await ReviewDriver.HistoryAsync(browser.Api, project, item!)), (string[])["accept", "correct"]);
     }
 
     [Fact]

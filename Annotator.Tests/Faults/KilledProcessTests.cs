@@ -9,7 +9,7 @@ namespace Annotator.Tests.Faults;
 /// <summary>kill -9 in the middle of the work: after a restart it is finished, and nothing is lost or done twice.</summary>
 public sealed class KilledProcessTests
 {
-    private const int Lines = 40_000;
+    private const int Lines = 20_000;
 
     // Every thousandth line has a cell too many, and is refused.
     private const int Broken = 1_000;

@@ -21,7 +21,6 @@ internal sealed class Proposals
 
     private readonly SteeredItems _steered;
     private readonly string[] _values;
-    private readonly Dictionary<string, int> _classOf;
     private readonly Dictionary<long, Item> _leaders;
     private readonly Dictionary<long, Proposal?> _made = [];
 
@@ -29,7 +28,6 @@ internal sealed class Proposals
     {
         _steered = steered;
         _values = [.. steered.Names.Select(n => LabelJson.Write(new ChoiceValue(n)))];
-        _classOf = _values.Select((v, c) => (v, c)).ToDictionary(p => p.v, p => p.c, StringComparer.Ordinal);
         _leaders = steered.Items.Where(i => i.GroupId == i.Id).ToDictionary(i => i.Id);
     }
 
@@ -43,7 +41,7 @@ internal sealed class Proposals
     }
 
     /// <summary>How much the models believe in a label of an item.</summary>
-    public double BeliefIn(Item item, string value) => _classOf.TryGetValue(value, out var c) ? _steered.View.Fused[_steered.RowOf(item.Id)][c] : 0;
+    public double BeliefIn(Item item, string value) => _steered.ClassOf(value) is >= 0 and var c ? _steered.View.Fused[_steered.RowOf(item.Id)][c] : 0;
 
     private Proposal? Make(Item item)
     {
@@ -52,13 +50,13 @@ internal sealed class Proposals
         var follows = leader is not null && item.Votes == 0;
         if (item is { State: ItemState.Final, LabelValue: { } label })
         {
-            if (!_classOf.TryGetValue(label, out var standing)) return null;
+            if (_steered.ClassOf(label) is not (>= 0 and var standing)) return null;
             var risk = item.LabelSource == LabelSource.Propagated ? CopyRisk : Math.Clamp(1 - BeliefIn(item, label), 0.0005, 0.999);
             return New(standing, risk, row, QueueReason.TakenBack, follows);
         }
 
         // A copy goes with the first of its group: its own text says the same.
-        if (follows && leader!.LabelValue is { } decided && _classOf.TryGetValue(decided, out var copied)) return New(copied, CopyRisk, row, QueueReason.Uncertain, follows: true);
+        if (follows && leader!.LabelValue is { } decided && _steered.ClassOf(decided) is >= 0 and var copied) return New(copied, CopyRisk, row, QueueReason.Uncertain, follows: true);
         var from = follows ? _steered.RowOf(leader!.Id) : row;
         var best = view.Proposals[from];
         var answer = _steered.Llm[from];

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning.Acquisition;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality.Certificate;
@@ -21,19 +22,31 @@ namespace Annotator.Core.Learning.Steering;
 /// <param name="StudentVersion">The student's version.</param>
 /// <param name="Decisions">Decisions of people that the models have seen.</param>
 internal sealed record SteeredItems(
-    IReadOnlyList<Item> Items, Func<long, int> RowOf, IReadOnlyList<string> Names, int[] Llm, SteeringView View, int StudentVersion, int Decisions);
+    IReadOnlyList<Item> Items, Func<long, int> RowOf, IReadOnlyList<string> Names, int[] Llm, SteeringView View, int StudentVersion, int Decisions)
+{
+    private readonly Dictionary<string, int> _classOf = Names.Select((n, c) => (Value: LabelJson.Write(new ChoiceValue(n)), c)).ToDictionary(p => p.Value, p => p.c, StringComparer.Ordinal);
+
+    /// <summary>The class of a label's value; -1 where the schema has none such.</summary>
+    public int ClassOf(string value) => _classOf.TryGetValue(value, out var c) ? c : -1;
+}
 
 /// <summary>
 /// Brings a project to its end with the fewest decisions: after each training it shows people the riskiest items; when the cheapest way on is to prove what is
 /// left, it freezes the proposals and audits them; and when the audit's bound meets the target, it accepts them.
 /// </summary>
-internal sealed partial class SteeringService(AnnotatorDatabase database, AuditLedger audits, IOptions<LearningOptions> options)
+internal sealed partial class SteeringService(AnnotatorDatabase database, AuditLedger audits, Representations representations, IOptions<LearningOptions> options)
 {
     // Long enough for the bulk path, short enough that a decision never waits long for the write gate.
     private const int Part = 2_000;
 
     // A change of confidence below this is not worth a write and a push.
     private const double Noticeable = 0.02;
+
+    // Chosen items stand before those that are ranked by risk alone (0 to -1), and behind special places.
+    private const double ChosenRank = -100;
+
+    // Up to this share of the items decided, learning is worth more than mending.
+    private const double ChosenUntil = 0.1;
 
     // An accepted label is taken back where the models have come to believe less than this in it.
     private const double TakeBackBelow = 0.5;
@@ -53,6 +66,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     public async Task ApplyAsync(RunContext run, Project project, SteeredItems steered, CancellationToken cancellationToken)
     {
         var proposals = Proposals.Of(steered);
+        var chosen = await ChooseAsync(project, steered, cancellationToken);
         var (changes, ranks) = (new List<ItemChange>(), new List<(long, double, QueueReason)>());
         foreach (var item in steered.Items)
         {
@@ -62,6 +76,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             if (item.State == ItemState.Final) routing = routing with { Reason = QueueReason.TakenBack };
             var to = proposal.Follows ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
+            if (chosen.TryGetValue(item.Id, out var pick) && item.State != ItemState.Final) (rank, routing) = (pick.Rank, routing with { Reason = pick.Reason });
             if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
             var same = string.Equals(item.PredictionValue, proposal.Value, StringComparison.Ordinal) && item.PredictionSource == proposal.Source
                 && Math.Abs((item.PredictionConfidence ?? 0) - (1 - proposal.Risk)) < Noticeable;
@@ -73,6 +88,51 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
 
         await WriteAsync(run, project, changes, ranks, cancellationToken);
         await PlanAsync(run, project, steered, proposals, cancellationToken);
+    }
+
+    // While a student learns alone, what teaches it most goes before what is riskiest; an LLM has taught it the rough picture already.
+    private async Task<Dictionary<long, (double Rank, QueueReason Reason)>> ChooseAsync(Project project, SteeredItems steered, CancellationToken cancellationToken)
+    {
+        var chosen = new Dictionary<long, (double, QueueReason)>();
+        var decided = steered.Items.Count(IsDecided);
+        if (decided > steered.Items.Count * ChosenUntil || steered.Llm.Any(a => a >= 0)) return chosen;
+        var loaded = await representations.FindAsync(project.Id, cancellationToken);
+        var items = steered.Items;
+        var classes = steered.Names.Count;
+        var (use, probabilities, counts) = (new ItemUse[items.Count], new float[items.Count * classes], new int[classes]);
+        var embedding = loaded is null ? [] : new float[items.Count * loaded.Vectors.Dimensions];
+        var placeOf = new Dictionary<long, int>(items.Count);
+        for (var i = 0; i < items.Count; i++)
+        {
+            var row = steered.RowOf(items[i].Id);
+            placeOf[items[i].Id] = i;
+            use[i] = IsDecided(items[i]) ? ItemUse.Labelled : items[i].State == ItemState.Queued ? ItemUse.Open : ItemUse.Unavailable;
+            steered.View.StudentPosterior.AsSpan(row * classes, classes).CopyTo(probabilities.AsSpan(i * classes, classes));
+            if (use[i] == ItemUse.Labelled && items[i].LabelValue is { } label && steered.ClassOf(label) is >= 0 and var c) counts[c]++;
+        }
+
+        if (loaded is not null)
+        {
+            var vectors = loaded.Vectors.ToFloats();
+            for (var v = 0; v < loaded.Vectors.Count; v++)
+            {
+                if (placeOf.TryGetValue(loaded.Vectors.Ids[v], out var place)) vectors.AsSpan(v * loaded.Vectors.Dimensions, loaded.Vectors.Dimensions).CopyTo(embedding.AsSpan(place * loaded.Vectors.Dimensions));
+            }
+        }
+
+        var request = new AcquisitionRequest
+        {
+            Use = use, Classes = classes, Batch = 2 * Math.Max(options.Value.AheadLeast, options.Value.AheadOf(steered.Decisions, items.Count)), Probabilities = probabilities, ClassCounts = counts,
+            Embedding = embedding, Dimensions = loaded?.Vectors.Dimensions ?? 0, ControlShare = project.Settings.AuditShare, Seed = steered.StudentVersion,
+        };
+        var picks = await Task.Run(() => AcquisitionStrategies.Herding.Select(request, cancellationToken), cancellationToken);
+        for (var k = 0; k < picks.Length; k++)
+        {
+            var reason = picks[k].Reason switch { PickReason.Control => QueueReason.Random, PickReason.Coverage => QueueReason.Diverse, PickReason.RareClass => QueueReason.RareClass, _ => QueueReason.Uncertain };
+            chosen[items[picks[k].Item].Id] = (ChosenRank + (k * 1e-3), reason);
+        }
+
+        return chosen;
     }
 
     private static async Task WriteAsync(RunContext run, Project project, List<ItemChange> changes, List<(long Item, double Rank, QueueReason Reason)> ranks, CancellationToken cancellationToken)
