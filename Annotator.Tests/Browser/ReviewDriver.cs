@@ -58,6 +58,10 @@ internal sealed class ReviewDriver(IPage page)
     /// <summary>Waits until nothing waits in the browser any more.</summary>
     public Task SavedAsync() => Until.HoldsAsync(WaitingAsync, n => n == 0, "every decision is saved");
 
+    /// <summary>As <see cref="HistoryAsync"/>, an acceptance told as a correction: a model may propose by then what was pressed.</summary>
+    public static async Task<IReadOnlyList<string>> LabelledHistoryAsync(TestApi api, string project, string item) =>
+        [.. (await HistoryAsync(api, project, item)).Select(a => a is "accept" ? "correct" : a)];
+
     /// <summary>The actions that stand in the history of an item, oldest first.</summary>
     public static async Task<IReadOnlyList<string>> HistoryAsync(TestApi api, string project, string item) =>
         [.. (await HistoryOfAsync(api, project, item)).Select(d => d.Action)];

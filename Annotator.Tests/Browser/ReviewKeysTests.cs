@@ -36,7 +36,7 @@ public partial class ReviewKeysTests(BrowserFixture browser)
         await Assertions.Expect(review.Saved).ToHaveTextAsync(SavedAt());
         await Assertions.Expect(review.Ribbon).ToHaveCountAsync(2);
         Assert.Equal([("accept", proposed, null)], await ReviewDriver.HistoryOfAsync(browser.Api, project, accepted));
-        Assert.Equal(["correct"], await ReviewDriver.HistoryAsync(browser.Api, project, corrected));
+        Assert.Equal(["correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, corrected));
         Assert.Empty(visitor.Troubles);
     }
 
@@ -61,8 +61,8 @@ public partial class ReviewKeysTests(BrowserFixture browser)
         await review.ShowsOtherAsync(second, "the second is decided again");
         await review.SavedAsync();
 
-        Assert.Equal(["correct", "undo", "correct"], await ReviewDriver.HistoryAsync(browser.Api, project, first));
-        Assert.Equal(["correct", "undo", "correct"], await ReviewDriver.HistoryAsync(browser.Api, project, second));
+        Assert.Equal(["correct", "undo", "correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, first));
+        Assert.Equal(["correct", "undo", "correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, second));
         Assert.Equal("loan", (string?)(await browser.Api.ItemAsync(project, second))!["label"]!["choice"]);
         Assert.Empty(visitor.Troubles);
     }
@@ -92,7 +92,7 @@ public partial class ReviewKeysTests(BrowserFixture browser)
         await page.Keyboard.PressAsync("Escape");
         await review.ShowsAsync(current, "back at the queue");
         await review.SavedAsync();
-        Assert.Equal(["correct"], await ReviewDriver.HistoryAsync(browser.Api, project, decided[^2]));
+        Assert.Equal(["correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, decided[^2]));
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public class ReviewOutboxTests(BrowserFixture browser)
         for (var i = 0; i < 3; i++) decided.Add(await review.DecideAsync("2"));
         await Assertions.Expect(review.Saved).ToContainTextAsync("3 waiting");
         await Assertions.Expect(review.Banner).ToContainTextAsync("3 decisions wait");
-        Assert.Equal(["correct"], await ReviewDriver.HistoryAsync(browser.Api, project, decided[0]));
+        Assert.Equal(["correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, decided[0]));
         Assert.Empty(await ReviewDriver.HistoryAsync(browser.Api, project, decided[1]));
 
         await visitor.Context.SetOfflineAsync(false);
@@ -185,7 +185,7 @@ public class ReviewOutboxTests(BrowserFixture browser)
         await Visitor.SignInOnAsync(tab);
         await tab.WaitForURLAsync(url => !url.Contains("login", StringComparison.Ordinal));
         await review.SavedAsync();
-        Assert.Equal(["correct"], await ReviewDriver.HistoryAsync(browser.Api, project, item));
+        Assert.Equal(["correct"], await ReviewDriver.LabelledHistoryAsync(browser.Api, project, item));
     }
 
     [Fact]
