@@ -55,8 +55,9 @@ public static class CoreServices
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<StudentReader>();
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<MediaService>();
+        services.AddAnnotatorMedia();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
@@ -66,6 +67,7 @@ public static class CoreServices
 
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
+        services.AddSingleton<ItemFeatures>();
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();

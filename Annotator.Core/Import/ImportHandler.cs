@@ -62,7 +62,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
 
         run.SetResult(new ImportResult(cursor.Created, cursor.Existing, cursor.Labelled, run.Run.Rejected));
         await run.CheckpointAsync(
-            async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality == Modality.Text ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
+            async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality != Modality.Video ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
             cursor,
             cancellationToken: cancellationToken);
         await blobs.DeleteAsync(options.Blob, CancellationToken.None);
