@@ -747,6 +747,56 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("prompts", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Media.MediaFile", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Name")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("name");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("ContentType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("DifferenceHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("difference_hash");
+
+                    b.Property<long?>("FrequencyHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("frequency_hash");
+
+                    b.Property<int>("Height")
+                        .HasColumnType("integer")
+                        .HasColumnName("height");
+
+                    b.Property<string>("Thumbnail")
+                        .HasColumnType("text")
+                        .HasColumnName("thumbnail");
+
+                    b.Property<int>("Width")
+                        .HasColumnType("integer")
+                        .HasColumnName("width");
+
+                    b.HasKey("ProjectId", "Name")
+                        .HasName("pk_media_files");
+
+                    b.ToTable("media_files", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Projects.Project", b =>
                 {
                     b.Property<long>("Id")
