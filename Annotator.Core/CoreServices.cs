@@ -37,6 +37,7 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
+        services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);

@@ -154,7 +154,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
     }
 
     // What a page may show as a picture or a link: an address that runs something is none.
-    private static bool IsAddress(Project project, string url) =>
+    internal static bool IsAddress(Project project, string url) =>
         url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
     private static string KeyOf(NewItem item)
