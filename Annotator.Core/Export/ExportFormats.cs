@@ -33,6 +33,8 @@ public static class ExportFormats
         Archive("coco", (project, request, output) => new CocoWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
         Archive("yolo", (project, request, output) => new YoloWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
         Archive("voc", (project, request, output) => new VocWriter(project.Schema, output, request.OpenMedia), project => project is { Modality: Modality.Image, Schema.Type: TaskType.Boxes or TaskType.Polygons }),
+        Archive("cvat", (project, request, output) => new CvatWriter(project.Schema, project.Name, project.Modality == Modality.Video, output, request.OpenMedia), project => project.Modality == Modality.Image || project is { Modality: Modality.Video, Schema.Type: TaskType.Tracks }),
+        Archive("mot", (project, request, output) => new MotWriter(project.Schema, output, request.OpenMedia), project => project is { Modality: Modality.Video, Schema.Type: TaskType.Tracks }),
         Archive(MediaFormats.Folders, (project, request, output) => new FolderWriter(output, request.OpenMedia), project => project is { Modality: Modality.Image, Schema.Type: TaskType.Classification }),
     ];
 

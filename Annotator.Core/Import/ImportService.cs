@@ -116,6 +116,13 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         return head.AsSpan().StartsWith("PK\u0003\u0004"u8) ? MediaFormats.Zip : null;
     }
 
+    /// <summary>Formats of archives and files of annotations that a project takes; <c>zip</c> finds out by itself.</summary>
+    public static IReadOnlyList<string> MediaFormatsOf(Project project)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        return project.Modality == Modality.Text ? [] : [MediaFormats.Zip, .. MediaFormats.Names.Where(n => n is not MediaFormats.Zip && MediaFormats.Fits(n, project.Modality))];
+    }
+
     /// <summary>The format of a request, or what is wrong with it; null where it is to be detected.</summary>
     public static Outcome<DataFormatKind?> ParseFormat(string? format) => format?.ToLowerInvariant() switch
     {

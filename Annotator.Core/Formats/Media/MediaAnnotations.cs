@@ -61,6 +61,8 @@ internal static class MediaFormats
         ["coco"] = () => new CocoReader(),
         ["yolo"] = () => new YoloReader(),
         ["voc"] = () => new VocReader(),
+        ["cvat"] = () => new CvatReader(),
+        ["mot"] = () => new MotReader(),
         [Folders] = () => new FolderReader(),
     };
 
@@ -69,6 +71,14 @@ internal static class MediaFormats
 
     /// <summary>Whether a name is one of these formats.</summary>
     public static bool IsKnown(string? name) => name is not null && (s_readers.ContainsKey(name) || string.Equals(name, Zip, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether a format is of a modality.</summary>
+    public static bool Fits(string name, Modality modality) => modality switch
+    {
+        Modality.Image => name is not "mot",
+        Modality.Video => name is "cvat" or "mot" or "label-studio",
+        _ => false,
+    };
 
     /// <summary>The reader of a format.</summary>
     /// <param name="name">Its name; <see cref="Zip"/>: found out from the files.</param>
@@ -81,7 +91,8 @@ internal static class MediaFormats
     {
         var names = source.Names;
         if (names.Any(n => Is(n, "data.yaml") || Is(n, "data.yml") || Is(n, "obj.data") || (Is(n, "classes.txt") && names.Any(IsText)))) return "yolo";
-        if (names.Any(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase) && n.Contains("Annotations/", StringComparison.OrdinalIgnoreCase))) return "voc";
+        if (names.Any(n => Is(n, "gt.txt"))) return "mot";
+        if (names.FirstOrDefault(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase)) is { } xml) return RootOf(source, xml) is "annotations" ? "cvat" : "voc";
         foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(20))
         {
             if (CocoReader.IsCoco(source, name)) return "coco";
@@ -91,6 +102,20 @@ internal static class MediaFormats
     }
 
     private static bool IsText(string name) => name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) && name.Contains("labels/", StringComparison.OrdinalIgnoreCase);
+
+    private static string? RootOf(MediaSource source, string name)
+    {
+        try
+        {
+            using var stream = source.Open(name);
+            using var reader = System.Xml.XmlReader.Create(stream, new System.Xml.XmlReaderSettings { DtdProcessing = System.Xml.DtdProcessing.Prohibit, XmlResolver = null });
+            return reader.MoveToContent() == System.Xml.XmlNodeType.Element ? reader.LocalName : null;
+        }
+        catch (System.Xml.XmlException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Whether the last part of a path is a name.</summary>
     public static bool Is(string path, string name) => Path.GetFileName(path).Equals(name, StringComparison.OrdinalIgnoreCase);
