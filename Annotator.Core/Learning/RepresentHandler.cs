@@ -11,7 +11,7 @@ namespace Annotator.Core.Learning;
 /// Learns a representation of a project's texts or images from these alone and stores it with the vectors of all items: what neighbours, diverse samples,
 /// clusters and propagation rest on. Items are streamed twice; memory holds a sample of them and the space.
 /// </summary>
-internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, ItemFeatures features) : IRunHandler
+internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, ItemFeatures features, FirstSample first) : IRunHandler
 {
     public const string RunKind = "represent";
 
@@ -74,6 +74,9 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
             },
             cancellationToken);
         writer.Complete();
+        file.Position = 0;
+        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        file.Position = 0;
         var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
         var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
         run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions });
@@ -122,6 +125,9 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         }
 
         writer.Complete();
+        file.Position = 0;
+        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        file.Position = 0;
         var (vectors, _) = await blobs.PutAsync("representations", file, cancellationToken);
         run.SetResult(new RepresentResult { Represented = true, Space = "", Vectors = vectors, Items = writer.Count, Through = ids[^1], Dimensions = components.Dimensions });
         await RemoveOldAsync(run.ProjectId, cancellationToken);
