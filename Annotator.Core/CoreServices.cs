@@ -6,6 +6,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
+using Annotator.Core.Models;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
@@ -58,8 +59,10 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<StudentReader>();
+        services.AddSingleton<VisionReader>();
         services.AddSingleton<ItemIntake>();
         services.AddAnnotatorMedia();
+        services.AddAnnotatorModels();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();

@@ -92,6 +92,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
+    /// <summary>The uploaded model that looks at images.</summary>
+    public VisionSettings Vision { get; init; } = new();
+
     /// <summary>Checks the ranges; messages by field.</summary>
     public IReadOnlyList<(string Field, string Message)> Validate()
     {
@@ -111,8 +114,19 @@ public sealed record ProjectSettings
         Range("llm.examples", Llm.Examples, 0, 50);
         Range("llm.exampleTokens", Llm.ExampleTokens, 0, 100_000);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
+        Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         return errors;
     }
+}
+
+/// <summary>A project's use of an uploaded model for images.</summary>
+public sealed record VisionSettings
+{
+    /// <summary>Id of the model; null: none.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Boxes below this score are not pre-labels, 0 to 1; null: as the model says.</summary>
+    public double? Threshold { get; init; }
 }
 
 /// <summary>A project's use of the LLM stage.</summary>
