@@ -64,7 +64,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
     public async Task<Outcome<Run>> StartAsync(Project project, UploadRequest request, Stream content, long? userId, CancellationToken cancellationToken = default)
     {
-        var asMedia = MediaFormats.IsKnown(request.Format);
+        // Label Studio has both.
+        var asMedia = MediaFormats.IsKnown(request.Format) && !(project.Modality == Modality.Text && string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase));
         if (asMedia && project.Modality == Modality.Text) return Outcome<Run>.Fail("format", $"'{request.Format}' is a format of images and videos, and this project takes texts.");
         var kind = asMedia ? (DataFormatKind?)null : ParseFormat(request.Format);
         if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
@@ -111,7 +112,7 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (MediaFormats.IsKnown(format)) return format!.ToLowerInvariant();
         if (!string.IsNullOrEmpty(format)) return null;
         var head = new byte[4];
-        await stored.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        _ = await stored.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
         stored.Position = 0;
         return head.AsSpan().StartsWith("PK\u0003\u0004"u8) ? MediaFormats.Zip : null;
     }

@@ -33,7 +33,7 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
     public async Task<ImportCursor> ReadAsync(RunContext run, Project project, ImportOptions upload, Stream file, ImportCursor cursor, CancellationToken cancellationToken)
     {
         var head = new byte[4];
-        await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        _ = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
         file.Position = 0;
         try
         {

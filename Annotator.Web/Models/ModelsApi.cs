@@ -73,7 +73,7 @@ internal static class ModelsApi
             }
 
             var scores = await Task.Run(() => session.Classify(file), context.RequestAborted);
-            return TypedResults.Ok(new ModelAnswerView([], session.Spec.Labels.Select((l, i) => (l, scores[i])).OrderByDescending(p => p.Item2).Take(20).DistinctBy(p => p.l).ToDictionary(p => p.l, p => Math.Round((double)p.Item2, 4), StringComparer.Ordinal)));
+            return TypedResults.Ok(new ModelAnswerView([], session.Spec.Labels.Select((l, i) => (l, scores[i])).OrderByDescending(p => p.Item2).Take(20).DistinctBy(p => p.l, StringComparer.Ordinal).ToDictionary(p => p.l, p => Math.Round((double)p.Item2, 4), StringComparer.Ordinal)));
         }
         catch (ImageRefusedException e)
         {
