@@ -19,6 +19,7 @@ internal static class Program
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["system-import"] = Load.ImportLoad.RunAsync,
         ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-learn"] = Load.LearnLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,
