@@ -55,15 +55,25 @@ internal static class LearnLoad
         {
             var i = int.Parse(item["key"]!.GetValue<string>()[1..], null);
             if (!heldOut.Contains(i)) continue;
+
+            // Near-duplicates of a decided item have its label, and are no measure of the student.
+            if (item["label"] is not null) continue;
             all++;
             if (string.Equals((string?)item["prediction"]?["value"]?["choice"], set.Classes[set.Labels[i]], StringComparison.Ordinal)) right++;
         }
 
-        Console.WriteLine($"accuracy on {all:N0} items that nobody decided: {(double)right / all:F4}");
-        var trainings = (await server.GetAsync($"/api/v1/projects/{project}/runs?limit=200"))["items"]!.AsArray()
-            .Where(r => r!["kind"]!.GetValue<string>() is "train" && r["startedAt"] is not null && r["finishedAt"] is not null)
-            .Select(r => (r!["finishedAt"]!.GetValue<DateTimeOffset>() - r["startedAt"]!.GetValue<DateTimeOffset>()).TotalSeconds).ToList();
-        Console.WriteLine($"{trainings.Count} trainings; the last took {trainings.FirstOrDefault():F2} s, the longest {trainings.DefaultIfEmpty().Max():F2} s");
+        using var model = StudentModel.Load(await server.Client.GetByteArrayAsync(new Uri($"/api/v1/projects/{project}/model.onnx", UriKind.Relative)));
+        var test = heldOut.ToArray();
+        var said = model.Predict([.. test.Select(i => set.Texts[i])]);
+        var alone = Enumerable.Range(0, test.Length).Count(n => string.Equals(said.Classes[Probabilities.Best(said.Row(n))], set.Classes[set.Labels[test[n]]], StringComparison.Ordinal));
+        Console.WriteLine($"accuracy on {all:N0} items that nobody decided: {(double)right / all:F4} as pre-labelled, {(double)alone / test.Length:F4} by the ONNX file alone");
+        foreach (var run in (await server.GetAsync($"/api/v1/projects/{project}/runs?limit=200"))["items"]!.AsArray())
+        {
+            if (run!["kind"]!.GetValue<string>() is not "train" || run["finishedAt"] is null) continue;
+            var took = run["finishedAt"]!.GetValue<DateTimeOffset>() - run["startedAt"]!.GetValue<DateTimeOffset>();
+            Console.WriteLine($"  training on {run["result"]?["trainedOn"]} labels: in service after {run["result"]?["milliseconds"]} ms, the queue in its new order after {took.TotalMilliseconds:F0} ms");
+        }
+
         return 0;
     }
 
