@@ -4,16 +4,23 @@
 import { h, texts } from "../js/dom.js";
 import { ApiError, call, callAs } from "../js/review/api.js";
 import { ActiveClock } from "../js/review/clock.js";
-import { Keymap, keyCap, keyName, takesText } from "../js/review/keys.js";
+import { Drafts } from "../js/review/drafts.js";
+import { Keymap, keyCap, keyName, pictureCommands, polygonCommands, shapeCommands, takesText } from "../js/review/keys.js";
 import { Outbox } from "../js/review/outbox.js";
 import { Panels } from "../js/review/panels.js";
 import { Queue } from "../js/review/queue.js";
 import { Session } from "../js/review/session.js";
+import { spans } from "../js/review/spans.js";
 import { openStore } from "../js/review/store.js";
 import { View } from "../js/review/view.js";
+import { Pictures } from "../js/canvas/pictures.js";
+import { boxes, polygons } from "../js/canvas/shapes.js";
 
 const base = "/api/v1";
 const paceMinutes = 10;
+
+// Tasks whose items have parts, and what the parts are.
+const kinds = { spans, boxes, polygons };
 
 /** Name of the measures in the browser's performance timeline: from the key to the frame that shows the next item. */
 const measured = "annotator:next-item";
@@ -74,13 +81,17 @@ class Review {
     if (this.#stop.signal.aborted) return;
     this.outbox = new Outbox(this.store, { base, user: options.user, project: options.project });
     this.queue = new Queue(this.url, (id) => this.session.has(id));
+    const kind = kinds[options.task] ?? null;
+    this.drafts = kind ? new Drafts(this.store, this.place, kind) : null;
+    this.pictures = options.modality === "image" ? new Pictures() : null;
     this.session = new Session({
-      outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, spans: options.spans,
+      outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, kind, drafts: this.drafts,
     });
-    this.keymap = new Keymap(options.labels, options.keys ?? {});
+    this.keymap = new Keymap(options.labels, options.keys ?? {}, this.#commands());
     this.panels = new Panels(this.host, { t: this.t, keymap: this.keymap });
     this.view = new View(this.host, {
-      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple, spans: options.spans, act: (...a) => this.act(...a), signal: this.#stop.signal,
+      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple,
+      task: options.task, modality: options.modality, kind, pictures: this.pictures, act: (...a) => this.act(...a), signal: this.#stop.signal,
     });
     this.guidelines = document.getElementById(options.guidelines ?? "");
     this.guidelines?.querySelector("[data-close]")?.addEventListener("click", () => this.toggleGuidelines(false), { signal: this.#stop.signal });
@@ -96,11 +107,20 @@ class Review {
     this.#draw("ribbon");
     window.annotatorReview = this;
     this.#readToday();
+    await this.drafts?.start();
     await this.outbox.start();
     this.queue.adopt([...items, ...this.#handedOver()]);
     await this.session.start();
     this.host.dataset.ready = "true";
     if (document.activeElement === document.body || document.activeElement?.tagName === "H1") this.view.focusItem();
+  }
+
+  // What can be done here beside deciding.
+  #commands() {
+    const { task, modality } = this.options;
+    if (modality !== "image") return [];
+    const drawing = task === "boxes" ? shapeCommands : task === "polygons" ? [...shapeCommands, ...polygonCommands] : [];
+    return [...drawing, ...pictureCommands];
   }
 
   #listen() {
@@ -140,6 +160,7 @@ class Review {
       }
     }
 
+    this.drafts?.flush();
     this.queue.release(this.session.held);
   }
 
@@ -161,17 +182,22 @@ class Review {
     const { target } = event;
     if (takesText(target) || target?.closest?.("[role=dialog], [role=menu], .mud-popover, .mud-dialog")) return;
     const name = keyName(event);
-    if (this.view.spans && this.session.current && name && !takesPress(target, name)) {
+    if (this.view.surface && this.session.current && name && !takesPress(target, name)) {
       if (name === "Shift+Enter") {
         event.preventDefault();
         if (!event.repeat) this.act("accept", "confirmed", event);
         return;
       }
 
-      if (this.view.spans.key(name)) {
+      if (!this.keymap.find(name)?.label && this.view.surface.key(name)) {
         event.preventDefault();
         return;
       }
+    }
+
+    if (!this.view.surface && this.view.picture?.key(name)) {
+      event.preventDefault();
+      return;
     }
 
     if (name === "Escape") {
@@ -199,7 +225,7 @@ class Review {
     switch (command) {
       case "label":
         if (!this.#can()) break;
-        if (view.spans) view.spans.label(argument);
+        if (view.surface) view.surface.label(argument);
         else decided = session.choose(argument);
         break;
       case "accept": {
@@ -234,11 +260,12 @@ class Review {
         break;
       case "undo":
         // What was begun on this item comes before what was decided on the last.
-        if (view.spans && session.stepSpans(true)) break;
+        if (view.shapes?.undoDraw()) break;
+        if (view.surface && session.stepParts(true)) break;
         if (!(await session.undo())) view.remark(this.t("Review.NothingToUndo"));
         break;
       case "redo":
-        if (view.spans && session.stepSpans(false)) break;
+        if (view.surface && session.stepParts(false)) break;
         decided = session.canRedo && (await session.redo());
         if (!decided) view.remark(this.t("Review.NothingToRedo"));
         break;
@@ -270,6 +297,9 @@ class Review {
       case "saved":
         this.outbox.retry();
         view.remark(this.outbox.state.waiting > 0 ? this.t("Review.SavedWaiting", this.outbox.state.waiting) : this.t("Review.AlreadySaved"));
+        break;
+      default:
+        if (session.current) (view.shapes ?? view.picture)?.command(command);
         break;
     }
 
@@ -321,23 +351,24 @@ class Review {
     const live = (id) => {
       switch (id) {
         case "label": return Boolean(current);
-        case "accept": return Boolean(current) && (revisit || this.options.multiple || Boolean(current.item.prediction));
+        case "accept": return Boolean(current) && (revisit || this.options.multiple || Boolean(this.view.surface) || Boolean(current.item.prediction));
         case "reject": return Boolean(current?.item.prediction) && !revisit;
         case "skip": case "skipReason": return Boolean(current) && !revisit;
         case "flag": case "details": return Boolean(current) && (id === "flag" || !this.view.meta.hidden);
         case "undo": return ribbon.length > 0;
-        case "previous": return ribbon.length > 0 && !this.options.spans;
-        case "next": return revisit && !this.options.spans;
+        case "previous": return ribbon.length > 0 && !this.view.surface;
+        case "next": return revisit && !this.view.surface;
         case "redo": return this.session.canRedo;
         case "guidelines": return Boolean(this.guidelines);
-        default: return true;
+        default: return this.view.shapes?.live(id) ?? true;
       }
     };
     const [p50, p95] = [this.percentile(0.5), this.percentile(0.95)];
     this.panels.help({
       live,
       labels: this.view.choices,
-      spans: this.options.spans && Boolean(current),
+      spans: Boolean(this.view.spans) && Boolean(current),
+      shapes: current ? this.view.shapes?.keys() ?? [] : [],
       timings: p50 === null ? null : this.t("Review.Timings", this.timings.length, Math.round(p50), Math.round(p95), this.queue.ahead.length),
       change: () => this.panels.keys({ changed: () => this.#keysChanged() }),
     });
@@ -421,6 +452,7 @@ class Review {
   // Tells the component what is here: it sends news of these items only, and its list keeps quiet about those that are shown
   // without the model's answer. Gathered: a fast hand must not make a message a press.
   #tellShown() {
+    this.pictures?.want([...this.session.held, ...this.queue.ahead].map((i) => i.data?.url));
     if (this.telling || !this.page) return;
     this.telling = setTimeout(() => {
       this.telling = null;

@@ -2,13 +2,15 @@
 
 import { newId } from "./api.js";
 import { labelsOf, sameValue, valueOf } from "./value.js";
-import { spansOf, valueOfSpans } from "./spans.js";
 import { snippet } from "./text.js";
 
 /** How many decisions the ribbon shows. */
 export const ribbonLength = 20;
 
 const kept = 60;
+
+// So many changes of one item can be taken back.
+const mostSteps = 500;
 
 // Nobody reads and judges a new proposal faster than this: a press so soon after a change was meant for the one before.
 const reaction = 500;
@@ -20,7 +22,8 @@ export class Session extends EventTarget {
   #scope;
   #clock;
   #multiple;
-  #isSpans;
+  #kind;
+  #drafts;
   #redo = [];
   #aside = [];
 
@@ -36,7 +39,12 @@ export class Session extends EventTarget {
   /** Decided here: by what was done, and how many pre-labels were taken as they were. */
   counts = { decided: 0, accepted: 0, judged: 0, skipped: 0 };
 
-  constructor({ outbox, queue, store, scope, clock, multiple, spans = false }) {
+  /**
+   * @param {object} parts outbox, queue, store, scope, clock, multiple; kind: how the parts of an item (spans, boxes, …) are read
+   * from a value and written as one, { of(value, sure), value(parts) }, or null where an item has labels only; drafts: where what
+   * was begun outlives the page, or null
+   */
+  constructor({ outbox, queue, store, scope, clock, multiple, kind = null, drafts = null }) {
     super();
     this.#outbox = outbox;
     this.#queue = queue;
@@ -44,7 +52,8 @@ export class Session extends EventTarget {
     this.#scope = scope;
     this.#clock = clock;
     this.#multiple = multiple;
-    this.#isSpans = spans;
+    this.#kind = kind;
+    this.#drafts = drafts;
     outbox.addEventListener("answer", (event) => this.#answered(event.detail));
     queue.addEventListener("change", () => this.#stocked());
   }
@@ -89,11 +98,22 @@ export class Session extends EventTarget {
       const start = entry ? entry.value : item.prediction?.source === "hint" ? null : item.prediction?.value;
       const draft = mode === "revisit" ? null : item.draft;
       this.current = { item, mode, entry, selection: new Set(draft ?? (this.#multiple ? labelsOf(start) : [])), updated: false, changedAt: -reaction, begun: Boolean(draft) };
-      if (this.#isSpans) Object.assign(this.current, { spans: item.spanDraft && mode !== "revisit" ? item.spanDraft : spansOf(start, mode === "revisit"), steps: [], undone: [], begun: Boolean(item.spanDraft) });
+      if (this.#kind) this.#open(item, mode, start);
       this.#clock.resume(item.spent ?? 0);
     }
 
     this.#changed("item");
+  }
+
+  #open(item, mode, start) {
+    const kept = mode === "new" && !item.partsDraft ? this.#drafts?.get(item.itemId) ?? null : null;
+    if (kept) {
+      item.partsDraft = kept.parts;
+      item.spent ??= kept.seconds;
+    }
+
+    const draft = mode === "revisit" ? null : item.partsDraft;
+    Object.assign(this.current, { parts: draft ?? this.#kind.of(start, mode === "revisit"), steps: [], undone: [], begun: Boolean(draft), restored: Boolean(kept) });
   }
 
   // What was begun on an item goes with it when something else comes to the front for a while.
@@ -102,7 +122,7 @@ export class Session extends EventTarget {
     if (!current || current.mode === "revisit") return;
     current.item.spent = this.#clock.seconds;
     if (this.#multiple && current.begun) current.item.draft = [...current.selection];
-    if (this.#isSpans && current.begun) current.item.spanDraft = current.spans;
+    if (this.#kind && current.begun) current.item.partsDraft = current.parts;
   }
 
   /** The pre-label on screen, or null. */
@@ -124,35 +144,44 @@ export class Session extends EventTarget {
     return this.#give(valueOf([label], false));
   }
 
-  /** The spans on screen become others; each change can be taken back. */
-  setSpans(spans) {
+  /** The parts on screen become others; each change can be taken back. */
+  setParts(parts) {
     const { current } = this;
     if (!current) return;
     this.begin();
-    current.steps.push(current.spans);
+    current.steps.push(current.parts);
+    if (current.steps.length > mostSteps) current.steps.shift();
     current.undone = [];
-    current.spans = spans;
+    current.parts = parts;
+    this.#keepDraft();
   }
 
-  /** Takes back or repeats the last change of spans on this item; false where there is none. */
-  stepSpans(back) {
+  /** Takes back or repeats the last change of parts on this item; false where there is none. */
+  stepParts(back) {
     const { current } = this;
     const from = back ? current?.steps : current?.undone;
     if (!from?.length) return false;
-    (back ? current.undone : current.steps).push(current.spans);
-    current.spans = from.pop();
+    (back ? current.undone : current.steps).push(current.parts);
+    current.parts = from.pop();
+    this.#keepDraft();
     this.#changed("prediction");
     return true;
+  }
+
+  // A reopened item has its decision; what is changed there without deciding anew is not meant to stay.
+  #keepDraft() {
+    const { current } = this;
+    if (current.mode !== "revisit") this.#drafts?.put(current.item.itemId, { parts: current.parts, seconds: this.#clock.seconds });
   }
 
   /** Enter: takes what is proposed or chosen. Answers "empty" where nothing was chosen and somebody has to mean it. */
   accept({ sure = false, confirmedOnly = false } = {}) {
     if (!this.current) return false;
-    if (this.#isSpans) {
-      const proposals = this.current.spans.some((s) => !s.sure);
+    if (this.#kind) {
+      const proposals = this.current.parts.some((p) => !p.sure);
       if (proposals && !confirmedOnly && performance.now() - this.current.changedAt < reaction) return "changed";
-      const spans = this.current.spans.filter((s) => s.sure || !confirmedOnly);
-      return spans.length === 0 && !sure ? "empty" : this.#give(valueOfSpans(spans));
+      const parts = this.current.parts.filter((p) => p.sure || !confirmedOnly);
+      return parts.length === 0 && !sure ? "empty" : this.#give(this.#kind.value(parts));
     }
 
     if (this.#multiple) {
@@ -218,6 +247,7 @@ export class Session extends EventTarget {
       seconds,
     };
     this.#redo = [];
+    this.#drafts?.drop(item.itemId);
     this.#record(entry, item);
     if (mode === "revisit") {
       // A person's later decision on an item stands in place of the earlier one.
@@ -305,7 +335,7 @@ export class Session extends EventTarget {
   #returned(entry) {
     const item = { ...entry.item, spent: 0 };
     item.draft = this.#multiple && entry.value ? labelsOf(entry.value) : undefined;
-    item.spanDraft = this.#isSpans && entry.value ? spansOf(entry.value, true) : undefined;
+    item.partsDraft = this.#kind && entry.value ? this.#kind.of(entry.value, true) : undefined;
     return item;
   }
 
@@ -391,7 +421,7 @@ export class Session extends EventTarget {
       current.updated = true;
       current.changedAt = performance.now();
       if (this.#multiple) current.selection = new Set(labelsOf(current.item.prediction.value));
-      if (this.#isSpans) current.spans = spansOf(current.item.prediction.value, false);
+      if (this.#kind) current.parts = this.#kind.of(current.item.prediction.value, false);
     }
 
     this.#changed("prediction");
@@ -399,7 +429,7 @@ export class Session extends EventTarget {
 
   #relabel(item, change) {
     const old = item.prediction;
-    if (!change || !old || !change.value || item.draft || item.spanDraft) return false;
+    if (!change || !old || !change.value || item.draft || item.partsDraft) return false;
     if (old.version === change.version && old.source === change.source && old.confidence === change.confidence && sameValue(old.value, change.value)) return false;
     item.prediction = { value: change.value, confidence: change.confidence, source: change.source, version: change.version };
     item.probabilities = undefined;
