@@ -24,7 +24,7 @@ public class CanvasScreenshots(BrowserFixture browser)
     public async Task Boxes(string name, string locale, bool dark, int width, int height)
     {
         var all = JsonNode.Parse(await File.ReadAllTextAsync(SharedData.Locate("bccd/boxes.json")))!;
-        var files = Directory.GetFiles(SharedData.Locate("bccd/images")).Order(StringComparer.Ordinal).Skip(2).Take(3).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f), CocoBoxes(all, Path.GetFileName(f)))).ToList();
+        var files = Directory.GetFiles(SharedData.Locate("bccd/images")).Order(StringComparer.Ordinal).Skip(2).Take(3).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f), (string?)CocoBoxes(all, Path.GetFileName(f)))).ToList();
         var (project, _) = await CanvasScenes.ProjectAsync(browser, "Blood cells", "boxes", files, labels: s_cells);
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark, width, height, Touch: width < 900));
         var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
@@ -48,11 +48,11 @@ public class CanvasScreenshots(BrowserFixture browser)
         var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
         var keys = visitor.Page.Keyboard;
         await keys.PressAsync("1");
-        foreach (var (x, y) in (ReadOnlySpan<(int, int)>)[(200, 100), (330, 90), (380, 190), (330, 280), (220, 260)]) await canvas.ClickAsync(x, y);
+        foreach (var (x, y) in ((int, int)[])[(200, 100), (330, 90), (380, 190), (330, 280), (220, 260)]) await canvas.ClickAsync(x, y);
         await keys.PressAsync("Enter");
         await keys.PressAsync("Escape");
         await keys.PressAsync("2");
-        foreach (var (x, y) in (ReadOnlySpan<(int, int)>)[(430, 300), (520, 290), (550, 370)]) await canvas.ClickAsync(x, y);
+        foreach (var (x, y) in ((int, int)[])[(430, 300), (520, 290), (550, 370)]) await canvas.ClickAsync(x, y);
         var (mx, my) = await canvas.AtAsync(460, 400);
         await visitor.Page.Mouse.MoveAsync(mx, my);
         await ShootAsync(visitor.Page, name);
@@ -74,7 +74,7 @@ public class CanvasScreenshots(BrowserFixture browser)
 
     private static string CocoBoxes(JsonNode all, string file)
     {
-        var image = all["images"]!.AsArray().First(i => string.Equals((string)i!["file_name"]!, file, StringComparison.Ordinal))!;
+        var image = all["images"]!.AsArray().First(i => string.Equals((string)i!["file_name"]!, "images/" + file, StringComparison.Ordinal))!;
         var names = all["categories"]!.AsArray().ToDictionary(c => (int)c!["id"]!, c => (string)c!["name"]!);
         var boxes = all["annotations"]!.AsArray().Where(a => (int)a!["image_id"]! == (int)image["id"]!).Select(a => (JsonNode)new JsonObject
         {

@@ -86,15 +86,14 @@ function stroke(context, path, { color, sure }, { halo = true, fill = true, stro
   }
 
   context.lineJoin = "round";
-  context.setLineDash([]);
+  // What nobody has confirmed yet is dashed.
+  context.setLineDash(sure ? [] : [6, 4]);
   if (halo) {
     context.strokeStyle = "rgb(0 0 0 / 45%)";
     context.lineWidth = strong ? 5 : 3.5;
     context.stroke(path);
   }
 
-  // What nobody has confirmed yet is dashed.
-  context.setLineDash(sure ? [] : [6, 4]);
   context.strokeStyle = color;
   context.lineWidth = strong ? 2.5 : 1.75;
   context.stroke(path);

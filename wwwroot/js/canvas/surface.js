@@ -415,10 +415,8 @@ export class ShapeSurface {
 
     if (grip) {
       this.#gesture = { ...grip, from: place, part: this.selected, moved: false, live: null };
-      if (grip.kind === "vertex") {
-        this.vertex = grip.vertex;
-        this.#overAgain();
-      }
+      this.vertex = grip.kind === "vertex" ? grip.vertex : -1;
+      this.#overAgain();
 
       return true;
     }

@@ -92,9 +92,9 @@ export class Viewport {
     const [right, bottom] = this.toScreen(box.x + box.width, box.y + box.height);
     const margin = 24;
     const shift = (low, high, size) => {
+      if (low >= 0 && high <= size) return 0;
       if (high - low > size - (2 * margin)) return low > size - margin || high < margin ? (size / 2) - ((low + high) / 2) : 0;
-      if (low < margin) return margin - low;
-      return high > size - margin ? size - margin - high : 0;
+      return low < 0 ? margin - low : size - margin - high;
     };
     const [dx, dy] = [shift(left, right, this.room.width), shift(top, bottom, this.room.height)];
     if (dx === 0 && dy === 0) return false;
