@@ -93,6 +93,7 @@ public class CanvasBoxesTests(BrowserFixture browser)
         Assert.NotEqual("rv-scroll rv-scroll-picture", await page.EvaluateAsync<string>("() => document.activeElement.className"));
 
         // All of them onto the next item.
+        await page.Locator(".rv-scroll").FocusAsync();
         await canvas.Review.DecideAsync("Enter");
         await canvas.HoldsAsync(Two);
         await keys.PressAsync("p");

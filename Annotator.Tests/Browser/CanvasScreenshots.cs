@@ -72,6 +72,26 @@ public class CanvasScreenshots(BrowserFixture browser)
         await ShootAsync(visitor.Page, name);
     }
 
+    [Theory(Explicit = true)]
+    [InlineData("grid", "en-US", false)]
+    [InlineData("grid-dark", "ko-KR", true)]
+    public async Task Grid(string name, string locale, bool dark)
+    {
+        var files = Directory.GetFiles(SharedData.Locate("coco128/images")).Order(StringComparer.Ordinal).Skip(8).Take(20).Select((f, i) => (Path.GetFileName(f), File.ReadAllBytes(f), (string?)(i % 3 == 0 ? """{"choice":"animal"}""" : """{"choice":"street"}"""))).ToList();
+        var (project, _) = await CanvasScenes.ProjectAsync(
+            browser, "Scenes", "classification", files, labels: [("street", "1", "#2563eb"), ("animal", "2", "#d97706"), ("food", "3", "#059669"), ("indoor", "4", "#db2777")]);
+        await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark));
+        await CanvasDriver.OpenAsync(visitor.Page, project);
+        var page = visitor.Page;
+        await page.Keyboard.PressAsync("Shift+G");
+        await Assertions.Expect(page.Locator(".gr-cell")).ToHaveCountAsync(12);
+        await page.Locator(".gr-cell").Nth(1).ClickAsync();
+        await page.Locator(".gr-cell").Nth(6).ClickAsync();
+        if (dark) await page.Keyboard.PressAsync("Enter");
+        await page.EvaluateAsync("() => Promise.all([...document.querySelectorAll('.gr-cell img')].map((i) => i.decode()))");
+        await ShootAsync(page, name);
+    }
+
     private static string CocoBoxes(JsonNode all, string file)
     {
         var image = all["images"]!.AsArray().First(i => string.Equals((string)i!["file_name"]!, "images/" + file, StringComparison.Ordinal))!;

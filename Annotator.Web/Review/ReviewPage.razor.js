@@ -5,7 +5,7 @@ import { h, texts } from "../js/dom.js";
 import { ApiError, call, callAs } from "../js/review/api.js";
 import { ActiveClock } from "../js/review/clock.js";
 import { Drafts } from "../js/review/drafts.js";
-import { Keymap, keyCap, keyName, pictureCommands, polygonCommands, shapeCommands, takesText } from "../js/review/keys.js";
+import { Keymap, gridCommands, keyCap, keyName, pictureCommands, polygonCommands, shapeCommands, takesText } from "../js/review/keys.js";
 import { Outbox } from "../js/review/outbox.js";
 import { Panels } from "../js/review/panels.js";
 import { Queue } from "../js/review/queue.js";
@@ -120,7 +120,8 @@ class Review {
     const { task, modality } = this.options;
     if (modality !== "image") return [];
     const drawing = task === "boxes" ? shapeCommands : task === "polygons" ? [...shapeCommands, ...polygonCommands] : [];
-    return [...drawing, ...pictureCommands];
+    const grid = task === "classification" && !this.options.multiple ? gridCommands : [];
+    return [...drawing, ...grid, ...pictureCommands];
   }
 
   #listen() {
@@ -182,6 +183,11 @@ class Review {
     const { target } = event;
     if (takesText(target) || target?.closest?.("[role=dialog], [role=menu], .mud-popover, .mud-dialog")) return;
     const name = keyName(event);
+    if (this.session.grid && name && !takesPress(target, name) && !this.keymap.find(name)?.label && this.view.grid.key(name)) {
+      event.preventDefault();
+      return;
+    }
+
     if (this.view.surface && this.session.current && name && !takesPress(target, name)) {
       if (name === "Shift+Enter") {
         event.preventDefault();
@@ -195,7 +201,7 @@ class Review {
       }
     }
 
-    if (!this.view.surface && this.view.picture?.key(name)) {
+    if (!this.view.surface && !this.session.grid && this.view.picture?.key(name)) {
       event.preventDefault();
       return;
     }
@@ -222,6 +228,7 @@ class Review {
     const meant = this.#meant;
     this.#meant = -Infinity;
     let decided = false;
+    if (session.grid && this.#actOnGrid(command, argument, meant, event)) return;
     switch (command) {
       case "label":
         if (!this.#can()) break;
@@ -298,12 +305,83 @@ class Review {
         this.outbox.retry();
         view.remark(this.outbox.state.waiting > 0 ? this.t("Review.SavedWaiting", this.outbox.state.waiting) : this.t("Review.AlreadySaved"));
         break;
+      case "grid":
+        session.openGrid(this.#gridSize);
+        view.grid.focus();
+        break;
       default:
         if (session.current) (view.shapes ?? view.picture)?.command(command);
         break;
     }
 
     if (decided === true) this.#decided(true, event);
+  }
+
+  // Many at once: the same keys, meant for the page or for the cell that has the focus.
+  #actOnGrid(command, argument, meant, event) {
+    const { session, view, options } = this;
+    const { focused } = view.grid;
+    const count = (n) => {
+      for (let i = 0; i < n; i++) this.#decided(true, i === 0 ? event : null);
+      view.grid.focus();
+    };
+    switch (command) {
+      case "label":
+        if (focused) count(session.decideCells([focused], "correct", { choice: argument }));
+        return true;
+      case "accept": {
+        // What is left is worked through from the first.
+        view.grid.focusedId = null;
+        const done = session.acceptUnmarked();
+        if (done === "changed") view.remark(this.t("Review.JustChanged"));
+        else if (done === 0) view.remark(this.t("Canvas.GridNothingOpen"));
+        else count(done);
+        return true;
+      }
+      case "reject":
+        if (focused?.item.prediction) count(session.decideCells([focused], "reject"));
+        return true;
+      case "skip":
+      case "skipReason":
+        if (!focused) return true;
+        if (options.skipNeedsReason || command === "skipReason") this.panels.skip({ needed: options.skipNeedsReason, done: (reason) => count(session.decideCells([focused], "skip", null, reason)) });
+        else count(session.decideCells([focused], "skip"));
+        return true;
+      case "flag":
+        if (focused) this.panels.flag({ done: (comment) => count(session.decideCells([focused], "flag", null, comment)) });
+        return true;
+      case "inspect":
+        session.closeGrid(focused?.item.itemId ?? null);
+        view.focusItem();
+        return true;
+      case "grid":
+        session.closeGrid();
+        view.focusItem();
+        return true;
+      case "gridSize":
+        this.#gridSize = argument;
+        session.openGrid(argument);
+        return true;
+      case "previous": case "next": case "details": case "fit": case "zoomIn": case "zoomOut": return true;
+      default: return false;
+    }
+  }
+
+  // As the person had it last.
+  get #gridSize() {
+    try {
+      return Number(localStorage.getItem("annotator-grid")) || 12;
+    } catch {
+      return 12;
+    }
+  }
+
+  set #gridSize(size) {
+    try {
+      localStorage.setItem("annotator-grid", String(size));
+    } catch {
+      // Then it is asked of the person every time.
+    }
   }
 
   #can() {
@@ -350,16 +428,18 @@ class Review {
     const revisit = current?.mode === "revisit";
     const live = (id) => {
       switch (id) {
-        case "label": return Boolean(current);
-        case "accept": return Boolean(current) && (revisit || this.options.multiple || Boolean(this.view.surface) || Boolean(current.item.prediction));
+        case "label": return this.#busy;
+        case "accept": return this.session.grid !== null || Boolean(current) && (revisit || this.options.multiple || Boolean(this.view.surface) || Boolean(current.item.prediction));
         case "reject": return Boolean(current?.item.prediction) && !revisit;
-        case "skip": case "skipReason": return Boolean(current) && !revisit;
-        case "flag": case "details": return Boolean(current) && (id === "flag" || !this.view.meta.hidden);
+        case "skip": case "skipReason": return this.#busy && !revisit;
+        case "flag": case "details": return this.#busy && (id === "flag" || !this.view.meta.hidden);
         case "undo": return ribbon.length > 0;
         case "previous": return ribbon.length > 0 && !this.view.surface;
         case "next": return revisit && !this.view.surface;
         case "redo": return this.session.canRedo;
         case "guidelines": return Boolean(this.guidelines);
+        case "inspect": return this.session.grid !== null;
+        case "fit": case "zoomIn": case "zoomOut": return this.session.grid === null;
         default: return this.view.shapes?.live(id) ?? true;
       }
     };
@@ -368,6 +448,7 @@ class Review {
       live,
       labels: this.view.choices,
       spans: Boolean(this.view.spans) && Boolean(current),
+      grid: this.session.grid !== null,
       shapes: current ? this.view.shapes?.keys() ?? [] : [],
       timings: p50 === null ? null : this.t("Review.Timings", this.timings.length, Math.round(p50), Math.round(p95), this.queue.ahead.length),
       change: () => this.panels.keys({ changed: () => this.#keysChanged() }),
@@ -428,12 +509,18 @@ class Review {
 
   // ---- drawing ----
 
+  // Whether there is something to do on screen.
+  get #busy() {
+    return this.session.current !== null || (this.session.grid?.cells.length ?? 0) > 0;
+  }
+
   #draw(what) {
     const { session, view, queue } = this;
-    if (what === "item") {
+    if (what === "item" || what === "grid") {
+      const page = (session.grid?.cells.length ?? 0) > 0;
       view.drawItem(queue.state);
-      if (session.current && this.#pressed) this.#measure();
-      if (!session.current) this.#drawNothing();
+      if ((session.current || page) && this.#pressed) this.#measure();
+      if (!session.current && !page) this.#drawNothing();
       else view.clearNothing();
       this.#tellShown();
     } else if (what === "prediction") {
@@ -501,7 +588,7 @@ class Review {
     const trouble = state.trouble ?? ({ 401: "signedOut", 403: "noAccess", 404: "noAccess", 412: "otherUser" }[failed?.status] ?? null);
     const detail = state.trouble ? state.detail : failed?.message ?? "";
     const stamp = `${trouble}|${detail}|${state.waiting}|${state.refused.map((e) => e.id)}`;
-    if (!this.session.current) this.#drawNothing();
+    if (!this.#busy) this.#drawNothing();
     if (stamp === this.#lastTrouble) return;
     this.#lastTrouble = stamp;
     this.view.drawBanner(this.#banner(trouble, { ...state, detail }));
@@ -540,7 +627,7 @@ class Review {
     const { outbox, queue, session } = this;
     const signedOut = outbox.state.trouble === "signedOut" || queue.error?.status === 401;
     if (now || (signedOut && outbox.state.waiting > 0)) outbox.retry();
-    if (now || queue.error || (!session.current && queue.state !== "loading")) queue.fetch({ again: true });
+    if (now || queue.error || (!this.#busy && queue.state !== "loading")) queue.fetch({ again: true });
   }
 
   async #drawNothing() {
@@ -561,7 +648,7 @@ class Review {
     if (queue.state !== "empty" || performance.now() - this.#askedEmpty < (view.nothing.childElementCount > 0 ? 5_000 : 400)) return;
     this.#askedEmpty = performance.now();
     const standing = await this.#standing();
-    if (this.session.current || queue.state !== "empty") return;
+    if (this.#busy || queue.state !== "empty") return;
     const { why, numbers } = standing;
     const stamp = `${why} ${numbers}`;
     if (view.nothing.dataset.why === stamp && view.nothing.childElementCount > 0) return;
@@ -631,7 +718,7 @@ class Review {
   live({ prelabelled = [], remaining = null, stirred = false }) {
     if (remaining !== null) this.figures.remaining = remaining;
     if (prelabelled.length > 0) this.session.prelabelled(prelabelled);
-    if (stirred && !this.session.current && performance.now() - this.#stirred > 300) {
+    if (stirred && !this.#busy && performance.now() - this.#stirred > 300) {
       this.#stirred = performance.now();
       this.#askedEmpty = Math.min(this.#askedEmpty, this.#stirred - 4_000);
       this.queue.fetch({ again: true });

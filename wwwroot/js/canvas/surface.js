@@ -468,6 +468,8 @@ export class ShapeSurface {
   }
 
   up(place) {
+    // A quick stroke may end before any movement was told of.
+    if (this.#gesture && this.#gesture.kind !== "done" && !this.#gesture.moved) this.move(place);
     const gesture = this.#gesture;
     this.#pointer = place.image;
     if (!gesture || gesture.kind === "done") {

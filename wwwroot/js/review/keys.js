@@ -43,7 +43,13 @@ export const shapeCommands = [
 /** What polygons have beside. */
 export const polygonCommands = [{ id: "simplify", keys: ["j"], group: "shapes" }];
 
-const canvasIds = new Set([...pictureCommands, ...shapeCommands, ...polygonCommands].map((c) => c.id));
+/** Commands of whole images that get one label each. */
+export const gridCommands = [
+  { id: "grid", keys: ["Shift+G"], group: "grid" },
+  { id: "inspect", keys: ["i"], group: "grid" },
+];
+
+const canvasIds = new Set([...pictureCommands, ...gridCommands, ...shapeCommands, ...polygonCommands].map((c) => c.id));
 
 /** The key of a command's name in the table of texts. */
 export function commandText(id) {

@@ -15,6 +15,8 @@ function isCanvas(group) {
   return group !== "decide" && group !== "history" && group !== "find";
 }
 
+const gridKeys = [[["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "gridMove"], [["Space"], "gridMark"]];
+
 export class Panels {
   #host;
   #t;
@@ -106,11 +108,12 @@ export class Panels {
   }
 
   /** The keys that are live now. */
-  help({ live, labels, spans, shapes = [], timings, change }) {
+  help({ live, labels, spans, shapes = [], grid = false, timings, change }) {
     const t = this.#t;
     const row = (keys, text) => h("div.rv-help-row", null, h("dt", null, keys.map((k) => h("kbd.rv-key", null, keyCap(k)))), h("dd", { dir: "auto" }, text));
     const groups = [...new Set(["decide", "history", ...this.#keymap.commands.map((c) => c.group)])].map((group) => {
       const rows = this.#keymap.commands.filter((c) => c.group === group && this.#keymap.keysOf(c.id).length > 0 && live(c.id)).map((c) => row(this.#keymap.keysOf(c.id), t(commandText(c.id))));
+      if (group === "grid" && grid) rows.push(...gridKeys.map(([keys, name]) => row(keys, t(`Canvas.Key.${name}`))));
       if (group === "shapes") rows.push(...shapes.map(([keys, name]) => row(keys, t(`Canvas.Key.${name}`))));
       return rows.length > 0 ? h("section", null, h("h3", null, t(`${isCanvas(group) ? "Canvas" : "Review"}.Keys.${group}`)), h("dl", null, rows)) : null;
     });

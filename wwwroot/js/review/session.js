@@ -33,6 +33,9 @@ export class Session extends EventTarget {
   /** The last decisions, newest first. */
   ribbon = [];
 
+  /** Many items at once, or null: { size, cells: [{ item, entry: the decision or null, marked }], changedAt }. */
+  grid = null;
+
   /** Labels used lately, the last one first. */
   recent = [];
 
@@ -73,7 +76,7 @@ export class Session extends EventTarget {
     this.#changed("ribbon");
     await this.#queue.fetch();
     // What was handed over is there without an answer of the server.
-    if (!this.current && this.#queue.ahead.length > 0) this.#advance();
+    if (!this.current && !this.grid && this.#queue.ahead.length > 0) this.#advance();
   }
 
   #changed(what) {
@@ -81,7 +84,8 @@ export class Session extends EventTarget {
   }
 
   #stocked() {
-    if (!this.current) this.#advance();
+    if (this.grid) this.#fillGrid();
+    else if (!this.current) this.#advance();
     else this.#changed("queue");
   }
 
@@ -228,11 +232,10 @@ export class Session extends EventTarget {
     return false;
   }
 
-  #decide(action, value, comment) {
-    const { item, mode, entry: earlier } = this.current;
-    const seconds = this.#clock.seconds;
-    const entry = {
+  #entry(item, action, value, comment, seconds, batch = null) {
+    return {
       id: newId(),
+      batch,
       scope: this.#scope,
       itemId: item.itemId,
       action,
@@ -246,6 +249,11 @@ export class Session extends EventTarget {
       at: Date.now(),
       seconds,
     };
+  }
+
+  #decide(action, value, comment) {
+    const { item, mode, entry: earlier } = this.current;
+    const entry = this.#entry(item, action, value, comment, this.#clock.seconds);
     this.#redo = [];
     this.#drafts?.drop(item.itemId);
     this.#record(entry, item);
@@ -302,6 +310,7 @@ export class Session extends EventTarget {
 
   /** Takes the last decision back and shows its item again. */
   async undo() {
+    if (this.grid) return this.#undoGrid();
     if (this.current?.mode === "revisit") return this.takeBack(this.current.entry);
     return this.ribbon.length > 0 ? this.takeBack(this.ribbon[0]) : false;
   }
@@ -368,6 +377,7 @@ export class Session extends EventTarget {
    * @param {(itemId: string) => Promise<object|null>} load reads an item that the page no longer has
    */
   async reopen(entry, load) {
+    if (this.grid) this.closeGrid();
     const before = this.current;
     let item = entry.item;
     if (!item) {
@@ -413,6 +423,7 @@ export class Session extends EventTarget {
     // What got its final label meanwhile is nobody's work any more.
     for (const change of changes) if (change.final) this.#queue.remove(change.itemId);
     for (const item of [...this.#queue.ahead, ...this.#aside]) this.#relabel(item, byId.get(item.itemId));
+    if (this.grid) this.#relabelGrid(byId);
     const { current } = this;
     if (!current || current.mode === "revisit" || current.begun) return;
     const before = current.item.prediction;
@@ -458,7 +469,7 @@ export class Session extends EventTarget {
 
   #undone(result) {
     const lent = result.item?.itemId === result.itemId ? result.item : null;
-    const places = [this.current?.item, ...this.#queue.ahead, ...this.#aside];
+    const places = [this.current?.item, ...(this.grid?.cells ?? []).map((c) => c.item), ...this.#queue.ahead, ...this.#aside];
     const here = places.find((i) => i?.itemId === result.itemId);
     if (here && lent?.lease) {
       here.lease = lent.lease;
@@ -479,6 +490,132 @@ export class Session extends EventTarget {
     this.#show(this.#returned(asked), "undone");
   }
 
+  // ---- many at once ----
+
+  /** Shows many items at once; the one on screen is the first. */
+  openGrid(size) {
+    if (this.grid) {
+      this.#resizeGrid(size);
+      return;
+    }
+
+    if (this.current?.mode === "revisit") this.back();
+    if (this.current) this.#backToQueue(this.current.item);
+    this.grid = { size, cells: [], changedAt: -reaction };
+    this.#queue.atLeast = size;
+    this.#changed("item");
+    this.#fillGrid();
+  }
+
+  /** Back to one at a time; an item may be named that is to be the first. */
+  closeGrid(itemId = null) {
+    if (!this.grid) return;
+    const open = this.grid.cells.filter((c) => !c.entry).map((c) => c.item);
+    open.sort((a, b) => Number(b.itemId === itemId) - Number(a.itemId === itemId));
+    this.grid = null;
+    this.#queue.atLeast = 0;
+    for (const item of open.reverse()) this.#queue.putBack(item);
+    this.#advance();
+  }
+
+  #resizeGrid(size) {
+    const { grid } = this;
+    grid.size = size;
+    this.#queue.atLeast = size;
+    while (grid.cells.length > size) this.#queue.putBack(grid.cells.pop().item);
+    this.#fillGrid();
+  }
+
+  #fillGrid() {
+    const { grid } = this;
+    if (grid.cells.length > 0 && grid.cells.every((c) => c.entry)) grid.cells = [];
+    if (grid.cells.length === 0) this.#clock.resume(0);
+    const known = new Set(grid.cells.map((c) => c.item.itemId));
+    while (grid.cells.length < grid.size && this.#queue.ahead.length > 0) {
+      const item = this.#queue.take();
+      if (!known.has(item.itemId)) grid.cells.push({ item, entry: null, marked: !item.prediction });
+    }
+
+    if (grid.cells.length < grid.size) this.#queue.fetch({ again: grid.cells.length === 0 });
+    this.#changed("grid");
+    this.#changed("queue");
+  }
+
+  /** Marks an item as wrong, or no longer. What nothing was proposed for stays marked: somebody has to say what it is. */
+  mark(cell) {
+    if (cell.entry || !cell.item.prediction) return;
+    cell.marked = !cell.marked;
+    this.#changed("grid");
+  }
+
+  /**
+   * Decides cells of the grid in one go; they are taken back in one go too.
+   * @returns {number} how many were decided
+   */
+  decideCells(cells, action, value = null, comment = "") {
+    const open = cells.filter((c) => !c.entry);
+    if (open.length === 0) return 0;
+    const batch = newId();
+    const seconds = Math.round((100 * this.#clock.seconds) / open.length) / 100;
+    this.#redo = [];
+    for (const cell of open) {
+      const { item } = cell;
+      const given = value ?? (action === "accept" ? item.prediction.value : null);
+      const done = given ? (sameValue(item.prediction?.value, given) ? "accept" : "correct") : action;
+      cell.entry = this.#entry(item, done, given, comment, seconds, batch);
+      this.#record(cell.entry, item);
+    }
+
+    this.#clock.resume(0);
+    this.#fillGrid();
+    this.#changed("ribbon");
+    return open.length;
+  }
+
+  /** Takes what is proposed for all that nobody marked. Answers "changed" where a proposal has just become another. */
+  acceptUnmarked() {
+    const { grid } = this;
+    if (performance.now() - grid.changedAt < reaction) return "changed";
+    return this.decideCells(grid.cells.filter((c) => !c.entry && !c.marked), "accept");
+  }
+
+  async #undoGrid() {
+    const [last] = this.ribbon;
+    if (!last?.item) return false;
+    const entries = this.ribbon.filter((e) => e === last || (last.batch && e.batch === last.batch && e.item));
+    const ids = new Set(entries.map((e) => e.id));
+    this.ribbon = this.ribbon.filter((e) => !ids.has(e.id));
+    for (const entry of entries) {
+      this.#forget(entry);
+      this.#uncount(entry);
+    }
+
+    const { grid } = this;
+    if (entries.every((e) => grid.cells.some((c) => c.entry?.id === e.id))) {
+      for (const cell of grid.cells) if (ids.has(cell.entry?.id)) cell.entry = null;
+    } else {
+      // The page has moved on: the earlier one comes back, and what is on this one waits behind it.
+      for (const cell of grid.cells.toReversed()) if (!cell.entry) this.#queue.putBack(cell.item);
+      grid.cells = entries.toReversed().map((e) => ({ item: { ...e.item }, entry: null, marked: e.action !== "accept" }));
+    }
+
+    this.#fillGrid();
+    this.#changed("ribbon");
+    await Promise.all(entries.map((e) => this.#outbox.takeBack(e.id, e.itemId)));
+    return true;
+  }
+
+  #relabelGrid(byId) {
+    for (const cell of this.grid.cells) {
+      const change = byId.get(cell.item.itemId);
+      if (cell.entry || cell.marked || !change) continue;
+      const before = cell.item.prediction;
+      if (this.#relabel(cell.item, change) && !sameValue(before?.value, cell.item.prediction.value)) this.grid.changedAt = performance.now();
+    }
+
+    this.#changed("grid");
+  }
+
   /** Everything that is lent to the page, in the order it would be shown and with what was begun on it, for a page that takes its place. */
   handOver() {
     this.#leave();
@@ -488,6 +625,7 @@ export class Session extends EventTarget {
   /** Everything that is lent to the page and not decided, for giving back. */
   get held() {
     const current = this.current && this.current.mode !== "revisit" ? [this.current.item] : [];
-    return [...current, ...this.#aside];
+    const cells = (this.grid?.cells ?? []).filter((c) => !c.entry).map((c) => c.item);
+    return [...current, ...cells, ...this.#aside];
   }
 }

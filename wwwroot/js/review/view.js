@@ -3,6 +3,7 @@
 import { fill, h, icon } from "../dom.js";
 import { keyCap } from "./keys.js";
 import { rank } from "./filter.js";
+import { GridView } from "./grid.js";
 import { SpanSurface } from "./spans.js";
 import { Stage } from "../canvas/stage.js";
 import { ShapeSurface } from "../canvas/surface.js";
@@ -88,7 +89,7 @@ export class View {
     this.#groupLabels();
     this.#buildSurface();
     this.work = h("div.rv-work", null, this.scroll, this.shapes?.list.element);
-    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.work, this.meta);
+    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.work, this.grid?.element, this.meta);
     this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.spans?.list, this.filterRow, this.results, this.labels);
     fill(
       this.host,
@@ -119,6 +120,13 @@ export class View {
 
     if (this.task === "spans") this.spans = new SpanSurface(this.text, { t, session: this.#session, labels: this.#labels, scroll: this.scroll, signal: this.signal, changed });
     else if (this.picture && this.kind) this.shapes = new ShapeSurface({ t, session: this.#session, stage: this.picture, kind: this.kind, labels: this.#labels, choices: this.choices, changed, remark: (text) => this.remark(text) });
+    this.grid = null;
+    if (this.picture && this.task === "classification" && !this.multiple) {
+      this.grid = new GridView({ t, session: this.#session, labels: this.#labels, resize: (size) => this.act("gridSize", size), focus: changed, signal: this.signal });
+      this.picture.tools.append(this.picture.button("grid", "grid", { text: true }));
+      this.grid.bar.append(this.picture.button("inspect", "box", { text: true }));
+    }
+
     this.surface = this.spans ?? this.shapes;
     this.host.dataset.drawing = String(Boolean(this.shapes));
   }
@@ -188,18 +196,20 @@ export class View {
 
   /** Draws what is on screen from the session. */
   drawItem(queueState) {
-    const { current } = this.#session;
+    const { current, grid } = this.#session;
     const item = current?.item ?? null;
-    this.host.dataset.state = item ? "item" : queueState;
+    const page = grid !== null && grid.cells.length > 0;
+    this.host.dataset.state = item ? "item" : page ? "grid" : queueState;
     this.host.dataset.mode = current?.mode ?? "";
     // Stage and answer keep their place until it is known why there is nothing: a moment without an item must not make the page jump.
-    const nothing = !item && (queueState === "failed" || queueState === "empty") && this.nothing.childElementCount > 0;
+    const nothing = !item && !page && (queueState === "failed" || queueState === "empty") && this.nothing.childElementCount > 0;
     this.stage.hidden = nothing;
     this.answer.hidden = nothing;
-    this.skeleton.hidden = Boolean(item) || queueState !== "loading";
+    this.skeleton.hidden = Boolean(item) || page || queueState !== "loading";
+    this.grid?.draw();
     this.scroll.hidden = !item;
     this.work.hidden = !item;
-    if (item !== this.#shown || !item) {
+    if (item !== this.#shown || (!item && !page)) {
       this.#stopText();
       const text = item?.data?.text ?? item?.text ?? "";
       // Korean is broken between words; Chinese and Japanese, which have no spaces, between characters.
@@ -246,6 +256,12 @@ export class View {
   /** The line above the item: why it is here, or what is special about it being here. */
   drawWhy() {
     const { current } = this.#session;
+    const cell = this.#cell;
+    if (cell) {
+      fill(this.why, h("span.rv-reason", null, this.#reason(cell.item)), cell.item.key ? h("span.rv-item-key", { title: this.#t("Review.Key") }, cell.item.key) : null);
+      return;
+    }
+
     if (!current) {
       fill(this.why);
       return;
@@ -291,10 +307,11 @@ export class View {
   drawPrediction() {
     const { current } = this.#session;
     const t = this.#t;
-    const prediction = current?.item.prediction ?? null;
+    const cell = this.#cell;
+    const prediction = (current ?? cell)?.item.prediction ?? null;
     const proposed = new Set(labelsOf(prediction?.value));
     const given = new Set(current?.mode === "revisit" ? labelsOf(current.entry.value) : []);
-    const likely = new Map(this.#likely(current?.item));
+    const likely = new Map(this.#likely((current ?? cell)?.item));
     for (const [name, chip] of this.#chips) {
       chip.toggleAttribute("data-proposed", proposed.has(name));
       chip.toggleAttribute("data-given", given.has(name));
@@ -306,6 +323,11 @@ export class View {
         const focused = this.surface.focusedLabel;
         chip.setAttribute("aria-pressed", String((this.spans ? this.surface.armed === name : focused === null && this.surface.armed === name) || focused === name));
       }
+    }
+
+    if (cell || (this.#session.grid?.cells.length ?? 0) > 0) {
+      this.#drawGridActions();
+      return;
     }
 
     if (!current) {
@@ -349,6 +371,23 @@ export class View {
     if (this.#session.canRedo) commands.push(this.#button("redo", "Review.Command.redo", "redo", quiet));
     fill(this.actions, commands);
     fill(this.suggestion, h("div.rv-suggestion-text", null, body), this.actions);
+  }
+
+  // The cell of the grid that keys mean, or null.
+  get #cell() {
+    return this.#session.grid ? this.grid.focused : null;
+  }
+
+  #drawGridActions() {
+    const t = this.#t;
+    const open = this.#session.grid.cells.filter((c) => !c.entry);
+    const unmarked = open.filter((c) => !c.marked).length;
+    const quiet = "an-button-quiet";
+    const accept = this.#button("accept", "Review.Command.accept", "check", "an-button-primary");
+    accept.querySelector("span").textContent = t("Canvas.GridAccept", unmarked);
+    accept.disabled = unmarked === 0;
+    fill(this.actions, accept, this.#button("skip", "Review.Command.skip", "skip", quiet), this.#button("flag", "Review.Command.flag", "flag", quiet), this.#button("undo", "Review.Command.undo", "undo", quiet));
+    fill(this.suggestion, h("div.rv-suggestion-text", null, h("span.rv-spans-state", null, t(unmarked < open.length ? "Canvas.GridHelpMarked" : "Canvas.GridHelp"))), this.actions);
   }
 
   #button(command, text, sign, style = "") {
