@@ -12,6 +12,7 @@ internal static class Program
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
+        ["images"] = Images.ImageStudentBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,

@@ -37,6 +37,7 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
+        services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
@@ -56,8 +57,9 @@ public static class CoreServices
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<StudentReader>();
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<MediaService>();
+        services.AddAnnotatorMedia();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
@@ -67,6 +69,7 @@ public static class CoreServices
 
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
+        services.AddSingleton<ItemFeatures>();
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();

@@ -1,6 +1,7 @@
 using Annotator.Core;
 using Annotator.Core.Learning;
 using Annotator.Core.Llm;
+using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
@@ -70,6 +71,7 @@ public static class AnnotatorApp
         builder.AddAccounts();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.AddSettings<LearningOptions>("Annotator:Learning");
+        builder.AddSettings<MediaOptions>("Annotator:Media");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();

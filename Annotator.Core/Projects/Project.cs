@@ -51,6 +51,9 @@ public sealed class Project
         set => SchemaJson = ProjectJson.WriteSchema(value);
     }
 
+    /// <summary>Whether the built-in student learns the project's labels: classes of texts or images.</summary>
+    public bool HasStudent => Modality is Modality.Text or Modality.Image && Schema.Type == TaskType.Classification;
+
     /// <summary>The settings.</summary>
     public ProjectSettings Settings
     {

@@ -76,6 +76,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Draws and answers of audits.</summary>
     public DbSet<Quality.Certificate.AuditRecord> AuditRecords => Set<Quality.Certificate.AuditRecord>();
 
+    /// <summary>Uploaded images and videos.</summary>
+    public DbSet<Media.MediaFile> MediaFiles => Set<Media.MediaFile>();
+
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();
 
