@@ -137,4 +137,5 @@ public sealed record ItemUpload(IReadOnlyList<DeviceItem>? Items);
 [JsonSerializable(typeof(ItemUpload))]
 [JsonSerializable(typeof(EdgeReceipt))]
 [JsonSerializable(typeof(ModelManifest))]
+[JsonSerializable(typeof(EdgePolicy))]
 public sealed partial class EdgeJson : JsonSerializerContext;

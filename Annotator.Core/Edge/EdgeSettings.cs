@@ -6,7 +6,7 @@ public sealed record EdgeSettings
     /// <summary>Items whose label has a confidence below this are sent to the centre, 0 to 1.</summary>
     public double UploadBelow { get; init; } = 0.7;
 
-    /// <summary>Items of whose words and word pairs the model knows less than this share are sent, 0 to 1.</summary>
+    /// <summary>Items of whose words and character n-grams the model has seen less than this share (the mean of the two) are sent, 0 to 1.</summary>
     public double NovelBelow { get; init; } = 0.4;
 
     /// <summary>Share of all other items that is sent, drawn at random, 0 to 1.</summary>
