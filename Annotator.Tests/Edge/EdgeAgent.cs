@@ -22,8 +22,13 @@ internal sealed class EdgeAgent : IAsyncDisposable
     /// <summary>The process.</summary>
     public ChildProcess Process => _process ?? throw new InvalidOperationException("Not started.");
 
-    /// <summary>The agent's program in this build.</summary>
-    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "Annotator.Edge.dll");
+    // The agent of this build; or the published one, where ANNOTATOR_EDGE names it: so the trimmed program is tested as it is shipped.
+    private static readonly string? s_published = Environment.GetEnvironmentVariable("ANNOTATOR_EDGE");
+
+    /// <summary>Starts the agent's program.</summary>
+    public static Task<ChildProcess> RunAsync(params string[] arguments) => s_published is { Length: > 0 } program
+        ? ChildProcess.StartAsync(program, arguments)
+        : ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "Annotator.Edge.dll"), .. arguments]);
 
     /// <summary>Enrols a device.</summary>
     /// <param name="api">The API as a lead sees it.</param>
@@ -34,13 +39,13 @@ internal sealed class EdgeAgent : IAsyncDisposable
     {
         var code = (await api.PostAsync($"/api/v1/projects/{project}/edge/codes", new { minutes = 5 })).Expect(HttpStatusCode.OK)["code"]!.GetValue<string>();
         var agent = new EdgeAgent(Directory.CreateTempSubdirectory("annotator-edge-").FullName);
-        await using var enrol = await ChildProcess.StartAsync("dotnet", [Program, "enrol", "--server", centre.AbsoluteUri, "--code", code, "--name", name, "--data", agent.Folder]);
+        await using var enrol = await RunAsync("enrol", "--server", centre.AbsoluteUri, "--code", code, "--name", name, "--data", agent.Folder);
         await enrol.LineAsync(l => l.Contains("Enrolled as device", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
         return agent;
     }
 
     /// <summary>Starts it.</summary>
-    public async Task StartAsync(params string[] arguments) => _process = await ChildProcess.StartAsync("dotnet", [Program, "run", "--data", Folder, .. arguments], [new("DOTNET_TieredPGO", "0")]);
+    public async Task StartAsync(params string[] arguments) => _process = await RunAsync(["run", "--data", Folder, .. arguments]);
 
     /// <summary>Ends it as a power cut does.</summary>
     public async Task KillAsync()
