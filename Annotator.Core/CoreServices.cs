@@ -1,5 +1,6 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Cascade;
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
@@ -75,6 +76,8 @@ public static class CoreServices
         services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
+
+        services.AddEdge();
 
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();

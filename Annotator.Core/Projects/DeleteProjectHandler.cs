@@ -1,3 +1,4 @@
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Learning;
 using Annotator.Core.Media;
@@ -53,6 +54,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 cancellationToken: cancellationToken);
         }
 
+        await EdgeServices.DeleteAsync(run, id, cancellationToken);
         await run.CheckpointAsync(
             async scope =>
             {

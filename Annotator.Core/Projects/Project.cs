@@ -1,3 +1,4 @@
+using Annotator.Core.Edge;
 using Annotator.Core.Labels;
 
 namespace Annotator.Core.Projects;
@@ -92,6 +93,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
+    /// <summary>The project's devices.</summary>
+    public EdgeSettings Edge { get; init; } = new();
+
     /// <summary>Checks the ranges; messages by field.</summary>
     public IReadOnlyList<(string Field, string Message)> Validate()
     {
@@ -111,6 +115,7 @@ public sealed record ProjectSettings
         Range("llm.examples", Llm.Examples, 0, 50);
         Range("llm.exampleTokens", Llm.ExampleTokens, 0, 100_000);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
+        errors.AddRange(Edge.Validate());
         return errors;
     }
 }
