@@ -109,6 +109,7 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapDashboardApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapAnnotatorUi();

@@ -77,6 +77,10 @@ public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shar
         ];
     }
 
+    /// <summary>The name of a person as dashboards show it; null where there is no such person.</summary>
+    public Task<string?> NameAsync(long userId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Users.Where(u => u.Id == userId).Select(u => u.DisplayName == null || u.DisplayName == "" ? u.Email : u.DisplayName).FirstOrDefaultAsync(cancellationToken), cancellationToken);
+
     private static Tallies Pairs(IReadOnlyCollection<Vote[]> items)
     {
         var by = new Dictionary<long, Tally>();

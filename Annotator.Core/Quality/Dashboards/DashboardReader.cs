@@ -65,6 +65,10 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         },
         cancellationToken);
 
+    /// <summary>All work on a project, without any filter.</summary>
+    public Task<WorkSum> WorkEverAsync(Project project, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db => WorkSum.Of(await new Reading(db.Tallies.Where(t => t.ProjectId == project.Id), DashboardFilter.None, cancellationToken).WorkAsync(daily: true)), cancellationToken);
+
     // The hours that charts show: those asked for, else from the first thing that happened to now.
     private static async Task<(int First, int Last)> SpanAsync(Reading read, DashboardFilter filter, DateTimeOffset now)
     {
