@@ -79,11 +79,11 @@ public class QualityPagesTests(BrowserFixture browser)
         await Assertions.Expect(card.Locator("tbody tr")).ToHaveCountAsync(lines.Length - 1);
 
         // A filter changes the address, and the address brings it back.
-        await page.GetByLabel("Annotator").SelectOptionAsync(new SelectOptionValue { Label = "Karl" });
+        await page.Locator(".ql-filters").GetByLabel("Annotator").SelectOptionAsync(new SelectOptionValue { Label = "Karl" });
         await Assertions.Expect(page).ToHaveURLAsync(new Regex($"by={scene.People["Karl"].ToString(CultureInfo.InvariantCulture)}", RegexOptions.None, TimeSpan.FromSeconds(1)));
         await page.ReloadAsync();
         await PageScenes.SettledAsync(page);
-        await Assertions.Expect(page.GetByLabel("Annotator")).ToHaveValueAsync(scene.People["Karl"].ToString(CultureInfo.InvariantCulture));
+        await Assertions.Expect(page.Locator(".ql-filters").GetByLabel("Annotator")).ToHaveValueAsync(scene.People["Karl"].ToString(CultureInfo.InvariantCulture));
         Assert.Empty(visitor.Troubles);
     }
 

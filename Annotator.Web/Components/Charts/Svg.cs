@@ -90,7 +90,7 @@ internal sealed class Svg(double width, double height, string summary, bool inte
             return this;
         }
 
-        _body.Append("<a href=\"").Append(WebUtility.HtmlEncode(address)).Append("\" aria-label=\"").Append(WebUtility.HtmlEncode(name)).Append("\">");
+        _body.Append("<a href=\"").Append(WebUtility.HtmlEncode(address)).Append("\"><title>").Append(WebUtility.HtmlEncode(name)).Append("</title>");
         draw(this);
         _body.Append("</a>");
         return this;
