@@ -9,6 +9,7 @@ internal static class Program
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
         ["active"] = ActiveBenchmark.RunAsync,
+        ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,

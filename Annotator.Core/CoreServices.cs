@@ -11,6 +11,7 @@ using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -79,6 +80,7 @@ public static class CoreServices
 
         services.AddEdge();
 
+        services.AddDashboards();
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));

@@ -113,6 +113,7 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapDashboardApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapEdgeApi();

@@ -59,6 +59,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
             async scope =>
             {
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

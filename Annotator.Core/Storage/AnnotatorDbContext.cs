@@ -37,6 +37,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Counters of projects.</summary>
     public DbSet<ProjectCounter> Counters => Set<ProjectCounter>();
 
+    /// <summary>Counts for the dashboards.</summary>
+    public DbSet<Quality.Tallies.Tally> Tallies => Set<Quality.Tallies.Tally>();
+
     /// <summary>The queue.</summary>
     public DbSet<QueueEntry> Queue => Set<QueueEntry>();
 
