@@ -43,6 +43,7 @@ public static class CoreServices
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>();
         services.AddSingleton<IRunHandler, RefinePromptHandler>();
+        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>();
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<IRunHandler, PrelabelHandler>();
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
@@ -127,13 +128,18 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly Asker _asker;
     private readonly LlmTask _task;
     private readonly TimeProvider _time;
+    private const int MostRemembered = 50_000;
+    private const int LongestRemembered = 2_000;
+
+    private readonly AnnotatorDatabase _database;
     private readonly LedgerWriter _ledger;
     private readonly LlmSession _session;
+    private readonly ConcurrentDictionary<string, LlmAnswer> _answers = new(StringComparer.Ordinal);
 
     public LlmAsking(
         AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task> keep, TimeProvider time, CancellationToken cancellationToken)
     {
-        (_asker, _time, _task) = (asker, time, prompt.Task);
+        (_database, _asker, _time, _task) = (database, asker, time, prompt.Task);
         _ledger = new LedgerWriter(database, asker, keep);
         _session = labeller.Begin(prompt, options with { Ledger = _ledger }, cancellationToken);
         PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
@@ -169,12 +175,45 @@ internal sealed class LlmAsking : IAsyncDisposable
         _ => new SpansValue(answer.Spans.Select(s => new Span(s.Start, s.End, s.Label))),
     });
 
-    /// <summary>Asks about items; every item gets a prediction, or the reason why it has none. Answers are stored when this ends, failures are not.</summary>
+    /// <summary>
+    /// Asks about items; every item gets a prediction, or the reason why it has none. Answers are stored when this ends, failures are not. A
+    /// text that was answered before in the run is not asked about again: it gets the same answer.
+    /// </summary>
     public async Task<IReadOnlyList<Prediction>> AskAsync(IReadOnlyList<Item> items)
     {
-        var results = await AskAsync([.. items.Select(i => new LlmItem(i.Id.ToString(CultureInfo.InvariantCulture), i.Text ?? ""))]);
+        var first = new Dictionary<string, long>(StringComparer.Ordinal);
+        var fresh = items.Where(i => !_answers.ContainsKey(i.Text ?? "") && first.TryAdd(i.Text ?? "", i.Id)).ToList();
+        var results = await AskAsync([.. fresh.Select(i => new LlmItem(i.Id.ToString(CultureInfo.InvariantCulture), i.Text ?? ""))]);
+        var own = results.ToDictionary(r => long.Parse(r.Item.Id, CultureInfo.InvariantCulture));
+        foreach (var result in results.Where(r => r.Answer is not null && r.Item.Text.Length <= LongestRemembered && _answers.Count < MostRemembered)) _answers.TryAdd(result.Item.Text, result.Answer!);
+
         var now = _time.GetUtcNow();
-        return [.. results.Select(r => Prediction(r, _asker, _task, now))];
+        var predictions = new List<Prediction>(items.Count);
+        var repeated = new List<Prediction>();
+        foreach (var item in items)
+        {
+            if (own.TryGetValue(item.Id, out var result))
+            {
+                predictions.Add(Prediction(result, _asker, _task, now));
+                continue;
+            }
+
+            var again = new LlmItem(item.Id.ToString(CultureInfo.InvariantCulture), item.Text ?? "");
+            var same = first.TryGetValue(again.Text, out var asked) ? own[asked] with { Item = again } : new LlmItemResult(again, _answers[again.Text], LlmFailure.None, null, 0);
+            predictions.Add(Prediction(same, _asker, _task, now));
+            if (same.Answer is not null) repeated.Add(predictions[^1]);
+        }
+
+        if (repeated.Count > 0)
+        {
+            await _database.WriteAsync(async scope =>
+            {
+                await scope.Dialect.UpsertAsync(scope.Db, repeated, scope.CancellationToken);
+                scope.Count(_asker.ProjectId, CounterNames.LlmItems, repeated.Count);
+            });
+        }
+
+        return predictions;
     }
 
     /// <summary>Asks about texts.</summary>

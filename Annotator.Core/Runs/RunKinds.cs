@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Learning;
+using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 
@@ -16,6 +17,7 @@ public sealed class RunKinds
         [DeduplicateHandler.RunKind] = null,
         [MeasurePromptHandler.RunKind] = typeof(MeasurePromptOptions),
         [RefinePromptHandler.RunKind] = typeof(RefineOptions),
+        [ProposeTaxonomyHandler.RunKind] = typeof(ProposeTaxonomyOptions),
     };
 
     /// <summary>Names of the kinds.</summary>

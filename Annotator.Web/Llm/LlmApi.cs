@@ -55,6 +55,8 @@ internal static class LlmApi
             if (first > last || last.DayNumber - first.DayNumber >= MostDays) return Problems.Validation("from", $"Must be before 'to', by at most {MostDays} days.");
             return (IResult)TypedResults.Ok(new LedgerView(first, last, await reports.LedgerAsync(context.Grant().Project.Id, first, last, context.RequestAborted)));
         }).RequireLead().WithSummary("Calls, tokens and cost by day, model and version of the prompt").Produces<LedgerView>();
+        project.MapGet("/bias", async (LlmReports reports, HttpContext context) => await reports.BiasAsync(context.Grant().Project, context.RequestAborted))
+            .RequireLead().WithSummary("The LLM's labels against people's, label by label and version by version");
         project.MapGet("/estimate", async (LlmReports reports, HttpContext context) => await reports.EstimateAsync(context.Grant().Project, context.RequestAborted))
             .RequireLead().WithSummary("Estimated cost and time of what the LLM was not asked about yet");
     }
