@@ -8,13 +8,20 @@ internal static class Program
 {
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
+        ["active"] = ActiveBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
-        ["student"] = args => Task.FromResult(Student.StudentBenchmark.Run(args)),
+        ["quality"] = args => Task.FromResult(Quality.QualityBenchmark.Run(args)),
+        ["replay"] = Replay.ReplayBenchmark.RunAsync,
+        ["system-import"] = Load.ImportLoad.RunAsync,
+        ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-lease"] = Load.LeaseLoad.RunAsync,
+        ["system-push"] = Load.PushLoad.RunAsync,
+        ["student"] = Student.StudentBenchmark.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -4,12 +4,15 @@ using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
+using Annotator.Core.Media;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -23,16 +26,25 @@ public static class CoreServices
     {
         services.AddSingleton<RunService>();
         services.AddSingleton<RunKinds>();
+        services.AddSingleton<Idempotency>();
 
         services.AddSingleton<ProjectService>();
         services.AddSingleton<SampleProject>();
         services.AddSingleton<ProjectOverviews>();
         services.AddSingleton<InstallationOverviews>();
+        services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<ItemQueries>();
+        services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
-        services.AddSingleton<IRunHandler, DeduplicateHandler>();
+        services.AddSingleton<DuplicateWorkspaces>();
+        services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
+        services.AddSingleton<Representations>();
+        services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
+        services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
+        services.AddSingleton<PropagationStates>();
+        services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
         services.AddSingleton<LabelHints>();
         services.AddSingleton<LlmProviders>();
@@ -41,12 +53,14 @@ public static class CoreServices
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();
-        services.AddSingleton<IRunHandler, MeasurePromptHandler>();
-        services.AddSingleton<IRunHandler, RefinePromptHandler>();
-        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>();
+        services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
+        services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<IRunHandler, PrelabelHandler>();
+        services.AddSingleton<MediaService>();
+        services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
+        services.AddSingleton<ReviewPacing>();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<DecisionRecorder>();
@@ -54,11 +68,17 @@ public static class CoreServices
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
         services.AddSingleton<TrainingWorkspaces>();
+        services.AddSingleton<AuditLedger>();
+        services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
-        services.AddSingleton<IRunHandler, TrainHandler>();
+        services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
+        services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
+        services.AddSingleton<AnnotatorReader>();
         services.AddSingleton<ExportService>();
+        services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;
     }
 }

@@ -1,5 +1,5 @@
 using Annotator.Core;
-using Annotator.Core.Live;
+using Annotator.Core.Learning;
 using Annotator.Core.Llm;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -7,6 +7,8 @@ using Annotator.Web.Accounts;
 using Annotator.Web.Components;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
+using Annotator.Web.Items;
+using Annotator.Web.Media;
 using Annotator.Web.Llm;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
@@ -64,43 +66,52 @@ public static class AnnotatorApp
         configure?.Invoke(builder);
 
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ILiveFeed, InProcessLiveFeed>();
         var storage = builder.AddStorage();
         builder.AddAccounts();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
+        builder.AddSettings<LearningOptions>("Annotator:Learning");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();
-        builder.Services.AddSignalR();
-        builder.Services.AddHostedService<LiveBroadcaster>();
+        builder.AddLive();
+        builder.AddPrometheus();
         builder.AddAnnotatorUi();
         builder.Services.AddSingleton<StartState>();
         builder.Services.AddHostedService<AfterStart>();
-        builder.Services.AddOpenApi("v1");
+        builder.Services.AddHostedService<Housekeeping>();
+        builder.AddApiDescription();
         builder.ThrowIfSettingsAreWrong();
 
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.UseMiddleware<ApiErrors>();
+        app.UseNotFoundPage();
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseMiddleware<ProjectMiddleware>();
-        app.UseAnnotatorUi();
+        app.UseMiddleware<IdempotencyMiddleware>();
         app.MapHealth();
+        app.MapPrometheus();
+        if (storage.Node.Role == NodeRole.Worker) return app;
+
+        app.UseAnnotatorUi();
         app.MapOpenApi().RequireAuthorization(Policies.SignedIn);
         app.MapHub<LiveHub>("/hubs/live");
         app.MapJobs();
+        app.MapAccountsApi();
         app.MapProjectsApi();
         app.MapItemsApi();
+        app.MapReopeningApi();
         app.MapImportApi();
+        app.MapMediaApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
+        app.MapQualityApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapAnnotatorUi();
-        app.MapApiFallback();
         return app;
     }
 }

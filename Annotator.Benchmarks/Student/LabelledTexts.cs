@@ -7,11 +7,9 @@ namespace Annotator.Benchmarks.Student;
 /// <summary>A labelled text set from the folder of public data beside the repository.</summary>
 internal sealed record LabelledTexts(string Name, string[] Texts, int[] Labels, string[] Classes)
 {
-    public static string Folder { get; } = Path.Combine(
-        typeof(LabelledTexts).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => string.Equals(a.Key, "RepoRoot", StringComparison.Ordinal)).Value!,
-        "..",
-        "shared",
-        "data");
+    /// <summary>The folder of public data: shared/data beside the repository, or beside a folder above it.</summary>
+    public static string Folder { get; } = FindFolder(
+        typeof(LabelledTexts).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => string.Equals(a.Key, "RepoRoot", StringComparison.Ordinal)).Value!);
 
     public static LabelledTexts Load(string name)
     {
@@ -19,6 +17,18 @@ internal sealed record LabelledTexts(string Name, string[] Texts, int[] Labels, 
         var rows = File.Exists(lines) ? ReadLines(lines) : ReadTable(Path.Combine(Folder, name, "train.csv"));
         var classes = rows.Select(row => row.Label).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         return new LabelledTexts(name, [.. rows.Select(r => r.Text)], [.. rows.Select(r => Array.IndexOf(classes, r.Label))], classes);
+    }
+
+    private static string FindFolder(string root)
+    {
+        // A work tree of the repository may lie deeper than the repository itself.
+        for (var above = Directory.GetParent(Path.TrimEndingDirectorySeparator(Path.GetFullPath(root))); above is not null; above = above.Parent)
+        {
+            var folder = Path.Combine(above.FullName, "shared", "data");
+            if (Directory.Exists(folder)) return folder;
+        }
+
+        return Path.GetFullPath(Path.Combine(root, "..", "shared", "data"));
     }
 
     private static List<(string Text, string Label)> ReadLines(string path)

@@ -121,20 +121,32 @@ public sealed class IdempotencyRecord
     /// <summary>Whose key.</summary>
     public long UserId { get; set; }
 
-    /// <summary>The key.</summary>
+    /// <summary>SHA-256 of the key.</summary>
     public required string Key { get; set; }
 
-    /// <summary>SHA-256 of method, path and body.</summary>
+    /// <summary>SHA-256 of method, path and body; empty while the body is still coming in.</summary>
     public required string RequestHash { get; set; }
 
     /// <summary>Status of the answer; 0 while the first request is still under way.</summary>
     public int Status { get; set; }
 
-    /// <summary>Body of the answer.</summary>
+    /// <summary>Media type of the answer.</summary>
+    public string? ContentType { get; set; }
+
+    /// <summary>Body of the answer, encrypted under the key.</summary>
     public string? Body { get; set; }
 
     /// <summary>The answer's <c>Location</c>.</summary>
     public string? Location { get; set; }
+
+    /// <summary>What the request has written so far, encrypted under the key; see <see cref="Storage.RequestJournal"/>.</summary>
+    public string? Journal { get; set; }
+
+    /// <summary>The execution that carries it out.</summary>
+    public string? Owner { get; set; }
+
+    /// <summary>Until when that execution is believed to live, on the database's clock.</summary>
+    public DateTimeOffset? OwnedUntil { get; set; }
 
     /// <summary>When.</summary>
     public DateTimeOffset CreatedAt { get; set; }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Annotator.Core.Projects;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -21,16 +22,40 @@ public sealed record ProjectGrant(Project Project, Role Role)
 /// <summary>Who may reach which project: the one place that decides.</summary>
 public sealed class ProjectAccess(AnnotatorDatabase database)
 {
+    private const int MostKnown = 1_000;
+
+    // Asked for with every request; kept only where no other process can change them.
+    private readonly ConcurrentDictionary<long, (Project Project, long Version)> _known = new();
+
     /// <summary>The project, if the caller may see it; null otherwise, and for projects that do not exist: nobody can tell the two apart.</summary>
-    public Task<ProjectGrant?> FindAsync(Caller caller, long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+    public async Task<ProjectGrant?> FindAsync(Caller caller, long projectId, CancellationToken cancellationToken = default)
+    {
+        // Before the reading: what changes meanwhile makes it old at once.
+        var version = database.Dialect.ProjectsVersion;
+        if (version is not null && _known.TryGetValue(projectId, out var known) && known.Version == version)
+        {
+            return caller.Role == Role.Admin ? new ProjectGrant(known.Project, Role.Admin) : await database.ReadAsync(db => GrantAsync(db, caller, known.Project, cancellationToken), cancellationToken);
+        }
+
+        return await database.ReadAsync(
+            async db =>
+            {
+                var project = await db.Projects.FirstOrDefaultAsync(p => p.Id == projectId && p.DeletedAt == null, cancellationToken);
+                if (project is null) return null;
+                if (_known.Count >= MostKnown) _known.Clear();
+                if (version is { } v) _known[projectId] = (project, v);
+                return caller.Role == Role.Admin ? new ProjectGrant(project, Role.Admin) : await GrantAsync(db, caller, project, cancellationToken);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Who may reach these projects now: one look for many callers, as long-lived connections need it.</summary>
+    public Task<ProjectReach> ReachAsync(IReadOnlyCollection<long> projectIds, CancellationToken cancellationToken = default) => database.ReadAsync(
         async db =>
         {
-            var project = await db.Projects.FirstOrDefaultAsync(p => p.Id == projectId && p.DeletedAt == null, cancellationToken);
-            if (project is null) return null;
-            if (caller.Role == Role.Admin) return new ProjectGrant(project, Role.Admin);
-            var membership = await db.Memberships.FirstOrDefaultAsync(m => m.ProjectId == projectId && m.UserId == caller.UserId, cancellationToken);
-            if (membership is null) return null;
-            return new ProjectGrant(project, membership.Role < caller.Role ? membership.Role : caller.Role);
+            var there = await db.Projects.Where(p => projectIds.Contains(p.Id) && p.DeletedAt == null).Select(p => p.Id).ToListAsync(cancellationToken);
+            var members = await db.Memberships.Where(m => there.Contains(m.ProjectId)).Select(m => new { m.ProjectId, m.UserId }).ToListAsync(cancellationToken);
+            return new ProjectReach(there.ToHashSet(), members.Select(m => (m.ProjectId, m.UserId)).ToHashSet());
         },
         cancellationToken);
 
@@ -47,4 +72,22 @@ public sealed class ProjectAccess(AnnotatorDatabase database)
             return projects.OrderByDescending(p => p.Id).Take(limit).ToListAsync(cancellationToken);
         },
         cancellationToken);
+
+    private static async Task<ProjectGrant?> GrantAsync(AnnotatorDbContext db, Caller caller, Project project, CancellationToken cancellationToken)
+    {
+        var membership = await db.Memberships.FirstOrDefaultAsync(m => m.ProjectId == project.Id && m.UserId == caller.UserId, cancellationToken);
+        return membership is null ? null : new ProjectGrant(project, membership.Role < caller.Role ? membership.Role : caller.Role);
+    }
+}
+
+/// <summary>Who may reach some projects, as it was at one moment.</summary>
+public sealed class ProjectReach
+{
+    private readonly HashSet<long> _projects;
+    private readonly HashSet<(long Project, long User)> _members;
+
+    internal ProjectReach(HashSet<long> projects, HashSet<(long Project, long User)> members) => (_projects, _members) = (projects, members);
+
+    /// <summary>Whether the caller may see the project: the same rule as <see cref="ProjectAccess.FindAsync"/>.</summary>
+    public bool Reaches(Caller caller, long projectId) => _projects.Contains(projectId) && (caller.Role == Role.Admin || _members.Contains((projectId, caller.UserId)));
 }

@@ -25,8 +25,13 @@ public sealed class BootstrapOptions : IValidatableObject
         if (!email && (password || token)) yield return new("Is needed where AdminPassword or ApiToken is given.", [nameof(AdminEmail)]);
         if (email && !password) yield return new("Is needed where AdminEmail is given.", [nameof(AdminPassword)]);
         if (password && PasswordRules.Check(AdminPassword, AdminEmail) is { } weak) yield return new(weak, [nameof(AdminPassword)]);
-        if (token && (ApiToken!.Length is < 32 or > 512 || ApiToken.Any(c => c is <= ' ' or > '~'))) yield return new("Must have 32 to 512 visible ASCII characters.", [nameof(ApiToken)]);
+        if (token && IsRegular(ApiToken!)) yield return new("Is no secret; make a random one, for example with: openssl rand -base64 32.", [nameof(ApiToken)]);
+        else if (token && (ApiToken!.Length is < 32 or > 512 || ApiToken.Any(c => c is <= ' ' or > '~'))) yield return new("Must have 32 to 512 visible ASCII characters.", [nameof(ApiToken)]);
     }
+
+    // What stands in examples, or is typed with one finger.
+    private static bool IsRegular(string token) =>
+        token.Length >= 32 && (token.Distinct().Count() < 6 || new[] { "changeme", "change-me", "change_me", "replace-me", "replaceme" }.Any(w => token.Contains(w, StringComparison.OrdinalIgnoreCase)));
 }
 
 /// <summary>The first start: makes the first administrator, from the settings or through a link that works once.</summary>

@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -33,6 +35,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
     /// <summary>The longest text, in characters.</summary>
     public const int MaxTextLength = 1_000_000;
 
+    private static readonly string[] Schemes = ["https://", "http://", "s3://"];
+
     /// <summary>Stores items that are not there yet, with the pre-label of the fast stage.</summary>
     public async Task<Outcome<IReadOnlyList<StoredItem>>> StoreAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken = default)
     {
@@ -43,26 +47,24 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
         var keys = items.Select(KeyOf).ToArray();
         var opinions = await OpinionsAsync(project, items, cancellationToken);
         var askLlm = await llm.IsAvailableAsync(project, cancellationToken);
-        return await database.WriteAsync(
+        return await database.WriteRepeatedlyAsync(
             async scope =>
             {
-                var known = keys.Distinct(StringComparer.Ordinal).ToList();
-                var there = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && known.Contains(i.Key)).ToDictionaryAsync(i => i.Key, StringComparer.Ordinal, cancellationToken);
+                // What is there already is found by the insertion: most often nothing is.
+                var there = new Dictionary<string, Item>(StringComparer.Ordinal);
                 var fresh = new Dictionary<string, Item>(StringComparer.Ordinal);
                 var queue = new List<Review.QueueEntry>();
-                var waiting = false;
                 for (var n = 0; n < items.Count; n++)
                 {
-                    if (there.ContainsKey(keys[n]) || fresh.ContainsKey(keys[n])) continue;
+                    if (fresh.ContainsKey(keys[n])) continue;
                     var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm, llmFailed: false);
                     var item = NewRow(scope, project, items[n], keys[n], routing);
                     fresh[item.Key] = item;
-                    waiting |= routing.Route == Route.Llm;
                     if (item.State == ItemState.Queued) queue.Add(Entry(project, item, routing));
                 }
 
                 await InsertAsync(scope, project, fresh, there, queue);
-                if (waiting) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
+                if (fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
                 IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
                 return Outcome<IReadOnlyList<StoredItem>>.Of(stored);
             },
@@ -74,7 +76,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
         var inserted = await scope.Dialect.InsertAsync(scope.Db, fresh.Values, ignoreConflicts: true, scope.CancellationToken);
         if (inserted < fresh.Count)
         {
-            // Somebody stored the same key at the same moment: theirs counts.
+            // What was there before, or was stored by somebody else at the same moment, counts.
             var keys = fresh.Keys.ToList();
             var stored = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && keys.Contains(i.Key)).ToListAsync(scope.CancellationToken);
             foreach (var item in stored.Where(i => i.Id != fresh[i.Key].Id))
@@ -144,6 +146,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
             var item = items[n];
             if (project.Modality == Modality.Text && string.IsNullOrWhiteSpace(item.Text)) errors.Add(($"items[{n}].text", "A text is needed."));
             if (project.Modality != Modality.Text && string.IsNullOrWhiteSpace(item.Url)) errors.Add(($"items[{n}].url", "An address is needed."));
+            if (!string.IsNullOrWhiteSpace(item.Url) && !IsAddress(project, item.Url)) errors.Add(($"items[{n}].url", "Must begin with http://, https:// or s3://, and have at most 4,000 characters."));
             if (item.Text?.Length > MaxTextLength) errors.Add(($"items[{n}].text", $"At most {MaxTextLength} characters."));
             if (item.Key?.Length > 500) errors.Add(($"items[{n}].key", "At most 500 characters."));
             if (item.Metadata is { } metadata && !metadata.AsSpan().TrimStart().StartsWith("{") && !string.Equals(metadata.Trim(), "null", StringComparison.Ordinal)) errors.Add(($"items[{n}].metadata", "Must be an object."));
@@ -151,6 +154,10 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
 
         return errors;
     }
+
+    // What a page may show as a picture or a link: an address that runs something is none.
+    private static bool IsAddress(Project project, string url) =>
+        url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
     private static string KeyOf(NewItem item)
     {

@@ -1,4 +1,6 @@
 using Annotator.Core.Items;
+using Annotator.Core.Learning;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Llm;
@@ -34,7 +36,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm) : IRunHandler
+internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, SteeringService steering, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -54,9 +56,16 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var cursor = run.Cursor<PrelabelCursor>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (options.Stage == PrelabelStage.Llm && await llm.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
-        var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final, cancellationToken), cancellationToken);
-        await run.CheckpointAsync(null, cursor, total: Math.Max(total, run.Run.Done), cancellationToken: cancellationToken);
+
+        // What an execution before this one did beyond its last place is done again, and counts once.
+        var begun = cursor;
+        var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
+        var total = Math.Max(run.Run.Total, left);
+        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
         var (changed, accepted, asked) = (0L, 0L, 0L);
+
+        // A steered project is looked at as a whole after each training; here its new items get their first opinions.
+        var steered = await steering.SteersAsync(project, cancellationToken);
 
         // Parts that the LLM thinks about, in the order of their items. While it does, the items behind them are read and routed; the cursor
         // follows the oldest part, so that nothing is passed over if the process dies.
@@ -69,7 +78,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             {
                 var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
                 var version = student?.Version.Version ?? 0;
-                if (version != cursor.StudentVersion)
+                if (version != cursor.StudentVersion && !steered)
                 {
                     while (flights.Count > 0) await LandAsync();
                     cursor = new PrelabelCursor { StudentVersion = version };
@@ -112,6 +121,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             if (asking is not null) await asking.DisposeAsync();
         }
 
+        if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
 
         async Task LandAsync()
@@ -158,12 +168,28 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         return routed;
     }
 
+    // What people have begun on, flagged, or asked to have looked at again is never accepted over their heads.
+    private static async Task<HashSet<long>> HeldAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
+    {
+        var accepted = routed.Where(r => r.Routing.Route == Items.Route.Auto).Select(r => r.Item).ToList();
+        var held = accepted.Where(i => i.Flagged || i.Votes > 0 || i.Audit).Select(i => i.Id).ToHashSet();
+        var queued = accepted.Where(i => i.State == ItemState.Queued && !held.Contains(i.Id)).Select(i => i.Id).ToList();
+        if (queued.Count == 0) return held;
+        held.UnionWith(await scope.Db.Queue.AsNoTracking()
+            .Where(q => q.ProjectId == project.Id && queued.Contains(q.ItemId) && (q.Reason == QueueReason.Reopened || q.Reason == QueueReason.PeopleDisagree || q.Reason == QueueReason.Rejected))
+            .Select(q => q.ItemId).ToListAsync(scope.CancellationToken));
+        return held;
+    }
+
     private static async Task<long> ApplyAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
     {
         var changes = new List<ItemChange>();
         var ranks = new List<(long, double, QueueReason)>();
-        foreach (var (item, routing) in routed)
+        var held = await HeldAsync(scope, project, routed);
+        foreach (var (item, given) in routed)
         {
+            var routing = given.Route == Items.Route.Auto && held.Contains(item.Id) ? given with { Route = Items.Route.Human } : given;
+
             // A member of a near-duplicate group waits for the first of its group.
             var follows = item.GroupId is { } group && group != item.Id;
             var to = routing.Route switch

@@ -2,38 +2,40 @@ using Annotator.Core.Formats;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Export;
 
-/// <summary>What an export holds.</summary>
-/// <param name="Format"><c>jsonl</c> or <c>csv</c>.</param>
-/// <param name="All">All items, not only those with their label.</param>
-/// <param name="SpreadsheetSafe">For CSV: cells that a spreadsheet would run as a formula are made harmless.</param>
-public sealed record ExportRequest(string Format, bool All, bool SpreadsheetSafe)
-{
-    /// <summary>Formats that can be written.</summary>
-    public static IReadOnlyList<string> Formats { get; } = ["jsonl", "csv"];
-
-    /// <summary>Media type of the format.</summary>
-    public string ContentType => string.Equals(Format, "csv", StringComparison.Ordinal) ? "text/csv; charset=utf-8" : "application/x-ndjson";
-}
-
 /// <summary>Writes labels with where they come from, page by page by key, at constant memory.</summary>
 public sealed class ExportService(AnnotatorDatabase database)
 {
     private const int Page = 2_000;
 
+    /// <summary>How many items an export will hold.</summary>
+    public Task<long> CountAsync(long projectId, bool all, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var names = Enum.GetValues<ItemState>().Where(s => all || s == ItemState.Final).Select(CounterNames.State).ToList();
+            return Math.Max(0, await db.Counters.Where(c => c.ProjectId == projectId && names.Contains(c.Name)).SumAsync(c => c.Value, cancellationToken));
+        },
+        cancellationToken);
+
     /// <summary>Writes an export to a stream.</summary>
-    public async Task WriteAsync(Project project, ExportRequest request, Stream output, CancellationToken cancellationToken = default)
+    /// <param name="project">The project.</param>
+    /// <param name="request">What it holds.</param>
+    /// <param name="output">Where to; stays open.</param>
+    /// <param name="progress">Is told how many items were written, some thousand at a time; null: nobody asks.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>How many items were written.</returns>
+    public async Task<long> WriteAsync(Project project, ExportRequest request, Stream output, Func<long, Task>? progress = null, CancellationToken cancellationToken = default)
     {
-        await using IExportWriter writer = string.Equals(request.Format, "csv", StringComparison.Ordinal)
-            ? new CsvExportWriter(output, urls: project.Modality != Modality.Text, spreadsheetSafe: request.SpreadsheetSafe, leaveOpen: true)
-            : new JsonlExportWriter(output, leaveOpen: true);
+        await using var writer = request.Format.Open(project, request, output);
         var names = new Dictionary<long, string?>();
         long after = 0;
+        long written = 0;
         while (true)
         {
             var from = after;
@@ -42,9 +44,11 @@ public sealed class ExportService(AnnotatorDatabase database)
             foreach (var item in items) await writer.WriteAsync(Row(item, deciders, names), cancellationToken);
             await writer.FlushAsync(cancellationToken);
             after = items[^1].Id;
+            written += items.Count;
+            if (progress is not null) await progress(written);
         }
 
-        await writer.FlushAsync(cancellationToken);
+        return written;
     }
 
     private static async Task<(List<Item> Items, ILookup<long, long> Deciders)> ReadPageAsync(

@@ -42,9 +42,10 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
             var from = cursor.Offset == 0 ? (ReaderCheckpoint?)null : new ReaderCheckpoint(cursor.Offset, cursor.Line);
             await using var reader = options.Format.Open(file, from: from);
             using var mapper = new RecordMapper(options.Mapping);
+            var tasks = options.LabelStudio ? new LabelStudioTasks(options.Mapping.Text.Length == 0 ? null : options.Mapping.Text, project.Schema.Multiple) : null;
             await foreach (var batch in reader.ReadBatchesAsync(BatchRows, cancellationToken))
             {
-                var mapped = Map(mapper, batch, options);
+                var mapped = tasks is null ? Map(mapper, batch, options) : Map(tasks, batch);
                 var seen = run.Run.Done + run.Run.Rejected + batch.Records.Count + batch.Rejected.Count;
                 var offset = batch.Next.ByteOffset;
                 var estimate = offset >= options.Bytes ? seen : Math.Max(seen, (long)(seen * ((double)options.Bytes / Math.Max(1, offset))));
@@ -59,7 +60,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
 
         if (cursor.Votes > 0) await ImportedVotes.AggregateAsync(run, project, cancellationToken);
 
-        run.SetResult(new { created = cursor.Created, existing = cursor.Existing, labelled = cursor.Labelled, rejected = run.Run.Rejected });
+        run.SetResult(new ImportResult(cursor.Created, cursor.Existing, cursor.Labelled, run.Run.Rejected));
         await run.CheckpointAsync(
             async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality == Modality.Text ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
             cursor,
@@ -84,6 +85,21 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
             if (record.IsKeyDerived) record = record with { Key = $"{options.Hash[..12]}-{record.LineNumber}" };
             if (record.Key.Length > 500) rejected.Add((record.LineNumber, $"The key has {record.Key.Length} characters; at most 500 are taken."));
             else records.Add(record);
+        }
+
+        return new MappedBatch(records, rejected);
+    }
+
+    private static MappedBatch Map(LabelStudioTasks tasks, RecordBatch batch)
+    {
+        var records = new List<ImportRecord>(batch.Records.Count);
+        var rejected = new List<(long Line, string Reason)>(batch.Rejected.Select(r => (r.LineNumber, r.Reason)));
+        foreach (var raw in batch.Records)
+        {
+            var found = tasks.Map(raw, out var reason);
+            if (reason is not null) rejected.Add((raw.LineNumber, reason));
+            else if (found[0].Key.Length > 500) rejected.Add((raw.LineNumber, $"The key has {found[0].Key.Length} characters; at most 500 are taken."));
+            else records.AddRange(found);
         }
 
         return new MappedBatch(records, rejected);

@@ -1,8 +1,9 @@
-using System.Security.Cryptography;
+using System.Text.Json;
 using Annotator.Core.Formats;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Import;
 
@@ -24,12 +25,15 @@ public sealed record ImportOptions
     /// <summary>Format, encoding and dialect.</summary>
     public DataFormat Format { get; init; } = new(DataFormatKind.Csv, TextEncoding.Utf8);
 
+    /// <summary>Whether the records are tasks of Label Studio; the mapping then names the text under <c>data</c>, or nothing.</summary>
+    public bool LabelStudio { get; init; }
+
     /// <summary>Which column means what.</summary>
     public RecordMapping Mapping { get; init; } = new("text");
 }
 
 /// <summary>How an upload is to be read; what is null is detected.</summary>
-/// <param name="Format"><c>csv</c>, <c>tsv</c> or <c>jsonl</c>.</param>
+/// <param name="Format"><c>csv</c>, <c>tsv</c>, <c>jsonl</c> or <c>label-studio</c>.</param>
 /// <param name="Text">Column of the text.</param>
 /// <param name="Key">Column of the key.</param>
 /// <param name="Label">Column of known labels.</param>
@@ -40,6 +44,10 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
+    private const string UploadFolder = "uploads";
+
+    private const string LabelStudio = "label-studio";
+
     /// <summary>Stores an upload and starts its run.</summary>
     /// <param name="project">The project.</param>
     /// <param name="request">How to read it.</param>
@@ -52,14 +60,16 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
 
         await using var hashing = new HashingStream(content);
-        var (blob, bytes) = await blobs.PutAsync("uploads", hashing, cancellationToken);
+        var (blob, bytes) = await blobs.PutAsync(UploadFolder, hashing, cancellationToken);
         var started = false;
         try
         {
             var options = await DescribeAsync(blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
             if (!options.Succeeded) return Outcome<Run>.Fail(options.Errors);
             var run = await database.WriteAsync(scope => runs.AddAsync(scope, project.Id, ImportHandler.RunKind, options.Value, userId), cancellationToken);
-            started = true;
+
+            // A repeat of a request that was carried out already gets the run of the first, which has its own copy of the file.
+            started = run.Options.Contains(blob, StringComparison.Ordinal);
             return run;
         }
         finally
@@ -68,13 +78,30 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         }
     }
 
+    /// <summary>Removes uploads that no run will read any more: of imports that failed or were cancelled, and of processes that died during an upload.</summary>
+    /// <param name="before">Only what was stored before this moment: younger ones may be on their way into a run.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>How many were removed.</returns>
+    public async Task<int> CleanAsync(DateTimeOffset before, CancellationToken cancellationToken = default)
+    {
+        var left = new List<string>();
+        await foreach (var name in blobs.ListAsync(UploadFolder, before, cancellationToken)) left.Add(name);
+        if (left.Count == 0) return 0;
+        var waiting = await database.ReadAsync(
+            db => db.Runs.Where(r => r.Kind == ImportHandler.RunKind && r.State < RunState.Succeeded).Select(r => r.Options).ToListAsync(cancellationToken), cancellationToken);
+        var wanted = waiting.Select(o => JsonSerializer.Deserialize<ImportOptions>(o, ProjectJson.Options)!.Blob).ToHashSet(StringComparer.Ordinal);
+        left.RemoveAll(wanted.Contains);
+        foreach (var name in left) await blobs.DeleteAsync(name, cancellationToken);
+        return left.Count;
+    }
+
     /// <summary>The format of a request, or what is wrong with it; null where it is to be detected.</summary>
     public static Outcome<DataFormatKind?> ParseFormat(string? format) => format?.ToLowerInvariant() switch
     {
         null or "" => (DataFormatKind?)null,
         "csv" or "tsv" => (DataFormatKind?)DataFormatKind.Csv,
-        "jsonl" or "ndjson" or "json" => (DataFormatKind?)DataFormatKind.Jsonl,
-        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl."),
+        "jsonl" or "ndjson" or "json" or LabelStudio => (DataFormatKind?)DataFormatKind.Jsonl,
+        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl, label-studio."),
     };
 
     private async Task<Outcome<ImportOptions>> DescribeAsync(
@@ -83,6 +110,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (bytes == 0) return Outcome<ImportOptions>.Fail("file", "The file is empty.");
         await using var stored = await blobs.OpenAsync(blob, cancellationToken);
         var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
+        if (string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase))
+            return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = new RecordMapping(request.Text ?? ""), LabelStudio = true };
         var text = request.Text ?? preview.Suggested?.Text;
         if (text is null) return Outcome<ImportOptions>.Fail("text", "Name the column that holds the text.");
         var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);
@@ -98,54 +127,5 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         }
 
         return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = mapping };
-    }
-
-    // Hashes what is read through it.
-    private sealed class HashingStream(Stream inner) : Stream
-    {
-        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public string Hash() => Convert.ToHexStringLower(_hash.GetHashAndReset());
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var read = await inner.ReadAsync(buffer, cancellationToken);
-            _hash.AppendData(buffer.Span[..read]);
-            return read;
-        }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing) _hash.Dispose();
-            base.Dispose(disposing);
-        }
     }
 }

@@ -22,7 +22,9 @@ public sealed record ItemFilter(
 /// <param name="InReview">Whether somebody holds it now.</param>
 /// <param name="Predictions">Newest prediction of each labeller.</param>
 /// <param name="Decisions">What people decided, oldest first, with who they are.</param>
-public sealed record ItemDetail(Item Item, bool InReview, IReadOnlyList<Prediction> Predictions, IReadOnlyList<(Decision Decision, string? Who)> Decisions);
+/// <param name="Events">What else happened, oldest first, with who did it.</param>
+public sealed record ItemDetail(
+    Item Item, bool InReview, IReadOnlyList<Prediction> Predictions, IReadOnlyList<(Decision Decision, string? Who)> Decisions, IReadOnlyList<(ItemEvent Event, string? Who)> Events);
 
 /// <summary>Reads items; lists page by key, never by offset.</summary>
 public sealed class ItemQueries(AnnotatorDatabase database)
@@ -61,6 +63,14 @@ public sealed class ItemQueries(AnnotatorDatabase database)
         },
         cancellationToken);
 
+    /// <summary>Whether a project has an item.</summary>
+    public Task<bool> ExistsAsync(long projectId, long itemId, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(db => db.Items.AnyAsync(i => i.ProjectId == projectId && i.Id == itemId, cancellationToken), cancellationToken);
+
+    /// <summary>Keys of some items, by id; those that are not there are left out.</summary>
+    public Task<Dictionary<long, string>> KeysAsync(long projectId, IReadOnlyCollection<long> ids, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(db => db.Items.Where(i => i.ProjectId == projectId && ids.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.Key, cancellationToken), cancellationToken);
+
     /// <summary>One item with all that is known of it, or null.</summary>
     public Task<ItemDetail?> FindAsync(long projectId, long itemId, CancellationToken cancellationToken = default) => database.ReadAsync(
         async db =>
@@ -72,7 +82,9 @@ public sealed class ItemQueries(AnnotatorDatabase database)
             var predictions = await db.Predictions.Where(p => p.ProjectId == projectId && p.ItemId == itemId).OrderBy(p => p.Source).ToListAsync(cancellationToken);
             var decisions = await db.Decisions.Where(d => d.ProjectId == projectId && d.ItemId == itemId).OrderBy(d => d.Id)
                 .Select(d => new { Decision = d, User = db.Users.FirstOrDefault(u => u.Id == d.UserId) }).ToListAsync(cancellationToken);
-            return new ItemDetail(item, inReview, predictions, [.. decisions.Select(d => (d.Decision, NameOf(d.User)))]);
+            var events = await db.ItemEvents.Where(e => e.ProjectId == projectId && e.ItemId == itemId).OrderBy(e => e.Id)
+                .Select(e => new { Event = e, User = db.Users.FirstOrDefault(u => u.Id == e.UserId) }).ToListAsync(cancellationToken);
+            return new ItemDetail(item, inReview, predictions, [.. decisions.Select(d => (d.Decision, NameOf(d.User)))], [.. events.Select(e => (e.Event, NameOf(e.User)))]);
         },
         cancellationToken);
 

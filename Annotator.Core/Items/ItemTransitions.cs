@@ -118,14 +118,18 @@ public static class ItemTransitions
         return done;
     }
 
-    /// <summary>Gives items that wait a new place in the queue, without touching the items themselves.</summary>
+    // Places before this one were given for a reason that no model knows: an audit draw, a disagreement of people, a reopened item.
+    private const string Movable = "queue_entries.rank > -1000";
+
+    /// <summary>Gives items that wait a new place in the queue, without touching the items themselves; special places are left alone.</summary>
     public static Task RerankAsync(WriteScope scope, long projectId, IReadOnlyList<(long ItemId, double Rank, QueueReason Reason)> places) => scope.Dialect.UpdateAsync(
         scope.Db,
         new BulkUpdate(
             "queue_entries",
             [new("project_id", BulkType.Long), new("item_id", BulkType.Long)],
             [new("rank", BulkType.Double), new("reason", BulkType.Int)],
-            [.. places.Select(p => new object?[] { projectId, p.ItemId, p.Rank, (int)p.Reason })]),
+            [.. places.Select(p => new object?[] { projectId, p.ItemId, p.Rank, (int)p.Reason })],
+            Movable),
         scope.CancellationToken);
 
     /// <summary>Counts items that have just been stored.</summary>

@@ -23,8 +23,9 @@ internal static class GroupLabels
             return;
         }
 
+        // An audit draw waits for an answer of its own.
         var changes = members
-            .Where(m => m.LabelSource is not (LabelSource.Human or LabelSource.Import) && m.Votes == 0 && !(m.State == ItemState.Final && string.Equals(m.LabelValue, value, StringComparison.Ordinal)))
+            .Where(m => !m.Audit && m.LabelSource is not (LabelSource.Human or LabelSource.Import) && m.Votes == 0 && !(m.State == ItemState.Final && string.Equals(m.LabelValue, value, StringComparison.Ordinal)))
             .Select(m => new ItemChange(m, ItemState.Final, Route.Auto, Label: new LabelChange(value, LabelSource.Propagated, null))).ToList();
         foreach (var part in changes.Chunk(2_000))
         {

@@ -16,8 +16,8 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
     /// <summary>How long decisions are gathered before a training is asked for.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(400);
 
-    // Training takes at most this share of the time, however fast decisions come.
-    private const double RestFactor = 2;
+    // After a training nothing is trained for as long as it took, unless people wait for it.
+    private const double RestFactor = 1;
 
     private readonly ConcurrentDictionary<long, bool> _dirty = new();
     private readonly ConcurrentDictionary<long, DateTimeOffset> _notBefore = new();
@@ -38,6 +38,13 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
                 // Somebody else has just signalled.
             }
         }
+    }
+
+    /// <summary>Says that people wait for the learning: it need not rest.</summary>
+    public void Hurry(long projectId)
+    {
+        _notBefore.TryRemove(projectId, out _);
+        DecisionsRecorded(projectId);
     }
 
     internal void TrainingEnded(long projectId, TimeSpan took) => _notBefore[projectId] = time.GetUtcNow() + (took * RestFactor);

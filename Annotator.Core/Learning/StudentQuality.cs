@@ -14,6 +14,41 @@ internal sealed record StudentQuality(double? Accuracy, double? Ece, double? Bri
 {
     private static readonly double[] Lines = [0.999, 0.998, 0.995, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.88, 0.86, 0.84, 0.82, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5];
 
+    /// <summary>
+    /// Measures a steered project's student over all items: what people decided counts as it is, the rest by how much all labellers together believe in it. An
+    /// acceptance line is looked for only with settings, among people's decisions.
+    /// </summary>
+    public static StudentQuality Measure(Steering.SteeringView view, LoadedLabels loaded, int classes, ProjectSettings? settings)
+    {
+        var (count, temperature) = (view.Proposals.Length, view.Student.Temperature);
+        if (loaded.Labelled + loaded.Answered < StudentTraining.FewestForFolds) return new StudentQuality(null, null, null, temperature, null, 0);
+        const int Bins = CalibrationReport.UsualBins;
+        var (total, sure, right, brier) = (new double[Bins], new double[Bins], new double[Bins], 0.0);
+        var (confidence, agreed) = (new List<float>(loaded.Labelled), new List<bool>(loaded.Labelled));
+        for (var i = 0; i < count; i++)
+        {
+            var p = AtTemperature(view.StudentPosterior.AsSpan(i * classes, classes), view.StudentClasses[i], temperature);
+            var belief = view.Fused[i][view.StudentClasses[i]];
+            var bin = Math.Clamp((int)Math.Ceiling(p * Bins) - 1, 0, Bins - 1);
+            (total[bin], sure[bin], right[bin]) = (total[bin] + 1, sure[bin] + p, right[bin] + belief);
+            brier += (belief * (1 - p) * (1 - p)) + ((1 - belief) * p * p);
+            if (loaded.Decided[i] < 0) continue;
+            confidence.Add((float)p);
+            agreed.Add(loaded.Decided[i] == view.StudentClasses[i]);
+        }
+
+        var ece = Enumerable.Range(0, Bins).Sum(b => Math.Abs(sure[b] - right[b])) / Math.Max(1, count);
+        var line = settings is null ? null : Line(confidence.ToArray(), agreed.ToArray(), settings);
+        return new StudentQuality(view.StudentAccuracy, ece, brier / Math.Max(1, count), temperature, line, count);
+    }
+
+    private static double AtTemperature(ReadOnlySpan<float> probabilities, int best, double temperature)
+    {
+        double sum = 0;
+        foreach (var p in probabilities) sum += Math.Pow(p / probabilities[best], 1 / temperature);
+        return 1 / sum;
+    }
+
     public static StudentQuality Measure(TrainedStudent trained, IReadOnlyList<LabelledRow> labels, int classes, bool multiple, ProjectSettings settings)
     {
         if (trained.OutOfFold is not { } folds) return new StudentQuality(null, null, null, trained.Temperature, null, 0);

@@ -47,7 +47,11 @@ public sealed class LiveSubscription : IDisposable
         _channel.Writer.TryComplete();
     }
 
-    internal void Offer(LiveEvent e) => _channel.Writer.TryWrite(e);
+    internal void Offer(LiveEvent e)
+    {
+        if (e is EventsMissed) Interlocked.Exchange(ref _missed, 1);
+        _channel.Writer.TryWrite(e);
+    }
 }
 
 /// <summary>The feed within one process.</summary>
@@ -63,7 +67,7 @@ public sealed class InProcessLiveFeed : ILiveFeed
     {
         foreach (var (listener, project) in _listeners)
         {
-            if (project is null || project == e.ProjectId) listener.Offer(e);
+            if (project is null || e.ProjectId == 0 || project == e.ProjectId) listener.Offer(e);
         }
     }
 

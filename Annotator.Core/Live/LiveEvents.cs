@@ -1,10 +1,20 @@
+using System.Text.Json.Serialization;
 using Annotator.Core.Items;
 
 namespace Annotator.Core.Live;
 
 /// <summary>Something that pages want to know of: it says what changed; who shows it reads it again.</summary>
-/// <param name="ProjectId">The project it concerns.</param>
+/// <param name="ProjectId">The project it concerns; 0 for all.</param>
+[JsonDerivedType(typeof(ItemsPreLabelled), "preLabelled")]
+[JsonDerivedType(typeof(ItemsDecided), "decided")]
+[JsonDerivedType(typeof(ModelTrained), "trained")]
+[JsonDerivedType(typeof(RunChanged), "run")]
+[JsonDerivedType(typeof(ProjectChanged), "project")]
+[JsonDerivedType(typeof(EventsMissed), "missed")]
 public abstract record LiveEvent(long ProjectId);
+
+/// <summary>Events of other nodes may be lost: whoever shows something reads it again. <see cref="LiveSubscription.TakeMissed"/> says so too.</summary>
+public sealed record EventsMissed() : LiveEvent(0);
 
 /// <summary>A pre-label as it is pushed.</summary>
 /// <param name="ItemId">The item.</param>

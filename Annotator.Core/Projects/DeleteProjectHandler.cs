@@ -1,3 +1,6 @@
+using Annotator.Core.Export;
+using Annotator.Core.Learning;
+using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -5,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Projects;
 
 /// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
-internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
+internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations) : IRunHandler
 {
     public const string RunKind = "deleteProject";
 
@@ -16,15 +19,23 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
     {
         var id = run.ProjectId;
-        var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id).Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
+        var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id && s.Blob != "").Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
         foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
+        var exports = await run.Database.ReadAsync(db => db.Runs.Where(r => r.ProjectId == id && r.Kind == ExportHandler.RunKind && r.Cursor != null).ToListAsync(cancellationToken), cancellationToken);
+        foreach (var file in exports.Select(ExportFile.Of).OfType<ExportFile>()) await blobs.DeleteAsync(file.Blob, cancellationToken);
+        foreach (var representation in await representations.AllAsync(id, int.MaxValue, cancellationToken))
+        {
+            await blobs.DeleteAsync(representation.Space, cancellationToken);
+            await blobs.DeleteAsync(representation.Vectors, cancellationToken);
+        }
 
         while (true)
         {
             var last = await run.Database.ReadAsync(
-                db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => i.Id).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
+                db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
             if (last.Count == 0) break;
-            var (from, to) = (last[0], last[^1]);
+            foreach (var blob in last.Select(i => MediaService.BlobOf(id, i.Url)).OfType<string>()) await blobs.DeleteAsync(blob, cancellationToken);
+            var (from, to) = (last[0].Id, last[^1].Id);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -46,6 +57,9 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs) : IRunHandler
             {
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -18,9 +19,24 @@ public static class ProjectJson
 
     internal static string WriteSchema(LabelSchema schema) => JsonSerializer.Serialize(schema, Options);
 
-    internal static LabelSchema ReadSchema(string json) => JsonSerializer.Deserialize<LabelSchema>(json, Options)!;
+    internal static LabelSchema ReadSchema(string json) => Parsed<LabelSchema>.Of(json);
 
     internal static string WriteSettings(ProjectSettings settings) => JsonSerializer.Serialize(settings, Options);
 
-    internal static ProjectSettings ReadSettings(string json) => JsonSerializer.Deserialize<ProjectSettings>(json, Options)!;
+    internal static ProjectSettings ReadSettings(string json) => Parsed<ProjectSettings>.Of(json);
+
+    // The same few texts are read for every request and every item; what is made of them never changes.
+    private static class Parsed<T>
+    {
+        private const int Most = 1_000;
+
+        private static readonly ConcurrentDictionary<string, T> s_known = new(StringComparer.Ordinal);
+
+        public static T Of(string json)
+        {
+            if (s_known.TryGetValue(json, out var known)) return known;
+            if (s_known.Count >= Most) s_known.Clear();
+            return s_known.GetOrAdd(json, static text => JsonSerializer.Deserialize<T>(text, Options)!);
+        }
+    }
 }

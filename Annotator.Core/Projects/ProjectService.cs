@@ -169,8 +169,10 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
     {
         foreach (var (name, value) in change)
         {
-            if (value is JsonObject inner && target[name] is JsonObject existing) Merge(existing, inner);
-            else target[name] = value?.DeepClone();
+            // RFC 7396: null takes the field away, and its default holds again.
+            if (value is null) target.Remove(name);
+            else if (value is JsonObject inner && target[name] is JsonObject existing) Merge(existing, inner);
+            else target[name] = value.DeepClone();
         }
 
         return target;

@@ -1,5 +1,6 @@
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning.Steering;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -12,8 +13,9 @@ namespace Annotator.Core.Quality;
 /// <param name="Student">The student in service; null before the first.</param>
 /// <param name="Llm">Use of the LLM; null where none was asked.</param>
 /// <param name="Agreement">Agreement between people; null with too little overlap.</param>
+/// <param name="Steering">How far a steered project has come; null before the models have learned anything.</param>
 public sealed record ProjectMetrics(
-    ItemMetrics Items, DecisionMetrics Decisions, CertificateMetrics? Certificate, StudentMetrics? Student, LlmMetrics? Llm, AgreementMetrics? Agreement);
+    ItemMetrics Items, DecisionMetrics Decisions, CertificateMetrics? Certificate, StudentMetrics? Student, LlmMetrics? Llm, AgreementMetrics? Agreement, SteeringMetrics? Steering);
 
 /// <summary>Items of a project.</summary>
 /// <param name="Total">All.</param>
@@ -38,8 +40,22 @@ public sealed record StudentMetrics(int Version, int TrainedOn, double? Accuracy
 /// <summary>Use of the LLM.</summary>
 public sealed record LlmMetrics(long Calls, long Items, long PromptTokens, long CompletionTokens, double Cost, double? Accuracy);
 
-/// <summary>Agreement between people on items that several decided.</summary>
-public sealed record AgreementMetrics(double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent);
+/// <summary>Agreement between people on items that several decided. A figure is null where it is undefined, as with one label only.</summary>
+/// <param name="CohenKappa">Cohen's kappa; with more than two people the mean over pairs (Light).</param>
+/// <param name="FleissKappa">Fleiss's kappa.</param>
+/// <param name="KrippendorffAlpha">Krippendorff's alpha of names.</param>
+/// <param name="Percent">Share of pairs of labels that are equal, 0 to 1.</param>
+/// <param name="GwetAc1">Gwet's AC1.</param>
+/// <param name="AlphaInterval">95 % bootstrap interval of alpha over items; null with fewer than ten items or so many that it would say nothing.</param>
+/// <param name="Items">Items that several people decided.</param>
+/// <param name="Ratings">Their decisions.</param>
+public sealed record AgreementMetrics(
+    double? CohenKappa, double? FleissKappa, double? KrippendorffAlpha, double? Percent, double? GwetAc1 = null, Interval? AlphaInterval = null, int Items = 0, int Ratings = 0);
+
+/// <summary>How far a steered project has come.</summary>
+/// <param name="Phase">What it is doing.</param>
+/// <param name="DecisionsLeft">Decisions of people that are still expected to be needed.</param>
+public sealed record SteeringMetrics(SteeringPhase Phase, long DecisionsLeft);
 
 /// <summary>A point of the learning curve.</summary>
 /// <param name="Version">Student version.</param>
@@ -51,10 +67,16 @@ public sealed record AgreementMetrics(double? CohenKappa, double? FleissKappa, d
 public sealed record CurvePoint(int Version, int TrainedOn, int Decisions, double? Accuracy, double? Ece, DateTimeOffset CreatedAt);
 
 /// <summary>Reads where projects stand, from counters that are kept as things happen.</summary>
-public sealed class MetricsReader(AnnotatorDatabase database)
+public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared)
 {
     /// <summary>Where a project stands.</summary>
-    public Task<ProjectMetrics> ReadAsync(long projectId, CancellationToken cancellationToken = default) => database.ReadAsync(
+    public async Task<ProjectMetrics> ReadAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        var agreement = await shared.ComputeAsync(projectId, TeamAgreement.Of, cancellationToken);
+        return await ReadAsync(projectId, agreement, cancellationToken);
+    }
+
+    private Task<ProjectMetrics> ReadAsync(long projectId, AgreementMetrics? agreement, CancellationToken cancellationToken) => database.ReadAsync(
         async db =>
         {
             var counters = await db.Counters.Where(c => c.ProjectId == projectId).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
@@ -87,7 +109,8 @@ public sealed class MetricsReader(AnnotatorDatabase database)
                 certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.Confidence, certificate.Audited),
                 student is null ? null : new StudentMetrics(student.Version, student.TrainedOn, student.Accuracy, student.Ece),
                 llm,
-                null);
+                agreement,
+                Counter(SteeringCounters.Phase) is > 0 and var phase ? new SteeringMetrics((SteeringPhase)phase, Counter(SteeringCounters.Left)) : null);
         },
         cancellationToken);
 

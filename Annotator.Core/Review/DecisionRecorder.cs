@@ -17,7 +17,16 @@ namespace Annotator.Core.Review;
 /// <param name="Lease">The lease under which the item was shown.</param>
 /// <param name="Seconds">Active time spent.</param>
 /// <param name="Comment">A remark, or the reason of a skip or flag.</param>
-public sealed record NewDecision(long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null);
+/// <param name="Shown">The pre-label that stood on the screen, where a newer one took the place of that of the lease; not heeded where the item was shown blind.</param>
+public sealed record NewDecision(
+    long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null, ShownPrelabel? Shown = null);
+
+/// <summary>A pre-label as it stood on a person's screen.</summary>
+/// <param name="Value">The label.</param>
+/// <param name="Confidence">Its confidence, 0 to 1.</param>
+/// <param name="Source">Who made it.</param>
+/// <param name="Version">Which version of it.</param>
+public sealed record ShownPrelabel(LabelValue Value, double? Confidence, LabelSource Source, int? Version);
 
 /// <summary>What became of a decision.</summary>
 /// <param name="ItemId">The item.</param>
@@ -49,6 +58,12 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             if (decision.Action is DecisionAction.Undo or DecisionAction.Import) errors.Add(($"decisions[{i}].action", "Must be accept, correct, skip, flag or reject."));
             if (decision.Action == DecisionAction.Correct && decision.Value is null) errors.Add(($"decisions[{i}].value", "A value is needed with 'correct'."));
             if (decision.Value is { } value && LabelJson.Check(value, schema) is { } error) errors.Add(($"decisions[{i}].value", error));
+            if (decision.Shown is { } shown)
+            {
+                if (LabelJson.Check(shown.Value, schema) is { } wrong) errors.Add(($"decisions[{i}].prediction.value", wrong));
+                if (shown.Confidence is { } c && !(c >= 0 && c <= 1)) errors.Add(($"decisions[{i}].prediction.confidence", "Must be 0 to 1."));
+            }
+
             if (decision.Comment?.Length > 10_000) errors.Add(($"decisions[{i}].comment", "At most 10,000 characters."));
             if (decision.Action == DecisionAction.Skip && project.Settings.SkipNeedsReason && string.IsNullOrWhiteSpace(decision.Comment))
                 errors.Add(($"decisions[{i}].comment", "This project asks for a reason with a skip."));
@@ -60,7 +75,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <summary>Records decisions that passed <see cref="Check"/>, in order.</summary>
     public async Task<IReadOnlyList<DecisionResult>> RecordAsync(ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions, CancellationToken cancellationToken = default)
     {
-        var results = await database.WriteAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
+        var results = await database.WriteRepeatedlyAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
         if (results.Any(r => r.Status == DecisionStatus.Recorded)) learning.DecisionsRecorded(grant.Project.Id);
         return results;
     }
@@ -69,7 +84,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <returns>The item, or null where there was nothing to take back.</returns>
     public async Task<LeasedItem?> UndoAsync(Project project, long userId, long? itemId, CancellationToken cancellationToken = default)
     {
-        var lent = await database.WriteAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
+        var lent = await database.WriteRepeatedlyAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
         if (lent is not null) learning.DecisionsRecorded(project.Id);
         return lent;
     }
@@ -78,6 +93,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     {
         var project = grant.Project;
         var ids = decisions.Select(d => d.ItemId).Distinct().ToList();
+        await scope.Dialect.LockItemsAsync(scope.Db, project.Id, ids, scope.CancellationToken);
         var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && ids.Contains(i.Id)).ToDictionaryAsync(i => i.Id, scope.CancellationToken);
         var leases = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && ids.Contains(l.ItemId)).ToListAsync(scope.CancellationToken);
         var standing = await scope.Db.Decisions.AsNoTracking()
@@ -100,7 +116,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             var lease = leases.FirstOrDefault(l => l.ItemId == item.Id && l.UserId == userId);
             if (!votes.TryGetValue(item.Id, out var before)) votes[item.Id] = before = [];
             var mine = before.FirstOrDefault(d => d.UserId == userId);
-            var value = given.Value is { } v ? LabelJson.Write(v) : given.Action == DecisionAction.Accept ? lease is not null ? lease.PredictionValue : item.PredictionValue : null;
+            var value = given.Value is { } v ? LabelJson.Write(v) : given.Action == DecisionAction.Accept ? given.Shown is { } seen && lease?.Blind != true ? LabelJson.Write(seen.Value) : lease is not null ? lease.PredictionValue : item.PredictionValue : null;
             if (given.Action == DecisionAction.Accept && value is null)
             {
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Unknown, "There was no pre-label to accept; send the label with 'correct'."));
@@ -112,7 +128,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
             // Nobody's decision is overwritten: without a place among the item's voters this one is only kept in the history.
             var votesOfOthers = before.Count(d => d.UserId != userId);
-            if (lease is null && mine is null && votesOfOthers > 0 && !grant.IsLead && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
+            // A lead may decide what others have decided, but not by mistake: with a lease that has run out it is one.
+            var mayOverrule = grant.IsLead && string.IsNullOrEmpty(given.Lease);
+            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
             {
                 fact.Status = DecisionStatus.Conflict;
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Conflict, "Somebody else has decided this item; your decision is kept in its history."));
@@ -124,10 +142,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 if (mine is not null)
                 {
                     // A person who decides again replaces their own earlier decision.
-                    mine.UndoneById = fact.Id;
+                    await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
-                    await scope.Db.Decisions.Where(d => d.Id == mine.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, fact.Id), scope.CancellationToken);
-                    facts.Where(f => f.Id == mine.Id).ToList().ForEach(f => f.UndoneById = fact.Id);
                 }
                 else
                 {
@@ -146,10 +162,19 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
                 before.Add(fact);
                 await SettleAsync(scope, project, item, before, userId, leases);
+                await RereadGroupAsync(scope, item, items, leases);
                 live.Add(new Decided(item.Id, item.Key, item.LabelValue ?? value, item.LabelSource ?? LabelSource.Human, userId, item.State));
             }
             else
             {
+                if (mine is not null && given.Action == DecisionAction.Reject)
+                {
+                    // Who rejects what they have decided takes their decision back.
+                    await ReplaceAsync(scope, mine, fact, facts);
+                    before.Remove(mine);
+                    scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+                }
+
                 await SetAsideAsync(scope, project, item, given.Action, userId, before, leases);
             }
 
@@ -163,7 +188,23 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         return results;
     }
 
-    private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
+    // The earlier one may be of the same call, and then is not stored yet.
+    private static async Task ReplaceAsync(WriteScope scope, Decision earlier, Decision by, List<Decision> facts)
+    {
+        earlier.UndoneById = by.Id;
+        foreach (var fact in facts.Where(f => f.Id == earlier.Id)) fact.UndoneById = by.Id;
+        await scope.Db.Decisions.Where(d => d.Id == earlier.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, by.Id), scope.CancellationToken);
+    }
+
+    private static Decision NewFact(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease)
+    {
+        var fact = NewFactAsLent(scope, project, item, userId, given, value, lease);
+        if (given.Shown is { } shown && !fact.Blind)
+            (fact.ShownValue, fact.ShownConfidence, fact.ShownSource, fact.ShownVersion) = (LabelJson.Write(shown.Value), shown.Confidence, shown.Source, shown.Version);
+        return fact;
+    }
+
+    private static Decision NewFactAsLent(WriteScope scope, Project project, Item item, long userId, NewDecision given, string? value, Lease? lease) => new()
     {
         Id = scope.NextId("decision"),
         ProjectId = project.Id,
@@ -194,12 +235,13 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
             await Require(ItemTransitions.ApplyAsync(scope, [change]));
+            leases.RemoveAll(l => l.ItemId == item.Id);
             await GroupLabels.ShareAsync(scope, project, item);
             return;
         }
 
         var stuck = votes.Count >= needed;
-        var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
+        var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
             votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
             votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
@@ -215,11 +257,15 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
         if (action == DecisionAction.Skip && item.State != ItemState.Queued) return;
         var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
-        var open = action == DecisionAction.Flag ? 0 : Math.Max(0, Needed(project, votes) - votes.Count - others);
-        var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var rejected = action == DecisionAction.Reject;
+
+        // Set aside for a lead: nobody else is asked. Rejected: somebody must be, even where there were votes enough.
+        var wanted = Math.Max(rejected && others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
+        var open = action == DecisionAction.Flag || item.Flagged ? 0 : Math.Max(0, wanted);
+        var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);
-        var change = new ItemChange(item, ItemState.Queued, Route.Human, Prelabel: rejected ? new PrelabelChange(null, null, null, null) : null, Place: place, Flagged: action == DecisionAction.Flag ? true : null);
+        var change = new ItemChange(
+            item, ItemState.Queued, Route.Human, Prelabel: rejected ? new PrelabelChange(null, null, null, null) : null, Place: place, Votes: votes.Count, Flagged: action == DecisionAction.Flag ? true : null);
         await Require(ItemTransitions.ApplyAsync(scope, [change]));
     }
 
@@ -229,8 +275,10 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             .Where(d => d.ProjectId == project.Id && d.UserId == userId && d.UndoneById == null && d.Action != DecisionAction.Undo && d.Status == DecisionStatus.Recorded && (itemId == null || d.ItemId == itemId))
             .OrderByDescending(d => d.Id).FirstOrDefaultAsync(scope.CancellationToken);
         if (last is null) return null;
+        await scope.Dialect.LockItemsAsync(scope.Db, project.Id, [last.ItemId], scope.CancellationToken);
         var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == last.ItemId, scope.CancellationToken);
         if (item is null) return null;
+        if (!await scope.Db.Decisions.AnyAsync(d => d.Id == last.Id && d.UndoneById == null, scope.CancellationToken)) throw new ConcurrentChangeException();
 
         var undo = new Decision
         {
@@ -258,12 +306,37 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             .Where(d => d.ProjectId == project.Id && d.ItemId == item.Id && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null
                 && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct))
             .ToListAsync(scope.CancellationToken);
-        var others = await scope.Db.Leases.CountAsync(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId, scope.CancellationToken);
+        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
+        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
         var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
         return lent;
+    }
+
+    // What was said of one member of a group of duplicates may have gone to others of the same call.
+    private static async Task RereadGroupAsync(WriteScope scope, Item decided, Dictionary<long, Item> items, List<Lease> leases)
+    {
+        if (decided.GroupId is not { } group) return;
+        var others = items.Values.Where(i => i.GroupId == group && i.Id != decided.Id).Select(i => i.Id).ToList();
+        if (others.Count == 0) return;
+        foreach (var item in await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == decided.ProjectId && others.Contains(i.Id)).ToListAsync(scope.CancellationToken))
+        {
+            items[item.Id] = item;
+            if (item.State != ItemState.Queued) leases.RemoveAll(l => l.ItemId == item.Id);
+        }
+    }
+
+    // A decision without a lease, and an undo, take a place that somebody else may hold: no item is lent more often than people are
+    // needed, so those who got it last lose their lease. What they decide still comes in, as after an expiry.
+    private static async Task<int> KeepLeasesAsync(WriteScope scope, List<Lease> others, int places, List<Lease>? known)
+    {
+        var surplus = others.OrderByDescending(l => l.ExpiresAt).ThenBy(l => l.Id, StringComparer.Ordinal).Take(Math.Max(0, others.Count - Math.Max(0, places))).Select(l => l.Id).ToList();
+        if (surplus.Count == 0) return others.Count;
+        await scope.Db.Leases.Where(l => surplus.Contains(l.Id)).ExecuteDeleteAsync(scope.CancellationToken);
+        known?.RemoveAll(l => surplus.Contains(l.Id));
+        return others.Count - surplus.Count;
     }
 
     // The overlap, and one more for every vote that left the item undecided, up to a bound.
@@ -282,12 +355,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         return (best.Key, best.Count());
     }
 
-    // Inside the unit of work the item was read and nobody else can have changed it on SQLite; on PostgreSQL somebody can: start over.
+    // The items are held from before they were read; what changes without holding them is seen here: start over.
     private static async Task Require(Task<bool[]> changes)
     {
         if ((await changes).Contains(false)) throw new ConcurrentChangeException();
     }
 }
-
-/// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
-public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");

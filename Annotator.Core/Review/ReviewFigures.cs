@@ -10,6 +10,15 @@ namespace Annotator.Core.Review;
 /// <param name="Accepted">Those that took the pre-label as it was.</param>
 public sealed record AnnotatorFigures(int Decided, int Judged, int Accepted);
 
+/// <summary>An item that somebody has before them, as it stands now.</summary>
+/// <param name="ItemId">The item.</param>
+/// <param name="Value">Its pre-label as canonical JSON; null where it has none.</param>
+/// <param name="Confidence">The pre-label's confidence.</param>
+/// <param name="Source">Who made it.</param>
+/// <param name="Version">Which version of it.</param>
+/// <param name="Final">Whether the item has its final label, so that nobody has to decide it any more.</param>
+public sealed record HeldItem(long ItemId, string? Value, double? Confidence, LabelSource? Source, int? Version, bool Final);
+
 /// <summary>Reads the few numbers that stand above the item while somebody reviews.</summary>
 public sealed class ReviewFigures(AnnotatorDatabase database)
 {
@@ -34,6 +43,13 @@ public sealed class ReviewFigures(AnnotatorDatabase database)
         var name = Quality.CounterNames.State(ItemState.Queued);
         return database.ReadAsync(db => db.Counters.Where(c => c.ProjectId == projectId && c.Name == name).Select(c => c.Value).FirstOrDefaultAsync(cancellationToken), cancellationToken);
     }
+
+    /// <summary>Items that somebody has before them, as they stand now.</summary>
+    public Task<List<HeldItem>> HeldAsync(long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Items.Where(i => i.ProjectId == projectId && items.Contains(i.Id))
+            .Select(i => new HeldItem(i.Id, i.PredictionValue, i.PredictionConfidence, i.PredictionSource, i.PredictionVersion, i.State == ItemState.Final))
+            .ToListAsync(cancellationToken),
+        cancellationToken);
 
     /// <summary>Those of the items that are audit draws: whoever may be asked about them must not see a model's answer.</summary>
     public Task<List<long>> AuditedAsync(long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) => database.ReadAsync(

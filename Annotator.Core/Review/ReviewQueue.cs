@@ -20,34 +20,40 @@ public sealed record LeasedItem(Item Item, Lease Lease);
 public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open);
 
 /// <summary>Lends items to annotators, the most valuable first. Rule 2: the queue is an index, not a query over the items.</summary>
-public sealed class ReviewQueue(AnnotatorDatabase database)
+public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
 {
     /// <summary>The most items that one call lends.</summary>
     public const int MostAtOnce = 100;
 
-    /// <summary>Lends the best items that the annotator has not seen.</summary>
-    public Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default) => database.WriteAsync(
-        async scope =>
-        {
-            var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
-            await ReclaimAsync(scope, project.Id, now);
-            var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
-            return await LendAsync(scope, project, userId, entries, now);
-        },
-        cancellationToken);
+    /// <summary>Lends the best items that the annotator has not seen; fewer than asked for, or none, while the learning catches up.</summary>
+    public async Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default)
+    {
+        var room = await pacing.RoomAsync(project, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
+        if (room <= 0) return [];
+        return await database.WriteRepeatedlyAsync(
+            async scope =>
+            {
+                var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
+                await ReclaimAsync(scope, project.Id, now);
+                var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, room, cancellationToken);
+                return await LendAsync(scope, project, userId, entries, now);
+            },
+            cancellationToken);
+    }
 
     /// <summary>Gives leases back before their time.</summary>
-    public Task ReleaseAsync(long projectId, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteAsync(
+    public Task ReleaseAsync(long projectId, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteRepeatedlyAsync(
         async scope =>
         {
-            var mine = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && l.UserId == userId && leases.Contains(l.Id)).ToListAsync(cancellationToken);
-            await EndAsync(scope, projectId, mine);
+            var items = await scope.Db.Leases.Where(l => l.ProjectId == projectId && l.UserId == userId && leases.Contains(l.Id)).Select(l => l.ItemId).ToListAsync(cancellationToken);
+            await scope.Dialect.LockItemsAsync(scope.Db, projectId, items, cancellationToken);
+            await EndAsync(scope, projectId, await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && l.UserId == userId && leases.Contains(l.Id)).ToListAsync(cancellationToken));
         },
         cancellationToken);
 
     /// <summary>Keeps leases for another term.</summary>
     /// <returns>Those that are still there, with their new end.</returns>
-    public Task<List<Lease>> RenewAsync(Project project, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteAsync(
+    public Task<List<Lease>> RenewAsync(Project project, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteRepeatedlyAsync(
         async scope =>
         {
             var until = (await scope.Dialect.NowAsync(scope.Db, cancellationToken)).AddSeconds(project.Settings.LeaseSeconds);
@@ -72,7 +78,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database)
 
     /// <summary>Shows an annotator once more what they skipped.</summary>
     /// <returns>How many items came back.</returns>
-    public Task<int> RecallSkippedAsync(long projectId, long userId, CancellationToken cancellationToken = default) => database.WriteAsync(
+    public Task<int> RecallSkippedAsync(long projectId, long userId, CancellationToken cancellationToken = default) => database.WriteRepeatedlyAsync(
         async scope =>
         {
             var skipped = await scope.Db.Decisions
@@ -86,6 +92,26 @@ public sealed class ReviewQueue(AnnotatorDatabase database)
                 .ExecuteUpdateAsync(x => x.SetProperty(q => q.LastAnnotatorId, 0L), cancellationToken);
         },
         cancellationToken);
+
+    /// <summary>Gives back what was lent in projects where nobody has come since to do it.</summary>
+    /// <param name="before">Only leases that ran out before this moment.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task CleanAsync(DateTimeOffset before, CancellationToken cancellationToken = default)
+    {
+        var projects = await database.ReadAsync(db => db.Leases.Where(l => l.ExpiresAt < before).Select(l => l.ProjectId).Distinct().ToListAsync(cancellationToken), cancellationToken);
+        foreach (var project in projects)
+        {
+            await database.WriteRepeatedlyAsync(
+                async scope =>
+                {
+                    await ReclaimAsync(scope, project, before);
+
+                    // Those whose item waits no more have no place to give back.
+                    await scope.Db.Leases.Where(l => l.ProjectId == project && l.ExpiresAt < before && !scope.Db.Queue.Any(q => q.ProjectId == project && q.ItemId == l.ItemId)).ExecuteDeleteAsync(cancellationToken);
+                },
+                cancellationToken);
+        }
+    }
 
     /// <summary>Lends one given item, as an undo and a reopening do.</summary>
     internal static async Task<LeasedItem> LendOneAsync(WriteScope scope, Project project, Item item, long userId, QueueReason reason, bool blind)
@@ -130,24 +156,24 @@ public sealed class ReviewQueue(AnnotatorDatabase database)
     // Expired leases are ended by whoever comes next: no clock of its own is needed, and an idle project costs nothing.
     private static async Task ReclaimAsync(WriteScope scope, long projectId, DateTimeOffset now)
     {
-        var expired = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && l.ExpiresAt < now).OrderBy(l => l.ExpiresAt).Take(500).ToListAsync(scope.CancellationToken);
-        await EndAsync(scope, projectId, expired);
+        var expired = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && l.ExpiresAt < now).OrderBy(l => l.ExpiresAt).Take(500).Select(l => l.ItemId).Distinct().ToListAsync(scope.CancellationToken);
+        if (expired.Count == 0) return;
+
+        // Whose place somebody holds at this moment is left to the next one.
+        var held = await scope.Dialect.TryLockPlacesAsync(scope.Db, projectId, expired, scope.CancellationToken);
+        await EndAsync(scope, projectId, await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && held.Contains(l.ItemId) && l.ExpiresAt < now).ToListAsync(scope.CancellationToken));
     }
 
+    // The places must be held: nobody else ends these leases at the same moment.
     private static async Task EndAsync(WriteScope scope, long projectId, IReadOnlyList<Lease> leases)
     {
         if (leases.Count == 0) return;
-        foreach (var part in leases.GroupBy(l => l.ItemId))
+        var ids = leases.Select(l => l.Id).ToList();
+        await scope.Db.Leases.Where(l => ids.Contains(l.Id)).ExecuteDeleteAsync(scope.CancellationToken);
+        foreach (var sameCount in leases.CountBy(l => l.ItemId).GroupBy(c => c.Value))
         {
-            var ids = part.Select(l => l.Id).ToList();
-
-            // Only a lease that this transaction removes gives its place back: two may reclaim at a time.
-            var ended = await scope.Db.Leases.Where(l => ids.Contains(l.Id)).ExecuteDeleteAsync(scope.CancellationToken);
-            if (ended > 0)
-            {
-                await scope.Db.Queue.Where(q => q.ProjectId == projectId && q.ItemId == part.Key)
-                    .ExecuteUpdateAsync(x => x.SetProperty(q => q.Open, q => q.Open + ended), scope.CancellationToken);
-            }
+            var (items, ended) = (sameCount.Select(c => c.Key).ToList(), sameCount.Key);
+            await scope.Db.Queue.Where(q => q.ProjectId == projectId && items.Contains(q.ItemId)).ExecuteUpdateAsync(x => x.SetProperty(q => q.Open, q => q.Open + ended), scope.CancellationToken);
         }
 
         scope.Publish(new ProjectChanged(projectId));

@@ -71,6 +71,16 @@ public sealed partial class RunService(
             db => db.Runs.Where(r => r.ProjectId == projectId && (before == null || r.Id < before)).OrderByDescending(r => r.Id).Take(limit).ToListAsync(cancellationToken),
             cancellationToken);
 
+    /// <summary>The newest runs of one kind in a project, newest first.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="kind">The kind.</param>
+    /// <param name="limit">How many at the most.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<List<Run>> ListOfKindAsync(long projectId, string kind, int limit, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(
+            db => db.Runs.Where(r => r.ProjectId == projectId && r.Kind == kind).OrderByDescending(r => r.Id).Take(limit).ToListAsync(cancellationToken),
+            cancellationToken);
+
     /// <summary>What a run could not read, in order of line.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="afterLine">Only lines after this one, for the next page.</param>
@@ -97,6 +107,9 @@ public sealed partial class RunService(
             scope.Publish(new RunChanged(run.ProjectId, run.Id));
         },
         cancellationToken);
+
+    /// <summary>How often it is looked whether a run's worker is gone: soon after its time is over, and seldom enough to cost nothing.</summary>
+    public TimeSpan RecoveryInterval => TimeSpan.FromSeconds(Math.Clamp(options.Value.OwnerTimeoutSeconds / 3.0, 1, 10));
 
     /// <summary>Wakes every run that waits or whose worker is gone. Called at start and from time to time.</summary>
     /// <param name="ownersAreDead">At the start of a process that owns its database alone: whoever held a run is gone.</param>
@@ -128,6 +141,7 @@ public sealed partial class RunService(
         var run = await ClaimAsync(runId, owner, cancellationToken);
         if (run is null) return;
 
+        var from = run.Cursor;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var heartbeat = KeepAliveAsync(run, owner, stop);
         try
@@ -159,8 +173,11 @@ public sealed partial class RunService(
         catch (Exception e)
         {
             LogFailed(e, run.Id, run.Kind);
-            if (run.Attempts > options.Value.Retries) await FinishAsync(run, owner, RunState.Failed, e.Message);
-            else await ReleaseAsync(run, owner, e.Message);
+
+            // An execution that came further was no attempt at the same thing: a long run meets more than one passing trouble.
+            if (!string.Equals(run.Cursor, from, StringComparison.Ordinal)) run.Attempts = 1;
+            if (run.Attempts > options.Value.Retries) await FinishAsync(run, owner, RunState.Failed, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
+            else await ReleaseAsync(run, owner, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
         }
         finally
         {
@@ -172,8 +189,21 @@ public sealed partial class RunService(
     private Task<Run?> ClaimAsync(long runId, string owner, CancellationToken cancellationToken) => database.WriteAsync(
         async scope =>
         {
+            var wanted = await scope.Db.Runs.AsNoTracking().FirstOrDefaultAsync(r => r.Id == runId && r.State < RunState.Succeeded, cancellationToken);
+            if (wanted is null) return null;
+
+            // Two workers that look for others at the same moment would both find none.
+            await scope.Dialect.LockProjectAsync(scope.Db, wanted.ProjectId, cancellationToken);
             var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
             var until = now.AddSeconds(options.Value.OwnerTimeoutSeconds);
+            if (wanted.CancelRequested && (wanted.OwnedUntil is null || wanted.OwnedUntil < now))
+            {
+                // Its worker died before it saw that it was to stop.
+                await scope.Db.Runs.Where(r => r.Id == runId && r.State < RunState.Succeeded && (r.OwnedUntil == null || r.OwnedUntil < now)).ExecuteUpdateAsync(
+                    x => x.SetProperty(r => r.State, RunState.Cancelled).SetProperty(r => r.FinishedAt, scope.Now).SetProperty(r => r.OwnedUntil, (DateTimeOffset?)null), cancellationToken);
+                scope.Publish(new RunChanged(wanted.ProjectId, runId));
+                return null;
+            }
 
             // One run of a kind at a time in a project: two trainings or two imports of the same rows only get in each other's way.
             var claimed = await scope.Db.Runs
@@ -198,28 +228,33 @@ public sealed partial class RunService(
         {
             while (await timer.WaitForNextTickAsync(stop.Token))
             {
-                var cancel = await database.WriteAsync(
-                    async scope =>
-                    {
-                        var until = (await scope.Dialect.NowAsync(scope.Db, stop.Token)).AddSeconds(options.Value.OwnerTimeoutSeconds);
-                        var mine = await scope.Db.Runs.Where(r => r.Id == run.Id && r.Owner == owner && r.State == RunState.Running)
-                            .ExecuteUpdateAsync(x => x.SetProperty(r => r.OwnedUntil, until), stop.Token);
-                        return mine == 0 || await scope.Db.Runs.AnyAsync(r => r.Id == run.Id && r.CancelRequested, stop.Token);
-                    },
-                    stop.Token);
-                if (cancel) await stop.CancelAsync();
+                try
+                {
+                    if (await SignAsync(run, owner, stop.Token)) await stop.CancelAsync();
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    // The database is away for a while: the run's own steps will tell; if it stays away the run is taken over.
+                    LogHeartbeat(e, run.Id);
+                }
             }
         }
         catch (OperationCanceledException)
         {
             // The run has ended.
         }
-        catch (Exception e)
-        {
-            // The database is away: the run's own steps will tell; if it stays away the run is taken over.
-            LogHeartbeat(e, run.Id);
-        }
     }
+
+    // Gives a sign of life; answers whether the execution must stop.
+    private Task<bool> SignAsync(Run run, string owner, CancellationToken cancellationToken) => database.WriteAsync(
+        async scope =>
+        {
+            var until = (await scope.Dialect.NowAsync(scope.Db, cancellationToken)).AddSeconds(options.Value.OwnerTimeoutSeconds);
+            var mine = await scope.Db.Runs.Where(r => r.Id == run.Id && r.Owner == owner && r.State == RunState.Running)
+                .ExecuteUpdateAsync(x => x.SetProperty(r => r.OwnedUntil, until), cancellationToken);
+            return mine == 0 || await scope.Db.Runs.AnyAsync(r => r.Id == run.Id && r.CancelRequested, cancellationToken);
+        },
+        cancellationToken);
 
     private async Task FinishAsync(Run run, string owner, RunState state, string? message)
     {
@@ -242,7 +277,7 @@ public sealed partial class RunService(
         await database.WriteAsync(async scope =>
         {
             await scope.Db.Runs.Where(r => r.Id == run.Id && r.Owner == owner && r.State == RunState.Running).ExecuteUpdateAsync(
-                x => x.SetProperty(r => r.State, RunState.Queued).SetProperty(r => r.OwnedUntil, (DateTimeOffset?)null).SetProperty(r => r.Message, message ?? run.Message));
+                x => x.SetProperty(r => r.State, RunState.Queued).SetProperty(r => r.OwnedUntil, (DateTimeOffset?)null).SetProperty(r => r.Attempts, run.Attempts).SetProperty(r => r.Message, message ?? run.Message));
             scope.Publish(new RunChanged(run.ProjectId, run.Id));
         });
         if (message is not null) queue.Enqueue(run.Id, TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, run.Attempts))));

@@ -14,6 +14,8 @@ public sealed class AnnotatorDatabase(
     ILiveFeed feed,
     TimeProvider time)
 {
+    private const int MostAttempts = 8;
+
     /// <summary>What differs between the databases.</summary>
     public ISqlDialect Dialect => dialect;
 
@@ -32,23 +34,57 @@ public sealed class AnnotatorDatabase(
     /// <remarks>The transaction holds the provider's write gate: no network call and no long computation belongs inside.</remarks>
     public async Task<T> WriteAsync<T>(Func<WriteScope, Task<T>> work, CancellationToken cancellationToken = default)
     {
+        // What a request with an idempotency key did before its process died is not done again.
+        var journal = RequestJournal.Current;
+        if (journal is not null && journal.TryTake<T>(out var known)) return known;
         await ids.EnsureAsync(cancellationToken);
         WriteScope scope;
         T result;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            using var gate = await dialect.EnterWriteAsync(cancellationToken);
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await using var unit = await dialect.BeginAsync(db, cancellationToken);
             scope = new WriteScope(db, dialect, ids, time.GetUtcNow(), cancellationToken);
             result = await work(scope);
             await scope.FlushAsync();
-            await transaction.CommitAsync(CancellationToken.None);
+            if (journal is not null) await journal.KeepAsync(scope, result);
+            await unit.CommitAsync();
         }
 
+        journal?.Committed();
         foreach (var e in scope.Events) feed.Publish(e);
         foreach (var action in scope.AfterCommit) action();
         return result;
     }
+
+    /// <summary>
+    /// Writes in one transaction, and starts over where somebody else changed the same rows at the same moment: for work that
+    /// reads all it needs inside, and leaves nothing behind outside.
+    /// </summary>
+    public async Task<T> WriteRepeatedlyAsync<T>(Func<WriteScope, Task<T>> work, CancellationToken cancellationToken = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await WriteAsync(work, cancellationToken);
+            }
+            catch (Exception e) when (attempt < MostAttempts && (e is ConcurrentChangeException || dialect.IsConflict(e)))
+            {
+                // Not all at the same moment again.
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(1, 10 * attempt)), time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Writes in one transaction, and starts over where somebody else was in the way.</summary>
+    public Task WriteRepeatedlyAsync(Func<WriteScope, Task> work, CancellationToken cancellationToken = default) =>
+        WriteRepeatedlyAsync(
+            async scope =>
+            {
+                await work(scope);
+                return true;
+            },
+            cancellationToken);
 
     /// <summary>Writes in one transaction.</summary>
     public Task WriteAsync(Func<WriteScope, Task> work, CancellationToken cancellationToken = default) =>
@@ -60,6 +96,9 @@ public sealed class AnnotatorDatabase(
             },
             cancellationToken);
 }
+
+/// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
+public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");
 
 /// <summary>One transaction that writes.</summary>
 public sealed class WriteScope
@@ -108,12 +147,7 @@ public sealed class WriteScope
         if (Db.ChangeTracker.HasChanges()) await Db.SaveChangesAsync(CancellationToken);
 
         // In a fixed order, so that two transactions never wait for each other's rows crosswise.
-        foreach (var ((project, name), delta) in _counts.OrderBy(c => c.Key.Project).ThenBy(c => c.Key.Name, StringComparer.Ordinal))
-        {
-            if (delta == 0) continue;
-            await Db.Database.ExecuteSqlAsync(
-                $"INSERT INTO project_counters (project_id, name, value) VALUES ({project}, {name}, {delta}) ON CONFLICT (project_id, name) DO UPDATE SET value = project_counters.value + excluded.value",
-                CancellationToken);
-        }
+        List<CountChange> changes = [.. _counts.Where(c => c.Value != 0).Select(c => new CountChange(c.Key.Project, c.Key.Name, c.Value)).OrderBy(c => c.ProjectId).ThenBy(c => c.Name, StringComparer.Ordinal)];
+        if (changes.Count > 0) await Dialect.AddCountsAsync(Db, changes, CancellationToken);
     }
 }

@@ -70,6 +70,12 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Certificates over time.</summary>
     public DbSet<CertificateSnapshot> Certificates => Set<CertificateSnapshot>();
 
+    /// <summary>Audits.</summary>
+    public DbSet<Quality.Certificate.Audit> Audits => Set<Quality.Certificate.Audit>();
+
+    /// <summary>Draws and answers of audits.</summary>
+    public DbSet<Quality.Certificate.AuditRecord> AuditRecords => Set<Quality.Certificate.AuditRecord>();
+
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();
 

@@ -185,6 +185,25 @@ internal sealed class CertificateSnapshotConfiguration : IEntityTypeConfiguratio
     }
 }
 
+internal sealed class AuditConfiguration : IEntityTypeConfiguration<Quality.Certificate.Audit>
+{
+    public void Configure(EntityTypeBuilder<Quality.Certificate.Audit> builder)
+    {
+        builder.ToTable("audits");
+        builder.HasKey(a => new { a.ProjectId, a.Number });
+    }
+}
+
+internal sealed class AuditRecordConfiguration : IEntityTypeConfiguration<Quality.Certificate.AuditRecord>
+{
+    public void Configure(EntityTypeBuilder<Quality.Certificate.AuditRecord> builder)
+    {
+        builder.ToTable("audit_records");
+        builder.HasKey(r => new { r.ProjectId, r.Number, r.Ordinal });
+        builder.HasIndex(r => new { r.ProjectId, r.ItemId });
+    }
+}
+
 internal sealed class ApiTokenConfiguration : IEntityTypeConfiguration<ApiToken>
 {
     public void Configure(EntityTypeBuilder<ApiToken> builder)
@@ -220,7 +239,8 @@ internal sealed class IdempotencyRecordConfiguration : IEntityTypeConfiguration<
     {
         builder.ToTable("idempotency");
         builder.HasKey(r => new { r.UserId, r.Key });
-        builder.Property(r => r.Key).HasMaxLength(255);
+        builder.Property(r => r.Key).HasMaxLength(64);
+        builder.Property(r => r.Owner).HasMaxLength(40);
         builder.HasIndex(r => r.CreatedAt);
     }
 }

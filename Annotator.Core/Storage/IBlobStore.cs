@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Annotator.Core.Storage;
 
 /// <summary>Keeps files under names of our own: uploads, media, models.</summary>
@@ -14,6 +16,9 @@ public interface IBlobStore
     /// <summary>Removes a file; not an error if it is gone.</summary>
     Task DeleteAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>Names of the files in a folder that were stored, or begun, before a moment.</summary>
+    IAsyncEnumerable<string> ListAsync(string folder, DateTimeOffset before, CancellationToken cancellationToken);
+
     /// <summary>Whether the store can be reached; throws with the reason where not.</summary>
     Task CheckAsync(CancellationToken cancellationToken);
 }
@@ -21,6 +26,14 @@ public interface IBlobStore
 /// <summary>Files in a folder of this machine.</summary>
 public sealed class FolderBlobStore(string root) : IBlobStore
 {
+    // For the owner only: what people upload is nobody else's business on this machine.
+    private static FileStream Create(string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, options);
+    }
+
     /// <inheritdoc />
     public async Task<(string Name, long Bytes)> PutAsync(string folder, Stream content, CancellationToken cancellationToken)
     {
@@ -31,7 +44,7 @@ public sealed class FolderBlobStore(string root) : IBlobStore
         try
         {
             long bytes;
-            await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16, FileOptions.Asynchronous))
+            await using (var file = Create(temporary))
             {
                 await content.CopyToAsync(file, 1 << 16, cancellationToken);
                 await file.FlushAsync(cancellationToken);
@@ -58,6 +71,19 @@ public sealed class FolderBlobStore(string root) : IBlobStore
     {
         File.Delete(PathOf(name));
         return Task.CompletedTask;
+    }
+
+    /// <inheritdoc />
+    public async IAsyncEnumerable<string> ListAsync(string folder, DateTimeOffset before, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        var directory = new DirectoryInfo(PathOf(folder));
+        if (!directory.Exists) yield break;
+        foreach (var file in directory.EnumerateFiles())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (file.LastWriteTimeUtc < before.UtcDateTime) yield return $"{folder}/{file.Name}";
+        }
     }
 
     /// <inheritdoc />

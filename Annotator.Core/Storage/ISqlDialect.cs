@@ -8,11 +8,36 @@ public interface ISqlDialect
     /// <summary>Name of the provider, as in the settings.</summary>
     string Name { get; }
 
-    /// <summary>Enters the write gate; dispose to leave. On PostgreSQL it is always open.</summary>
+    /// <summary>The statements by which <see cref="ClaimQueueAsync"/> finds entries, for a look at their plans.</summary>
+    IReadOnlyList<string> ClaimStatements { get; }
+
+    /// <summary>Grows with every change of projects, where all changes go through this process: what was read at the same number is not old. Null elsewhere.</summary>
+    long? ProjectsVersion { get; }
+
+    /// <summary>Begins a unit of work on a context; where writers wait for each other, several may be committed together.</summary>
+    Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
+
+    /// <summary>Enters the write gate, to write alone; dispose to leave. On PostgreSQL it is always open.</summary>
     ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken);
 
     /// <summary>The time by which leases and owners are judged: the server's clock on PostgreSQL, this machine's otherwise.</summary>
     Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
+
+    /// <summary>Holds a project's row to the end of the transaction: for decisions that need others to stand still. SQLite has one writer anyway.</summary>
+    Task LockProjectAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Holds items, then their places in the queue, to the end of the transaction, so that what is read of them and of their
+    /// leases stays true. Everybody takes them in this order. SQLite has one writer anyway.
+    /// </summary>
+    Task LockItemsAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken);
+
+    /// <summary>Holds places in the queue to the end of the transaction, without waiting for those that somebody else holds.</summary>
+    /// <returns>The items whose places are held now.</returns>
+    Task<IReadOnlyList<long>> TryLockPlacesAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken);
+
+    /// <summary>Whether an error says no more than that somebody else was in the way: doing it again will work.</summary>
+    bool IsConflict(Exception exception);
 
     /// <summary>Inserts many rows of one entity inside the current transaction, by the fastest path.</summary>
     /// <param name="db">A context with an open transaction.</param>
@@ -34,12 +59,28 @@ public interface ISqlDialect
     /// <returns>For each given row, whether it was there and fitted the guard.</returns>
     Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken);
 
+    /// <summary>Adds to counters of projects, in the order given.</summary>
+    Task AddCountsAsync(AnnotatorDbContext db, IReadOnlyList<CountChange> changes, CancellationToken cancellationToken);
+
     /// <summary>
     /// Takes the best open entries of a queue for an annotator, and counts one lease on each. No entry that the annotator has
     /// seen or holds is taken; two callers at a time get different entries.
     /// </summary>
     Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken);
 }
+
+/// <summary>A unit of work under way; disposed without a commit it leaves nothing.</summary>
+public interface IWriteUnit : IAsyncDisposable
+{
+    /// <summary>Commits; when the answer comes it is on the disk.</summary>
+    Task CommitAsync();
+}
+
+/// <summary>What is added to a counter.</summary>
+/// <param name="ProjectId">The project.</param>
+/// <param name="Name">Which counter.</param>
+/// <param name="Delta">What is added, or taken where it is negative.</param>
+public sealed record CountChange(long ProjectId, string Name, long Delta);
 
 /// <summary>Many updates of one table.</summary>
 /// <param name="Table">The table.</param>

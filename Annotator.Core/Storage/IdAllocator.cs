@@ -11,7 +11,8 @@ public sealed class IdAllocator(IDbContextFactory<AnnotatorDbContext> contexts, 
     /// <summary>The most numbers that one transaction may take of one kind.</summary>
     public const int MostInOneTransaction = 20_000;
 
-    private const int BlockSize = 100_000;
+    /// <summary>Numbers in a block.</summary>
+    internal const int BlockSize = 100_000;
 
     private static readonly string[] Kinds = ["item", "decision", "event", "llmCall", "certificate"];
 

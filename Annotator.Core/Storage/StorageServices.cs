@@ -19,9 +19,9 @@ public static class StorageServices
         {
             case "Sqlite":
                 services.AddSingleton<SqliteWriteGate>();
-                services.AddDbContextFactory<SqliteAnnotatorDbContext>(o => o
+                services.AddDbContextFactory<SqliteAnnotatorDbContext>((p, o) => o
                     .UseSqlite(new SqliteConnectionStringBuilder(connectionString) { Cache = SqliteCacheMode.Private }.ToString())
-                    .AddInterceptors(new SqlitePragmas()));
+                    .AddInterceptors(new SqlitePragmas(), new SqliteProjectWatch(p.GetRequiredService<SqliteWriteGate>())));
                 services.AddSingleton<IDbContextFactory<AnnotatorDbContext>, ContextFactory<SqliteAnnotatorDbContext>>();
                 services.AddSingleton<ISqlDialect, SqliteDialect>();
                 break;

@@ -15,12 +15,17 @@ internal sealed class DualAscent
     // A row rests when its probabilities change by less than this share of the tolerance.
     private const double RestBelow = 0.5;
 
+    // Eight classes whose probabilities all change by less than this are left as they are: of many classes a row has to do with few, and walking over the
+    // weights is what takes the time.
+    private const float Negligible = 2e-4f;
+
     private readonly TrainingMatrix _matrix;
     private readonly TrainingTargets _targets;
     private readonly bool _multiple;
     private readonly float _cost;
     private readonly int[] _order;
     private readonly float[] _squaredLengths;
+    private readonly int[] _blocks;
 
     /// <param name="matrix">Rows.</param>
     /// <param name="targets">Their labels.</param>
@@ -38,12 +43,13 @@ internal sealed class DualAscent
         _cost = (float)cost;
         Stride = targets.Stride;
         Weights = new float[(long)matrix.Buckets.Length * Stride];
+        _blocks = new int[Stride / Vector256<float>.Count];
         _squaredLengths = new float[matrix.Rows];
         foreach (var row in rows)
         {
             _squaredLengths[row] = matrix.SquaredLength(row);
             var alpha = duals.AsSpan(row * Stride, Stride);
-            if (alpha.ContainsAnyExcept(0f)) Accumulate(row, alpha, _cost);
+            if (alpha.ContainsAnyExcept(0f)) Accumulate(row, alpha, Moving(alpha, alpha, Negligible * targets.Weights[row]), _cost);
         }
     }
 
@@ -100,8 +106,19 @@ internal sealed class DualAscent
         var z = MemoryMarshal.Cast<float, Vector256<float>>(scores);
         var w = MemoryMarshal.Cast<float, Vector256<float>>(Weights);
         var width = z.Length;
-        var end = _matrix.Starts[row + 1];
-        for (var k = _matrix.Starts[row]; k < end; k++)
+        var (start, end) = (_matrix.Starts[row], _matrix.Starts[row + 1]);
+        if (width == 1)
+        {
+            // Up to eight classes: the scores stay in a register.
+            ReadOnlySpan<int> columns = _matrix.Columns.AsSpan(start..end);
+            ReadOnlySpan<float> values = _matrix.Values.AsSpan(start..end);
+            var sum = z[0];
+            for (var k = 0; k < columns.Length; k++) sum = Vector256.MultiplyAddEstimate(Vector256.Create(values[k]), w[columns[k]], sum);
+            z[0] = sum;
+            return;
+        }
+
+        for (var k = start; k < end; k++)
         {
             var x = Vector256.Create(_matrix.Values[k]);
             var line = w.Slice(_matrix.Columns[k] * width, width);
@@ -130,32 +147,63 @@ internal sealed class DualAscent
             LocalSolver.Softmax(a, logP, k, p);
         }
 
-        float moved = 0;
         for (var c = 0; c < a.Length; c++)
         {
             var next = weight * (target[c] - p[c]);
             a[c] = next - alpha[c];
-            moved += MathF.Abs(a[c]);
             alpha[c] = next;
         }
 
-        // A row that is already where it belongs costs no second walk.
-        if (moved > 1e-4f * weight) Accumulate(row, a, _cost);
-        else for (var c = 0; c < a.Length; c++) alpha[c] -= a[c];
-        return moved;
+        // What is already where it belongs costs no second walk.
+        var blocks = Moving(a, alpha, Negligible * weight);
+        if (blocks == 0) return 0;
+        Accumulate(row, a, blocks, _cost);
+        var moved = Vector256<float>.Zero;
+        foreach (var v in _blocks.AsSpan(0, blocks)) moved += Vector256.Abs(MemoryMarshal.Cast<float, Vector256<float>>(a)[v]);
+        return Vector256.Sum(moved);
     }
 
-    private void Accumulate(int row, ReadOnlySpan<float> vector, float factor)
+    /// <summary>Lists the blocks of eight classes that change by more than <paramref name="least"/> and takes the change of the others back.</summary>
+    private int Moving(ReadOnlySpan<float> change, Span<float> alpha, float least)
+    {
+        var d = MemoryMarshal.Cast<float, Vector256<float>>(change);
+        var all = MemoryMarshal.Cast<float, Vector256<float>>(alpha);
+        var count = 0;
+        for (var v = 0; v < d.Length; v++)
+        {
+            if (Vector256.GreaterThanAny(Vector256.Abs(d[v]), Vector256.Create(least))) _blocks[count++] = v;
+            else all[v] -= d[v];
+        }
+
+        return count;
+    }
+
+    private void Accumulate(int row, ReadOnlySpan<float> vector, int count, float factor)
     {
         var d = MemoryMarshal.Cast<float, Vector256<float>>(vector);
         var w = MemoryMarshal.Cast<float, Vector256<float>>(Weights.AsSpan());
         var width = d.Length;
-        var end = _matrix.Starts[row + 1];
-        for (var k = _matrix.Starts[row]; k < end; k++)
+        var (start, end) = (_matrix.Starts[row], _matrix.Starts[row + 1]);
+        if (width == 1)
+        {
+            ReadOnlySpan<int> columns = _matrix.Columns.AsSpan(start..end);
+            ReadOnlySpan<float> values = _matrix.Values.AsSpan(start..end);
+            var step = d[0] * factor;
+            for (var k = 0; k < columns.Length; k++)
+            {
+                ref var one = ref w[columns[k]];
+                one = Vector256.MultiplyAddEstimate(Vector256.Create(values[k]), step, one);
+            }
+
+            return;
+        }
+
+        var blocks = _blocks.AsSpan(0, count);
+        for (var k = start; k < end; k++)
         {
             var x = Vector256.Create(_matrix.Values[k] * factor);
             var line = w.Slice(_matrix.Columns[k] * width, width);
-            for (var v = 0; v < line.Length; v++) line[v] = Vector256.MultiplyAddEstimate(x, d[v], line[v]);
+            foreach (var v in blocks) line[v] = Vector256.MultiplyAddEstimate(x, d[v], line[v]);
         }
     }
 }

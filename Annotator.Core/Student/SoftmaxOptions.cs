@@ -3,8 +3,12 @@ namespace Annotator.Core.Student;
 /// <summary>One weighted label of a row. A row may have several: a soft label of a model, or a text that two people labelled differently.</summary>
 /// <param name="Row">Row of the features.</param>
 /// <param name="Class">0-based class. In a task with several choices: a class the row has; -1 says that the row has none of them.</param>
-/// <param name="Weight">How much it counts (at least 0); a person's decision is 1, a model's label its measured reliability.</param>
-public readonly record struct LabelledRow(int Row, int Class, float Weight = 1);
+/// <param name="Weight">How much it counts (at least 0): a person's decision 1. Of a label that is not trusted: the probability that it is right, 0 to 1.</param>
+/// <param name="Trusted">
+/// True for a person's decision. A model's label teaches with the pull that <see cref="SoftmaxOptions.Pull"/> gives it, and calibration is fitted on
+/// people's labels alone, unless there are hardly any.
+/// </param>
+public readonly record struct LabelledRow(int Row, int Class, float Weight = 1, bool Trusted = true);
 
 /// <summary>How a student is trained.</summary>
 public sealed record SoftmaxOptions
@@ -32,6 +36,23 @@ public sealed record SoftmaxOptions
 
     /// <summary>Seed of the order of rows.</summary>
     public ulong Seed { get; init; } = 1;
+
+    /// <summary>
+    /// The weight that a label enters the problem with. A person's is taken as it is. With a cost C a row can push its own log-odds by a multiple of C, far
+    /// past all of its neighbours: a wrong label of a model would be learned by heart. So a model's label may push by no more than it is worth as
+    /// evidence, the logarithm of its odds ln(r / (1 - r)), and one that is as often wrong as right not at all.
+    /// </summary>
+    /// <param name="label">The label.</param>
+    /// <param name="cost">C.</param>
+    internal float Pull(LabelledRow label, double cost)
+    {
+        if (label.Trusted) return label.Weight;
+        var evidence = UntrustedPull * Math.Log(label.Weight / (1 - label.Weight));
+        return (float)Math.Clamp(evidence / cost, 0, 1);
+    }
+
+    /// <summary>Factor on that evidence.</summary>
+    internal double UntrustedPull { get; init; } = 1.5;
 
     internal double CostFor(int classes) => Cost ?? (Multiple ? 8 : Math.Clamp(8 * Math.Log2(classes), 8, 32));
 }

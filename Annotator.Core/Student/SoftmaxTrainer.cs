@@ -82,11 +82,12 @@ public sealed class SoftmaxTrainer(TextFeatureOptions features, SoftmaxOptions? 
 /// <summary>The labelled rows and their labels, made once and shared by the model and its folds.</summary>
 internal sealed class TrainingSet
 {
-    private TrainingSet(int[] rows, TrainingMatrix matrix, TrainingTargets targets)
+    private TrainingSet(int[] rows, TrainingMatrix matrix, TrainingTargets targets, TrainingTargets checks)
     {
         Rows = rows;
         Matrix = matrix;
         Targets = targets;
+        Checks = checks;
     }
 
     /// <summary>The labelled rows, ascending; row i of the matrix is Rows[i] of the features.</summary>
@@ -95,6 +96,9 @@ internal sealed class TrainingSet
     public TrainingMatrix Matrix { get; }
 
     public TrainingTargets Targets { get; }
+
+    /// <summary>What predictions are judged by: people's labels only, at their own weights (not balanced); all labels where people's are too few.</summary>
+    public TrainingTargets Checks { get; }
 
     public static TrainingSet Create(SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, TextFeatureOptions features, SoftmaxOptions options)
     {
@@ -109,23 +113,33 @@ internal sealed class TrainingSet
             if (!(label.Weight >= 0) || float.IsInfinity(label.Weight)) throw new ArgumentException($"Row {label.Row} has the weight {label.Weight}.", nameof(labels));
         }
 
-        var chosen = labels.Where(label => label.Weight > 0).Select(label => label.Row).Distinct().Order().ToArray();
+        var chosen = labels.Where(label => options.Pull(label, 1) > 0).Select(label => label.Row).Distinct().Order().ToArray();
         var place = new Dictionary<int, int>(chosen.Length);
         for (var i = 0; i < chosen.Length; i++) place[chosen[i]] = i;
 
-        var targets = new TrainingTargets(chosen.Length, classes);
+        var cost = options.CostFor(classes);
+        var targets = Gather([.. labels.Select(label => label with { Weight = options.Pull(label, cost) })], place, classes, options.Multiple);
+        var trusted = labels.Where(label => label.Trusted).ToList();
+        var checks = trusted.Count == labels.Count || trusted.Select(label => label.Row).Distinct().Count() < StudentTraining.FewestForFolds
+            ? targets.Copy() : Gather(trusted, place, classes, options.Multiple);
+        if (options.Balanced && !options.Multiple) targets.Balance();
+        return new TrainingSet(chosen, TrainingMatrix.Build(rows, chosen, features, options), targets, checks);
+    }
+
+    private static TrainingTargets Gather(IReadOnlyList<LabelledRow> labels, Dictionary<int, int> place, int classes, bool multiple)
+    {
+        var targets = new TrainingTargets(place.Count, classes);
         foreach (var label in labels)
         {
             if (label.Weight == 0) continue;
             var row = place[label.Row];
             if (label.Class >= 0) targets.Of(row)[label.Class] += label.Weight;
-            if (!options.Multiple) targets.Weights[row] += label.Weight;
+            if (!multiple) targets.Weights[row] += label.Weight;
             else targets.Weights[row] = MathF.Max(targets.Weights[row], label.Weight);
         }
 
         targets.Normalise();
-        if (options.Balanced && !options.Multiple) targets.Balance();
-        return new TrainingSet(chosen, TrainingMatrix.Build(rows, chosen, features, options), targets);
+        return targets;
     }
 
     /// <summary>α of an earlier result for the rows of this set; zero where there is none.</summary>

@@ -24,7 +24,7 @@ public static class StudentTraining
     /// <param name="classes">Number of classes.</param>
     /// <param name="ids">Stable number of each row, from which its fold follows; null: the row's own number.</param>
     /// <param name="start">The result of an earlier call to go on from.</param>
-    /// <param name="folds">Number of folds.</param>
+    /// <param name="folds">Number of folds, at least 2; null: see <see cref="OutOfFold.FoldsFor"/>.</param>
     /// <param name="parallelism">Threads, at most 2 are of use to others; the result does not depend on it.</param>
     /// <param name="cancellationToken">Stops the training.</param>
     public static TrainedStudent Train(
@@ -34,7 +34,7 @@ public static class StudentTraining
         int classes,
         Func<int, long>? ids = null,
         TrainedStudent? start = null,
-        int folds = OutOfFold.UsualFolds,
+        int? folds = null,
         int parallelism = 2,
         CancellationToken cancellationToken = default)
     {
@@ -43,9 +43,11 @@ public static class StudentTraining
         var everything = Enumerable.Range(0, set.Rows.Length).ToArray();
         if (set.Rows.Length < FewestForFolds) return new TrainedStudent(trainer.Train(set, everything, start?.Fit, cancellationToken), 1, null);
 
-        SoftmaxFit? fit = null;
-        var (scores, states, jobs) = OutOfFold.Prepare(set, trainer, ids ?? (row => row), folds, start?.OutOfFold, cancellationToken);
-        jobs.Insert(0, () => fit = trainer.Train(set, everything, start?.Fit, cancellationToken));
+        // Without an earlier result the folds go on from the whole model: what is held out is left out of it, the rest moves to its own optimum.
+        SoftmaxFit? fit = start?.OutOfFold is null ? trainer.Train(set, everything, start?.Fit, cancellationToken) : null;
+        var (scores, states, jobs) = OutOfFold.Prepare(
+            set, trainer, ids ?? (row => row), folds ?? OutOfFold.FoldsFor(set.Rows.Length), start?.OutOfFold, fit, cancellationToken);
+        if (fit is null) jobs.Insert(0, () => fit = trainer.Train(set, everything, start?.Fit, cancellationToken));
         Parallel.ForEach(jobs, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallelism), CancellationToken = cancellationToken }, job => job());
         var outOfFold = OutOfFold.Collect(set, trainer, scores, states);
         return new TrainedStudent(fit!, outOfFold.FitTemperature(), outOfFold);

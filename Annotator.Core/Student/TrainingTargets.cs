@@ -6,11 +6,16 @@ internal sealed class TrainingTargets
     private readonly float[] _targets;
 
     public TrainingTargets(int rows, int classes)
+        : this(classes, new float[rows * Padded(classes)], new float[rows])
+    {
+    }
+
+    private TrainingTargets(int classes, float[] targets, float[] weights)
     {
         Classes = classes;
-        Stride = (classes + 7) / 8 * 8;
-        _targets = new float[rows * Stride];
-        Weights = new float[rows];
+        Stride = Padded(classes);
+        _targets = targets;
+        Weights = weights;
     }
 
     public int Classes { get; }
@@ -22,11 +27,15 @@ internal sealed class TrainingTargets
 
     public Span<float> Of(int row) => _targets.AsSpan(row * Stride, Stride);
 
+    /// <summary>The same labels with weights of their own: targets are shared.</summary>
+    public TrainingTargets Copy() => new(Classes, _targets, [.. Weights]);
+
     /// <summary>Divides each row's targets by its weight.</summary>
     public void Normalise()
     {
         for (var row = 0; row < Weights.Length; row++)
         {
+            if (Weights[row] == 0) continue;
             foreach (ref var value in Of(row)) value = MathF.Min(1, value / Weights[row]);
         }
     }
@@ -60,4 +69,6 @@ internal sealed class TrainingTargets
 
         for (var row = 0; row < Weights.Length; row++) Weights[row] *= (float)(all / changed);
     }
+
+    private static int Padded(int classes) => (classes + 7) / 8 * 8;
 }

@@ -42,15 +42,15 @@ internal static class AnnotatorUi
         });
     }
 
+    /// <summary>Shows the page for it where an address leads nowhere; before routing, so that the second look finds that page.</summary>
+    public static void UseNotFoundPage(this WebApplication app) =>
+        app.UseWhen(IsPage, pages => pages.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true));
+
     /// <summary>Middleware of the pages; after authentication and authorisation.</summary>
     public static void UseAnnotatorUi(this WebApplication app)
     {
         // The API speaks one language, so that a client can rely on its texts and numbers.
-        app.UseWhen(IsPage, pages =>
-        {
-            pages.UseRequestLocalization();
-            pages.UseStatusCodePagesWithReExecute("/not-found");
-        });
+        app.UseWhen(IsPage, pages => pages.UseRequestLocalization());
         app.UseAntiforgery();
     }
 

@@ -40,7 +40,11 @@ internal sealed class DataDirectory : IDisposable
         // The write-ahead log needs memory that all connections share, which network file systems do not give: sqlite.org/wal.html.
         if ((kindOf ?? (f => new DriveInfo(f).DriveType))(folder) == DriveType.Network)
             throw new StartException(ExitCode.DataDirectoryUnusable, $"{folder} lies on a network file system, on which SQLite loses data. Use a local folder (Annotator:DataDirectory), or PostgreSQL.");
-        return new DataDirectory(path, Hold(file + ".lock"));
+        var held = Hold(file + ".lock");
+
+        // SQLite takes an empty file for a new database, and gives the files beside it the same mode.
+        if (!File.Exists(file)) Create(file, FileMode.CreateNew).Dispose();
+        return new DataDirectory(path, held);
     }
 
     public void Dispose() => _lock?.Dispose();
@@ -64,12 +68,20 @@ internal sealed class DataDirectory : IDisposable
         }
     }
 
+    // For the owner only, whatever the folder's mode is: inside are keys and password hashes.
+    private static FileStream Create(string path, FileMode mode)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, options);
+    }
+
     private static FileStream Hold(string path)
     {
         try
         {
             // Exclusive among processes on Windows by the share mode, elsewhere by flock, which ends with the process however it ends.
-            var held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var held = Create(path, FileMode.OpenOrCreate);
             held.SetLength(0);
             held.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
             held.Flush();

@@ -49,10 +49,8 @@ internal static class DatabaseStart
 
 /// <summary>Once the product serves: shows the set-up link, wakes the runs that wait, and from time to time those whose worker is gone.</summary>
 internal sealed partial class AfterStart(
-    SetupService setup, RunService runs, IServer server, IHostApplicationLifetime lifetime, IOptions<StorageOptions> storage, TimeProvider time, ILogger<AfterStart> log) : BackgroundService
+    SetupService setup, RunService runs, Idempotency idempotency, IServer server, IHostApplicationLifetime lifetime, IOptions<StorageOptions> storage, TimeProvider time, ILogger<AfterStart> log) : BackgroundService
 {
-    private static readonly TimeSpan RecoveryInterval = TimeSpan.FromSeconds(10);
-
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = new TaskCompletionSource();
@@ -62,11 +60,12 @@ internal sealed partial class AfterStart(
 
         // Whoever held a run when this process was not there is gone, where no other process can have the database open.
         var ownersAreDead = storage.Value.Database.IsSqlite;
-        using var timer = new PeriodicTimer(RecoveryInterval, time);
+        using var timer = new PeriodicTimer(runs.RecoveryInterval, time);
         do
         {
             try
             {
+                if (ownersAreDead) await idempotency.ReleaseAllAsync(stoppingToken);
                 await runs.RecoverAsync(ownersAreDead, stoppingToken);
                 ownersAreDead = false;
             }

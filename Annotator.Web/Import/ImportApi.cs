@@ -3,8 +3,6 @@ using Annotator.Core.Import;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Runs;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Annotator.Web.Import;
 
@@ -28,13 +26,12 @@ internal static class ImportApi
         var imports = endpoints.MapProjectApi("/imports").WithTags("Import");
         imports.MapPost("", async (string? format, string? text, string? key, string? label, string? annotator, string? name, ImportService service, HttpContext context) =>
         {
-            // The file streams past to the blob store; the server's limit for ordinary bodies does not hold here.
-            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
-            if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+            // The file streams past to the blob store.
+            Uploads.Unbind(context);
             var request = new UploadRequest(format, Blank(text), Blank(key), Blank(label), Blank(annotator), Blank(name));
             var started = await service.StartAsync(context.Grant().Project, request, context.Request.Body, context.Caller().UserId, context.RequestAborted);
             return started.Succeeded ? RunsApi.Accepted(started.Value) : (IResult)Problems.Validation(started.Errors);
-        }).RequireLead().WithSummary("Imports a file: the raw body").Produces<RunView>(StatusCodes.Status202Accepted);
+        }).RequireLead().WithMetadata(new StreamedBody()).WithSummary("Imports a file: the raw body").Produces<RunView>(StatusCodes.Status202Accepted);
 
         imports.MapPost("/preview", async (string? format, HttpContext context) =>
         {
@@ -46,7 +43,7 @@ internal static class ImportApi
             using var sample = new MemoryStream(buffer, 0, read, writable: false);
             var preview = await ImportPreview.PreviewAsync(sample, kind.Value, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Ok(View(preview));
-        }).RequireLead().WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
+        }).RequireLead().WithMetadata(new StreamedBody()).WithSummary("Says what a file seems to be, from its beginning").Produces<PreviewView>();
     }
 
     private static PreviewView View(ImportPreview preview)

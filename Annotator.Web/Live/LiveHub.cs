@@ -13,18 +13,38 @@ namespace Annotator.Web.Live;
 
 /// <summary>Pushes what happens in a project to programs that subscribe.</summary>
 [Authorize(Policies.SignedIn)]
-public sealed class LiveHub(ProjectAccess access) : Hub
+public sealed class LiveHub(ProjectAccess access, LiveConnections connections) : Hub
 {
     /// <summary>Subscribes to a project that the caller may see.</summary>
     public async Task Subscribe(string projectId)
     {
         var grant = await access.FindAsync(Context.User!.Caller(), Ids.Parse(projectId), Context.ConnectionAborted);
         if (grant is null) throw new HubException("There is no such project.");
+        if (!connections.Follow(Context.ConnectionId, grant.Project.Id)) throw new HubException($"A connection follows at most {LiveConnections.MostProjects} projects.");
         await Groups.AddToGroupAsync(Context.ConnectionId, GroupOf(grant.Project.Id), Context.ConnectionAborted);
     }
 
     /// <summary>Ends a subscription.</summary>
-    public Task Unsubscribe(string projectId) => Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(Ids.Parse(projectId)), Context.ConnectionAborted);
+    public Task Unsubscribe(string projectId)
+    {
+        var project = Ids.Parse(projectId);
+        connections.Unfollow(Context.ConnectionId, project);
+        return Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(project), Context.ConnectionAborted);
+    }
+
+    /// <inheritdoc />
+    public override Task OnConnectedAsync()
+    {
+        connections.Add(Context);
+        return base.OnConnectedAsync();
+    }
+
+    /// <inheritdoc />
+    public override Task OnDisconnectedAsync(Exception? exception)
+    {
+        connections.Remove(Context.ConnectionId);
+        return base.OnDisconnectedAsync(exception);
+    }
 
     internal static string GroupOf(long projectId) => string.Create(CultureInfo.InvariantCulture, $"project:{projectId}");
 }
@@ -52,7 +72,8 @@ internal sealed partial class LiveBroadcaster(ILiveFeed feed, IHubContext<LiveHu
         {
             batch.Clear();
             while (batch.Count < 500 && subscription.Events.TryRead(out var e)) batch.Add(e);
-            foreach (var project in batch.GroupBy(e => e.ProjectId))
+            if (subscription.TakeMissed()) await TellMissedAsync(stoppingToken);
+            foreach (var project in batch.Where(e => e is not EventsMissed).GroupBy(e => e.ProjectId))
             {
                 try
                 {
@@ -63,6 +84,19 @@ internal sealed partial class LiveBroadcaster(ILiveFeed feed, IHubContext<LiveHu
                     LogNotSent(e, project.Key);
                 }
             }
+        }
+    }
+
+    // Whoever shows something reads it again.
+    private async Task TellMissedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hub.Clients.All.SendAsync("EventsMissed", cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogNotSent(e, 0);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Annotator.Core.Llm;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
@@ -31,24 +32,24 @@ internal static class LlmApi
             .WithSummary("Tests the endpoint of the settings file").Produces<LlmProbeResult>();
 
         var single = llm.MapGroup("/providers/{providerId:long}");
-        single.MapGet("", async (long providerId, LlmProviders providers, HttpContext context) =>
+        single.MapGet("", async ([Description("The endpoint.")] long providerId, LlmProviders providers, HttpContext context) =>
             await providers.FindAsync(providerId, context.RequestAborted) is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound())
             .WithSummary("A connected endpoint, without its key").Produces<LlmProviderInfo>();
-        single.MapPut("", async (long providerId, ProviderBody body, LlmProviders providers, HttpContext context) =>
+        single.MapPut("", async ([Description("The endpoint.")] long providerId, ProviderBody body, LlmProviders providers, HttpContext context) =>
         {
             var saved = await providers.SaveAsync(context.Caller(), providerId, body.Name, body.Settings ?? new LlmProviderSettings(), body.ApiKey, context.RequestAborted);
             if (!saved.Succeeded) return Problems.Validation(saved.Errors);
             return saved.Value is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound();
         }).WithSummary("Changes a connected endpoint; at another host its key must be given again").Produces<LlmProviderInfo>();
-        single.MapDelete("", async (long providerId, LlmProviders providers, HttpContext context) =>
+        single.MapDelete("", async ([Description("The endpoint.")] long providerId, LlmProviders providers, HttpContext context) =>
             await providers.DeleteAsync(context.Caller(), providerId, context.RequestAborted) ? TypedResults.NoContent() : (IResult)Problems.NotFound())
-            .WithSummary("Takes a connected endpoint away");
-        single.MapPost("/test", async (long providerId, LlmProviders providers, HttpContext context) =>
+            .WithSummary("Takes a connected endpoint away").Produces(StatusCodes.Status204NoContent);
+        single.MapPost("/test", async ([Description("The endpoint.")] long providerId, LlmProviders providers, HttpContext context) =>
             await providers.TestAsync(providerId, context.RequestAborted) is { } result ? TypedResults.Ok(result) : (IResult)Problems.NotFound())
             .WithSummary("Tests what an endpoint understands, by a few small requests").Produces<LlmProbeResult>();
 
         var project = endpoints.MapProjectApi("/llm").WithTags("LLM");
-        project.MapGet("/ledger", async (DateOnly? from, DateOnly? to, LlmReports reports, TimeProvider time, HttpContext context) =>
+        project.MapGet("/ledger", async ([Description("First day, as yyyy-MM-dd; 30 days before the last where none is given.")] DateOnly? from, [Description("Last day; today where none is given.")] DateOnly? to, LlmReports reports, TimeProvider time, HttpContext context) =>
         {
             var last = to ?? DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
             var first = from ?? last.AddDays(-30);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Runs;
@@ -40,23 +41,23 @@ internal static class PromptsApi
             var made = await catalog.CreateAsync(context.Caller(), project, content, body.Note, parent.Version, context.RequestAborted);
             return made.Succeeded ? TypedResults.Created($"/api/v1/projects/{Ids.Text(project.Id)}/prompts/{Ids.Text(made.Value.Version)}", made.Value) : (IResult)Problems.Validation(made.Errors);
         }).RequireLead().WithSummary("Makes a version; it is not in use before it is promoted").Produces<PromptInfo>(StatusCodes.Status201Created);
-        prompts.MapGet("/compare", async (int? before, int? after, PromptCatalog catalog, HttpContext context) =>
+        prompts.MapGet("/compare", async ([Description("The version to compare with.")] int? before, [Description("The version that is compared.")] int? after, PromptCatalog catalog, HttpContext context) =>
         {
             if (before is null || after is null) return Problems.Validation(before is null ? "before" : "after", "A version is needed.");
             return await catalog.CompareAsync(context.Grant().Project.Id, before.Value, after.Value, context.RequestAborted) is { } comparison ? TypedResults.Ok(comparison) : (IResult)Problems.NotFound();
         }).RequireLead().WithSummary("Two versions side by side: texts, figures, items whose label changed").Produces<PromptComparison>();
 
-        var single = prompts.MapGroup("/{version:int}");
-        single.MapGet("", async (int version, PromptCatalog catalog, HttpContext context) =>
+        var single = prompts.MapGroup("/{version}");
+        single.MapGet("", async ([Description("Number of the version.")] int version, PromptCatalog catalog, HttpContext context) =>
             await catalog.FindAsync(context.Grant().Project.Id, version, context.RequestAborted) is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound())
             .RequireLead().WithSummary("A version").Produces<PromptInfo>();
-        single.MapPost("/promote", async (int version, PromptCatalog catalog, HttpContext context) =>
+        single.MapPost("/promote", async ([Description("Number of the version.")] int version, PromptCatalog catalog, HttpContext context) =>
         {
             var project = context.Grant().Project;
             if (!await catalog.PromoteAsync(context.Caller().UserId, project.Id, version, context.RequestAborted)) return (IResult)Problems.NotFound();
             return TypedResults.Ok(await catalog.CurrentAsync(project, context.RequestAborted));
         }).RequireLead().WithSummary("Takes a version into use: promotes a newer, rolls back to an older").Produces<PromptInfo>();
-        single.MapPost("/measure", async (int version, PromptCatalog catalog, RunService runs, HttpContext context) =>
+        single.MapPost("/measure", async ([Description("Number of the version.")] int version, PromptCatalog catalog, RunService runs, HttpContext context) =>
         {
             var project = context.Grant().Project;
             if (await catalog.FindAsync(project.Id, version, context.RequestAborted) is null) return Problems.NotFound();

@@ -1,6 +1,7 @@
 using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning;
 using Annotator.Core.Review;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
@@ -29,7 +30,7 @@ public sealed record ItemDetailView(
     Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History);
 
 /// <summary>Items as they are sent.</summary>
-public sealed record NewItemsBody(IReadOnlyList<NewItemBody>? Items);
+public sealed record NewItemsBody(IReadOnlyList<NewItemBody?>? Items);
 
 /// <summary>One item as it is sent.</summary>
 public sealed record NewItemBody(string? Key, string? Text, string? Url, RawJson? Metadata);
@@ -40,15 +41,25 @@ public sealed record StoredItemView(string Id, string Key, bool Created, Predict
 /// <summary>What became of sent items, in their order.</summary>
 public sealed record StoredItemsView(IReadOnlyList<StoredItemView> Items);
 
+/// <summary>An item that is like another.</summary>
+public sealed record SimilarItemView(string ItemId, string Key, double Similarity);
+
+/// <summary>Items that are like another, the most like first.</summary>
+public sealed record SimilarItemsView(IReadOnlyList<SimilarItemView> Items);
+
 internal static class ItemsApi
 {
+    private const int MostSimilar = 200;
+
     public static void MapItemsApi(this IEndpointRouteBuilder endpoints)
     {
         var items = endpoints.MapProjectApi("/items").WithTags("Items");
         items.MapPost("", async (NewItemsBody body, ItemIntake intake, HttpContext context) =>
         {
             var sent = body.Items ?? [];
-            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
+            var missing = sent.Select((item, i) => (item, i)).Where(x => x.item is null).Select(x => (Ids.At("items", x.i), "An item is needed.")).ToList();
+            if (missing.Count > 0) return Problems.Validation(missing);
+            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i!.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
             return stored.Succeeded
                 ? TypedResults.Ok(new StoredItemsView([.. stored.Value.Select(s => new StoredItemView(Ids.Text(s.Item.Id), s.Item.Key, s.Created, Prediction(s.Item), s.Item.Route ?? Route.Human))]))
                 : (IResult)Problems.Validation(stored.Errors);
@@ -80,6 +91,18 @@ internal static class ItemsApi
             if (found is null || !MaySee(found, context)) return (IResult)Problems.NotFound();
             return TypedResults.Ok(Detail(found));
         }).WithSummary("An item with its predictions, annotations and history").Produces<ItemDetailView>();
+        items.MapGet("/{itemId}/similar", async (string itemId, int? limit, ItemQueries queries, Representations representations, HttpContext context) =>
+        {
+            var (project, id) = (context.Grant().Project.Id, Ids.Parse(itemId));
+            if (limit is < 1 or > MostSimilar) return Problems.Validation("limit", $"Must be 1 to {MostSimilar}.");
+            if (!await queries.ExistsAsync(project, id, context.RequestAborted)) return Problems.NotFound();
+
+            // Before the first representation nothing is known to be similar.
+            var similar = await representations.SimilarAsync(project, id, limit ?? 20, context.RequestAborted) ?? [];
+            var keys = await queries.KeysAsync(project, [.. similar.Select(s => s.Id)], context.RequestAborted);
+            return (IResult)TypedResults.Ok(new SimilarItemsView(
+                [.. similar.Where(s => keys.ContainsKey(s.Id)).Select(s => new SimilarItemView(Ids.Text(s.Id), keys[s.Id], Math.Round(s.Similarity, 4)))]));
+        }).RequireLead().WithSummary("Items that are like one, the most like first").Produces<SimilarItemsView>();
     }
 
     public static PredictionView? Prediction(Item item) => item.PredictionValue is null

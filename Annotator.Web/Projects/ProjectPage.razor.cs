@@ -18,12 +18,18 @@ public sealed partial class ProjectPage
 {
     private const int RecentCount = 12;
     private const int RunCount = 20;
+    private const int CertificateCount = 200;
+
+    private static readonly TimeSpan CostsEvery = TimeSpan.FromSeconds(5);
 
     private ProjectGrant? _grant;
     private ProjectMetrics? _metrics;
     private IReadOnlyList<ChartPoint> _curve = [];
     private IReadOnlyList<Run> _runs = [];
     private IReadOnlyList<RecentDecision> _recent = [];
+    private IReadOnlyList<CertificateSnapshot> _certificates = [];
+    private ProjectCosts? _costs;
+    private long _costsAt;
     private bool _loaded;
 
     /// <summary>The project.</summary>
@@ -41,6 +47,10 @@ public sealed partial class ProjectPage
     /// <summary>The numbers.</summary>
     [Inject]
     public required MetricsReader Metrics { get; init; }
+
+    /// <summary>What it cost.</summary>
+    [Inject]
+    public required ProjectCostReader Costs { get; init; }
 
     /// <summary>What happened lately.</summary>
     [Inject]
@@ -64,6 +74,7 @@ public sealed partial class ProjectPage
         if (_grant is null) return;
         await ReadMetricsAsync();
         await ReadCurveAsync();
+        await ReadCostsAsync();
         await ReadRunsAsync();
         await ReadRecentAsync();
     }
@@ -75,6 +86,7 @@ public sealed partial class ProjectPage
         if (_grant is null) return;
         await ReadMetricsAsync();
         if (missed || events.Any(e => e is ModelTrained)) await ReadCurveAsync();
+        if (Time.GetElapsedTime(_costsAt) >= CostsEvery) await ReadCostsAsync();
         if (missed || events.Any(e => e is RunChanged)) await ReadRunsAsync();
         if (missed || events.Any(e => e is ItemsDecided)) await ReadRecentAsync();
     }
@@ -87,6 +99,14 @@ public sealed partial class ProjectPage
         _curve = [.. (await Metrics.CurveAsync(ProjectId, Stopping)).Where(p => p.Accuracy is not null)
             .Select(p => new ChartPoint(p.Decisions, p.Accuracy!.Value, T["Chart.Version", p.Version, Format.Moment(p.CreatedAt)]))];
 
+    // Sums over all decisions: worth a look now and then, not with every event.
+    private async Task ReadCostsAsync()
+    {
+        _costsAt = Time.GetTimestamp();
+        _costs = _metrics is null ? null : await Costs.ReadAsync(_grant!.Project, _metrics, Stopping);
+        _certificates = await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping);
+    }
+
     private async Task ReadRunsAsync() => _runs = [.. (await Runs.ListAsync(ProjectId, null, RunCount, Stopping)).Where(r => r.State <= RunState.Running)];
 
     private async Task ReadRecentAsync() => _recent = await Overviews.RecentAsync(ProjectId, RecentCount, Stopping);
@@ -98,7 +118,7 @@ public sealed partial class ProjectPage
             ("final", "var(--an-state-final)"), ("inReview", "var(--an-source-human)"), ("queued", "var(--an-state-queued)"),
             ("prelabelled", "var(--an-state-prelabelled)"), ("new", "var(--an-state-new)"),
         ];
-        return [.. states.Select(s => new SharePart(T[$"State.{s.Name}"], metrics.Items.ByState.GetValueOrDefault(s.Name), s.Color))];
+        return [.. states.Select(s => new SharePart(T[$"State.{s.Name}"], metrics.Items.ByState.GetValueOrDefault(s.Name), s.Color, _grant is { IsLead: true } ? At($"/items?state={s.Name}") : null))];
     }
 
     private List<SharePart> SourceParts(ProjectMetrics metrics)
@@ -112,10 +132,10 @@ public sealed partial class ProjectPage
         if (metrics.Decisions.Import > 0) parts.Add(Part(LabelSource.Import, metrics.Decisions.Import));
         return parts;
 
-        SharePart Part(LabelSource source, long value) => new(T[$"Source.{source}"], value, $"var(--an-source-{Names.Of(source)})");
+        SharePart Part(LabelSource source, long value) => new(T[$"Source.{source}"], value, $"var(--an-source-{Names.Of(source)})", _grant is { IsLead: true } ? At($"/items?state=final&source={Names.Of(source)}") : null);
     }
 
-    private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
+    private string ItemHref(long item) => At(string.Create(CultureInfo.InvariantCulture, $"/items?item={item}"));
 
-    private string Api(string path) => string.Create(CultureInfo.InvariantCulture, $"/api/v1/projects/{ProjectId}/{path}");
+    private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
 }

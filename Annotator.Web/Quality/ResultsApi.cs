@@ -18,19 +18,17 @@ internal static class ResultsApi
         var results = endpoints.MapProjectApi().WithTags("Results");
         results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, ExportService exports, HttpContext context) =>
         {
-            var wanted = string.IsNullOrEmpty(format) ? "jsonl" : format.ToLowerInvariant();
-            if (!ExportRequest.Formats.Contains(wanted, StringComparer.Ordinal)) return Problems.Validation("format", $"Must be one of: {string.Join(", ", ExportRequest.Formats)}.");
-            if (state is not (null or "" or "final" or "all")) return Problems.Validation("state", "Must be final or all.");
             var project = context.Grant().Project;
-            var request = new ExportRequest(wanted, string.Equals(state, "all", StringComparison.Ordinal), spreadsheetSafe ?? false);
+            var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false);
+            if (!request.Succeeded) return Problems.Validation(request.Errors);
             var response = context.Response;
-            response.ContentType = request.ContentType;
+            response.ContentType = request.Value.Format.ContentType;
             var disposition = new ContentDispositionHeaderValue("attachment");
-            disposition.SetHttpFileName($"{project.Name}.{wanted}");
+            disposition.SetHttpFileName($"{project.Name}.{request.Value.Format.Extension}");
             response.Headers.ContentDisposition = disposition.ToString();
-            await exports.WriteAsync(project, request, response.Body, context.RequestAborted);
+            await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
-        }).RequireLead().WithSummary("Labels with where they come from, streamed");
+        }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
         results.MapGet("/metrics", async (MetricsReader metrics, HttpContext context) => await metrics.ReadAsync(context.Grant().Project.Id, context.RequestAborted))
             .WithSummary("Where the project stands");
         results.MapGet("/metrics/curve", async (MetricsReader metrics, HttpContext context) => new Listing<CurvePoint>(await metrics.CurveAsync(context.Grant().Project.Id, context.RequestAborted), null))
@@ -51,6 +49,6 @@ internal static class ResultsApi
             var file = await blobs.OpenAsync(version.Blob, context.RequestAborted);
             context.Response.Headers["X-Model-Version"] = Ids.Text(version.Version);
             return TypedResults.Stream(file, "application/octet-stream", $"student-{version.Version}.onnx", version.CreatedAt, new EntityTagHeaderValue($"\"{version.Hash}\""), enableRangeProcessing: true);
-        }).WithSummary("The student as one ONNX file");
+        }).WithSummary("The student as one ONNX file").Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 }

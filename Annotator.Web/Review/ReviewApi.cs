@@ -29,8 +29,11 @@ public sealed record LabelProbability(string Label, double P);
 /// <summary>Decisions as they are sent.</summary>
 public sealed record DecisionsBody(IReadOnlyList<DecisionBody>? Decisions);
 
-/// <summary>A decision as it is sent.</summary>
-public sealed record DecisionBody(string? ItemId, string? Lease, string? Action, JsonElement? Value, double? Seconds, string? Comment);
+/// <summary>A decision as it is sent; the prediction is what stood on the screen, where that is not what was lent.</summary>
+public sealed record DecisionBody(string? ItemId, string? Lease, string? Action, JsonElement? Value, double? Seconds, string? Comment, ShownBody? Prediction = null);
+
+/// <summary>A pre-label as it stood on a person's screen.</summary>
+public sealed record ShownBody(JsonElement? Value, double? Confidence, string? Source, int? Version);
 
 /// <summary>What became of decisions, in their order.</summary>
 public sealed record DecisionsView(IReadOnlyList<DecisionResultView> Results);
@@ -52,9 +55,12 @@ public sealed record RenewedView(string Lease, DateTimeOffset ExpiresAt);
 
 internal static class ReviewApi
 {
+    /// <summary>The header with the id of the person that a page was opened by.</summary>
+    public const string PersonHeader = "X-Annotator-User";
+
     public static void MapReviewApi(this IEndpointRouteBuilder endpoints)
     {
-        var queue = endpoints.MapProjectApi("/queue").WithTags("Review");
+        var queue = endpoints.MapProjectApi("/queue").WithTags("Review").AddEndpointFilter(ForSamePersonAsync);
         queue.MapGet("", async (ReviewQueue review, HttpContext context) => await review.StandingAsync(context.Grant().Project.Id, context.Caller().UserId, context.RequestAborted))
             .WithSummary("How the queue stands for the caller");
         queue.MapPost("/lease", async (LeaseBody? body, ReviewQueue review, StudentCatalog students, HttpContext context) =>
@@ -79,7 +85,7 @@ internal static class ReviewApi
             new { recalled = await review.RecallSkippedAsync(context.Grant().Project.Id, context.Caller().UserId, context.RequestAborted) })
             .WithSummary("Shows the caller once more what they skipped");
 
-        var decisions = endpoints.MapProjectApi("/decisions").WithTags("Review");
+        var decisions = endpoints.MapProjectApi("/decisions").WithTags("Review").AddEndpointFilter(ForSamePersonAsync);
         decisions.MapPost("", async (DecisionsBody body, DecisionRecorder recorder, HttpContext context) =>
         {
             var grant = context.Grant();
@@ -96,6 +102,17 @@ internal static class ReviewApi
             var views = lent is null ? [] : await ViewAsync(project, [lent], students, context.RequestAborted);
             return new UndoView(lent is not null, views.Count > 0 ? views[0] : null);
         }).WithSummary("Takes the caller's last decision back");
+    }
+
+    // A page says who sat before it. After a new sign-in in the same browser that may be somebody else now, and one person's
+    // decisions must not go down under another's name.
+    private static async ValueTask<object?> ForSamePersonAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    {
+        var context = invocation.HttpContext;
+        var meant = context.Request.Headers[PersonHeader].ToString();
+        return meant.Length == 0 || string.Equals(meant, Ids.Text(context.Caller().UserId), StringComparison.Ordinal)
+            ? await next(invocation)
+            : Problems.Of(StatusCodes.Status412PreconditionFailed, context.User.FindFirst(SessionClaims.DisplayName)?.Value ?? "Somebody else is signed in.");
     }
 
     private static async Task<IReadOnlyList<LeaseView>> ViewAsync(Project project, IReadOnlyList<LeasedItem> lent, StudentCatalog students, CancellationToken cancellationToken)
@@ -141,7 +158,16 @@ internal static class ReviewApi
 
             LabelValue? value = null;
             if (body.Value is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } json && !LabelJson.TryRead(json, schema, null, out value, out var error)) errors.Add(($"decisions[{i}].value", error!));
-            decisions.Add(new NewDecision(Ids.Parse(body.ItemId), action, value, body.Lease, body.Seconds, body.Comment));
+            ShownPrelabel? shown = null;
+            if (body.Prediction is { } seen)
+            {
+                LabelValue? label = null;
+                if (!Names.TryParse<LabelSource>(seen.Source, out var source)) errors.Add(($"decisions[{i}].prediction.source", "Must be one of the sources of a prediction."));
+                else if (seen.Value is not { } raw || !LabelJson.TryRead(raw, schema, null, out label, out var wrong)) errors.Add(($"decisions[{i}].prediction.value", "Must be a label value of the project's task."));
+                else shown = new ShownPrelabel(label!, seen.Confidence, source, seen.Version);
+            }
+
+            decisions.Add(new NewDecision(Ids.Parse(body.ItemId), action, value, body.Lease, body.Seconds, body.Comment, shown));
         }
 
         return (decisions, errors);

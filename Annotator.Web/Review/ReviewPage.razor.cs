@@ -36,6 +36,7 @@ public sealed partial class ReviewPage : LiveComponent
     private bool _started;
     private bool _countDue;
     private long _counted;
+    private Task _countLater = Task.CompletedTask;
 
     /// <summary>The project.</summary>
     [Parameter]
@@ -56,6 +57,10 @@ public sealed partial class ReviewPage : LiveComponent
     /// <summary>Where the project stands.</summary>
     [Inject]
     public required MetricsReader Metrics { get; init; }
+
+    /// <summary>The person's own keys.</summary>
+    [Inject]
+    public required AccountService Accounts { get; init; }
 
     /// <summary>The annotator's own numbers.</summary>
     [Inject]
@@ -92,9 +97,12 @@ public sealed partial class ReviewPage : LiveComponent
                 project.Id.ToString(CultureInfo.InvariantCulture),
                 _schema!.Labels,
                 _schema.Multiple,
+                _schema.Type == TaskType.Spans,
                 project.Settings.SkipNeedsReason,
                 _grant.IsLead,
                 "rv-guidelines",
+                !string.IsNullOrWhiteSpace(project.Guidelines),
+                (await Accounts.GetPreferencesAsync(_caller.UserId, Stopping)).Keys,
                 new ReviewStart(await Figures.WaitingAsync(Id, Stopping)),
                 ReviewText.All(CultureInfo.CurrentUICulture, "Review.")));
         }
@@ -121,9 +129,8 @@ public sealed partial class ReviewPage : LiveComponent
         }
 
         if (events.OfType<ModelTrained>().LastOrDefault() is { } trained) _student = new StudentMetrics(trained.Version, trained.TrainedOn, trained.Accuracy, trained.Ece);
-        var changes = items.Where(i => _shown.Contains(i.ItemId)).GroupBy(i => i.ItemId).Select(g => g.Last())
-            .Select(i => new PreLabelChange(i.ItemId.ToString(CultureInfo.InvariantCulture), JsonSerializer.Deserialize<JsonElement>(i.Value), i.Confidence, Names.Of(i.Source), i.Version)).ToList();
-        await TellAsync(changes, missed || items.Count > 0 || events.Any(e => e is ProjectChanged or ItemsDecided));
+        var stirred = missed || items.Count > 0 || events.Any(e => e is ProjectChanged or ItemsDecided or ModelTrained);
+        await TellAsync(stirred && _shown.Count > 0 ? await HeldAsync() : [], stirred);
     }
 
     /// <summary>What the browser holds: news of these items is sent to it, and those it shows blind are left out of the list.</summary>
@@ -135,6 +142,15 @@ public sealed partial class ReviewPage : LiveComponent
         _fresh.Hide(Numbers(blind));
         StateHasChanged();
         return Task.CompletedTask;
+    }
+
+    /// <summary>Keeps the person's own keys.</summary>
+    /// <returns>Whether they were kept.</returns>
+    [JSInvokable]
+    public async Task<bool> SaveKeysAsync(Dictionary<string, string> keys)
+    {
+        var preferences = await Accounts.GetPreferencesAsync(_caller!.UserId, Stopping);
+        return (await Accounts.SavePreferencesAsync(_caller.UserId, preferences with { Keys = keys }, Stopping)).Succeeded;
     }
 
     /// <summary>What the annotator did since their midnight.</summary>
@@ -172,6 +188,15 @@ public sealed partial class ReviewPage : LiveComponent
         GC.SuppressFinalize(this);
     }
 
+    // Events are hints, and of a large batch only some are told: what the browser has is read as it stands. A few rows by their ids.
+    private async Task<IReadOnlyList<PreLabelChange>> HeldAsync() =>
+    [
+        .. from item in await Figures.HeldAsync(Id, [.. _shown], Stopping)
+           where item.Value is not null
+           select new PreLabelChange(
+               item.ItemId.ToString(CultureInfo.InvariantCulture), JsonSerializer.Deserialize<JsonElement>(item.Value!), item.Confidence ?? 0, Names.Of(item.Source!.Value), item.Version ?? 0, item.Final),
+    ];
+
     private async Task TellAsync(IReadOnlyList<PreLabelChange> changes, bool stirred)
     {
         if (_review is null || (changes.Count == 0 && !stirred && !_countDue)) return;
@@ -185,6 +210,11 @@ public sealed partial class ReviewPage : LiveComponent
             remaining = await Figures.WaitingAsync(Id, Stopping);
             (_counted, _countDue) = (now, false);
         }
+        else if (_countDue && _countLater.IsCompleted)
+        {
+            // Nothing else may happen for an hour: the last change counts too.
+            _countLater = CountLaterAsync();
+        }
 
         try
         {
@@ -196,16 +226,30 @@ public sealed partial class ReviewPage : LiveComponent
         }
     }
 
+    private async Task CountLaterAsync()
+    {
+        try
+        {
+            await Task.Delay(CountEvery, Time, Stopping);
+            await InvokeAsync(() => TellAsync([], stirred: false));
+        }
+        catch (OperationCanceledException)
+        {
+            // The page was left.
+        }
+    }
+
     private static IEnumerable<long> Numbers(string[] ids) =>
         ids.Take(200).Select(i => long.TryParse(i, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0).Where(i => i > 0);
 
     private sealed record ReviewOptions(
-        string User, string Project, IReadOnlyList<LabelDefinition> Labels, bool Multiple, bool SkipNeedsReason, bool CanManage, string Guidelines, ReviewStart Figures,
+        string User, string Project, IReadOnlyList<LabelDefinition> Labels, bool Multiple, bool Spans, bool SkipNeedsReason, bool CanManage, string Guidelines, bool HasGuidelines, IReadOnlyDictionary<string, string> Keys,
+        ReviewStart Figures,
         IReadOnlyDictionary<string, string> Texts);
 
     private sealed record ReviewStart(long Remaining);
 
-    private sealed record PreLabelChange(string ItemId, JsonElement Value, double Confidence, string Source, int Version);
+    private sealed record PreLabelChange(string ItemId, JsonElement Value, double Confidence, string Source, int Version, bool Final);
 }
 
 /// <summary>What an annotator did today; see <see cref="AnnotatorFigures"/>.</summary>

@@ -2,7 +2,7 @@
 // the key press to the next item nothing here asks the server's circuit, so that it goes on without one.
 
 import { h, texts } from "../js/dom.js";
-import { ApiError, call } from "../js/review/api.js";
+import { ApiError, call, callAs } from "../js/review/api.js";
 import { ActiveClock } from "../js/review/clock.js";
 import { Keymap, keyCap, keyName, takesText } from "../js/review/keys.js";
 import { Outbox } from "../js/review/outbox.js";
@@ -15,15 +15,32 @@ import { View } from "../js/review/view.js";
 const base = "/api/v1";
 const paceMinutes = 10;
 
+/** Name of the measures in the browser's performance timeline: from the key to the frame that shows the next item. */
+const measured = "annotator:next-item";
+
 /**
  * @param {HTMLElement} host the element that the loop draws in
- * @param {object|null} page the Blazor component: HoldAsync, TodayAsync
+ * @param {object|null} page the Blazor component: HoldAsync, TodayAsync, SaveKeysAsync
  * @param {object} options see ReviewOptions in ReviewPage.razor.cs
  */
 export async function start(host, page, options) {
+  // A circuit that was resumed draws the page anew over the one that went on without it: two must not hear the same key.
+  const items = running?.dispose({ handOver: running.place === placeOf(options) }) ?? [];
   const review = new Review(host, page, options);
-  await review.start();
+  running = review;
+  await review.start(items);
   return review;
+}
+
+let running = null;
+
+function placeOf(options) {
+  return `${options.user}/${options.project}`;
+}
+
+// A button that was reached with Tab is pressed by Enter and Space, as everywhere.
+function takesPress(target, name) {
+  return (name === "Enter" || name === "Space") && Boolean(target?.matches?.("button, a, summary, input, [role=button]")) && target.matches(":focus-visible");
 }
 
 class Review {
@@ -31,9 +48,9 @@ class Review {
   #timers = [];
   #pressed = 0;
   #decidedAt = [];
-  #askedEmpty = 0;
+  #askedEmpty = -Infinity;
   #lastTrouble = null;
-  #meant = 0;
+  #meant = -Infinity;
   #stirred = 0;
 
   /** Milliseconds from key to the next item painted, for tests and the overlay of keys. */
@@ -46,27 +63,32 @@ class Review {
     this.t = texts(options.texts);
     this.figures = { ...options.figures };
     this.url = `${base}/projects/${options.project}`;
+    this.place = placeOf(options);
+    callAs(options.user);
   }
 
-  async start() {
+  async start(items = []) {
     const { options } = this;
     this.clock = new ActiveClock();
     this.store = await openStore();
+    if (this.#stop.signal.aborted) return;
     this.outbox = new Outbox(this.store, { base, user: options.user, project: options.project });
     this.queue = new Queue(this.url, (id) => this.session.has(id));
     this.session = new Session({
-      outbox: this.outbox, queue: this.queue, store: this.store, scope: `${options.user}/${options.project}`, clock: this.clock, multiple: options.multiple,
+      outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, spans: options.spans,
     });
     this.keymap = new Keymap(options.labels, options.keys ?? {});
     this.panels = new Panels(this.host, { t: this.t, keymap: this.keymap });
     this.view = new View(this.host, {
-      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple, act: (...a) => this.act(...a),
+      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple, spans: options.spans, act: (...a) => this.act(...a), signal: this.#stop.signal,
     });
     this.guidelines = document.getElementById(options.guidelines ?? "");
     this.guidelines?.querySelector("[data-close]")?.addEventListener("click", () => this.toggleGuidelines(false), { signal: this.#stop.signal });
 
+    this.#openGuidelines();
     this.session.addEventListener("change", (e) => this.#draw(e.detail));
     this.session.addEventListener("notice", (e) => this.#note(e.detail));
+    this.outbox.addEventListener("answer", () => { this.#askedEmpty = -Infinity; });
     this.outbox.addEventListener("change", () => this.#drawTrouble());
     this.queue.addEventListener("change", () => this.#drawTrouble());
     this.#listen();
@@ -75,6 +97,7 @@ class Review {
     window.annotatorReview = this;
     this.#readToday();
     await this.outbox.start();
+    this.queue.adopt([...items, ...this.#handedOver()]);
     await this.session.start();
     this.host.dataset.ready = "true";
     if (document.activeElement === document.body || document.activeElement?.tagName === "H1") this.view.focusItem();
@@ -82,6 +105,7 @@ class Review {
 
   #listen() {
     const on = (target, event, listener, more = {}) => target.addEventListener(event, listener, { signal: this.#stop.signal, ...more });
+    on(document, "keydown", (e) => { this.view.tabbing = e.key === "Tab"; }, { capture: true });
     on(document, "keydown", (e) => this.#key(e));
     // The page fills the window below whatever bar stands above it.
     const fit = () => this.host.parentElement?.style.setProperty("--rv-top", `${Math.round(this.host.parentElement.getBoundingClientRect().top + scrollY)}px`);
@@ -92,7 +116,7 @@ class Review {
       this.clock.setHidden(document.visibilityState !== "visible");
       if (document.visibilityState === "visible") this.queue.expire();
     });
-    on(window, "pagehide", () => this.queue.release(this.session.held));
+    on(window, "pagehide", () => this.#leavePage());
     on(window, "pageshow", (e) => { if (e.persisted) this.queue.fetch({ again: true }); });
     on(window, "online", () => this.queue.fetch({ again: true }));
     on(window, "beforeunload", (e) => {
@@ -105,6 +129,31 @@ class Review {
       setInterval(() => this.#tryAgain(), 4_000));
   }
 
+  // A page that is loaded anew because the server was started anew goes on where it was; any other gives back what was lent to it.
+  #leavePage() {
+    if (document.documentElement.dataset.connection === "reloading") {
+      try {
+        sessionStorage.setItem(`annotator-held:${this.place}`, JSON.stringify(this.session.handOver()));
+        return;
+      } catch {
+        // No room or not allowed: then the items go back.
+      }
+    }
+
+    this.queue.release(this.session.held);
+  }
+
+  #handedOver() {
+    try {
+      const key = `annotator-held:${this.place}`;
+      const items = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+      sessionStorage.removeItem(key);
+      return items.filter((i) => !this.outbox.has(i.itemId));
+    } catch {
+      return [];
+    }
+  }
+
   // ---- keys ----
 
   #key(event) {
@@ -112,6 +161,19 @@ class Review {
     const { target } = event;
     if (takesText(target) || target?.closest?.("[role=dialog], [role=menu], .mud-popover, .mud-dialog")) return;
     const name = keyName(event);
+    if (this.view.spans && this.session.current && name && !takesPress(target, name)) {
+      if (name === "Shift+Enter") {
+        event.preventDefault();
+        if (!event.repeat) this.act("accept", "confirmed", event);
+        return;
+      }
+
+      if (this.view.spans.key(name)) {
+        event.preventDefault();
+        return;
+      }
+    }
+
     if (name === "Escape") {
       if (this.session.back()) event.preventDefault();
       else if (this.guidelines && !this.guidelines.hidden) this.toggleGuidelines(false);
@@ -120,9 +182,7 @@ class Review {
 
     const hit = this.keymap.find(name);
     if (!hit) return;
-    // A button that was reached with Tab is pressed by Enter, as everywhere.
-    const pressing = (name === "Enter" || name === "Space") && target?.matches?.("button, a, summary, input, [role=button]") && target.matches(":focus-visible");
-    if (pressing) return;
+    if (takesPress(target, name)) return;
     event.preventDefault();
     // A key held down must not label a heap.
     if (event.repeat && !hit.repeats) return;
@@ -134,18 +194,23 @@ class Review {
   async act(command, argument = null, event = null) {
     const { session, view, options } = this;
     const meant = this.#meant;
-    this.#meant = 0;
+    this.#meant = -Infinity;
     let decided = false;
     switch (command) {
       case "label":
-        decided = this.#can() && session.choose(argument);
+        if (!this.#can()) break;
+        if (view.spans) view.spans.label(argument);
+        else decided = session.choose(argument);
         break;
       case "accept": {
         if (!this.#can()) break;
-        decided = session.accept({ sure: meant > performance.now() - 5_000 });
+        decided = session.accept({ sure: meant > performance.now() - 5_000, confirmedOnly: argument === "confirmed" });
         if (decided === "empty") {
           this.#meant = performance.now();
           view.remark(this.t("Review.NothingChosen", keyCap(this.keymap.keysOf("accept")[0])));
+          decided = false;
+        } else if (decided === "changed") {
+          view.remark(this.t("Review.JustChanged"));
           decided = false;
         } else if (decided === "nothing") {
           view.remark(this.t("Review.NothingToAccept"));
@@ -168,9 +233,12 @@ class Review {
         if (session.current) this.panels.flag({ done: (comment) => this.#decided(session.flag(comment)) });
         break;
       case "undo":
+        // What was begun on this item comes before what was decided on the last.
+        if (view.spans && session.stepSpans(true)) break;
         if (!(await session.undo())) view.remark(this.t("Review.NothingToUndo"));
         break;
       case "redo":
+        if (view.spans && session.stepSpans(false)) break;
         decided = session.canRedo && (await session.redo());
         if (!decided) view.remark(this.t("Review.NothingToRedo"));
         break;
@@ -235,6 +303,8 @@ class Review {
     this.#pressed = 0;
     requestAnimationFrame(() => requestAnimationFrame((now) => {
       this.timings.push(Math.max(0, now - pressed));
+      if (this.timings.length % 500 === 0) performance.clearMeasures(measured);
+      performance.measure(measured, { start: pressed, end: Math.max(pressed, now) });
       if (this.timings.length > 5_000) this.timings.shift();
     }));
   }
@@ -255,8 +325,9 @@ class Review {
         case "reject": return Boolean(current?.item.prediction) && !revisit;
         case "skip": case "skipReason": return Boolean(current) && !revisit;
         case "flag": case "details": return Boolean(current) && (id === "flag" || !this.view.meta.hidden);
-        case "undo": case "previous": return ribbon.length > 0;
-        case "next": return revisit;
+        case "undo": return ribbon.length > 0;
+        case "previous": return ribbon.length > 0 && !this.options.spans;
+        case "next": return revisit && !this.options.spans;
         case "redo": return this.session.canRedo;
         case "guidelines": return Boolean(this.guidelines);
         default: return true;
@@ -266,6 +337,7 @@ class Review {
     this.panels.help({
       live,
       labels: this.view.choices,
+      spans: this.options.spans && Boolean(current),
       timings: p50 === null ? null : this.t("Review.Timings", this.timings.length, Math.round(p50), Math.round(p95), this.queue.ahead.length),
       change: () => this.panels.keys({ changed: () => this.#keysChanged() }),
     });
@@ -274,19 +346,42 @@ class Review {
   async #keysChanged() {
     this.view.drawKeys();
     this.view.drawPrediction();
+    let kept = false;
     try {
-      const { value } = await call("GET", `${base}/me/preferences`);
-      await call("PUT", `${base}/me/preferences`, { body: { ...value, keys: this.keymap.custom } });
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.view.remark(this.t("Review.KeysNotSaved"), "warn");
+      kept = await this.page.invokeMethodAsync("SaveKeysAsync", this.keymap.custom);
+    } catch {
+      // No circuit just now.
     }
+
+    if (!kept) this.view.remark(this.t("Review.KeysNotSaved"), "warn");
   }
 
   toggleGuidelines(open = this.guidelines?.hidden) {
     if (!this.guidelines) return;
+    this.#showGuidelines(open);
+    try {
+      localStorage.setItem(`annotator-guidelines:${this.place}`, open ? "open" : "closed");
+    } catch {
+      // Then it is asked of the person every time.
+    }
+  }
+
+  #showGuidelines(open) {
     this.guidelines.hidden = !open;
     this.host.parentElement?.toggleAttribute("data-guidelines", open);
+  }
+
+  // As the person left them; at first open where there are any and there is room beside the item.
+  #openGuidelines() {
+    if (!this.guidelines) return;
+    let kept = null;
+    try {
+      kept = localStorage.getItem(`annotator-guidelines:${this.place}`);
+    } catch {
+      // Not allowed to remember.
+    }
+
+    this.#showGuidelines(kept ? kept === "open" : this.options.hasGuidelines && innerWidth > 1100);
   }
 
   async #load(itemId) {
@@ -308,7 +403,7 @@ class Review {
       view.drawItem(queue.state);
       if (session.current && this.#pressed) this.#measure();
       if (!session.current) this.#drawNothing();
-      else view.nothing.hidden = true;
+      else view.clearNothing();
       this.#tellShown();
     } else if (what === "prediction") {
       view.drawPrediction();
@@ -371,12 +466,13 @@ class Review {
     this.view.drawSaved(state);
     this.#drawFigures();
     const failed = this.queue.error;
-    const trouble = state.trouble ?? (failed?.status === 401 ? "signedOut" : failed?.status === 403 || failed?.status === 404 ? "noAccess" : null);
-    const stamp = `${trouble}|${state.detail}|${state.waiting}|${state.refused.map((e) => e.id)}`;
+    const trouble = state.trouble ?? ({ 401: "signedOut", 403: "noAccess", 404: "noAccess", 412: "otherUser" }[failed?.status] ?? null);
+    const detail = state.trouble ? state.detail : failed?.message ?? "";
+    const stamp = `${trouble}|${detail}|${state.waiting}|${state.refused.map((e) => e.id)}`;
     if (!this.session.current) this.#drawNothing();
     if (stamp === this.#lastTrouble) return;
     this.#lastTrouble = stamp;
-    this.view.drawBanner(this.#banner(trouble, state));
+    this.view.drawBanner(this.#banner(trouble, { ...state, detail }));
     if (trouble === null && this.login && !this.login.closed) this.login.close();
   }
 
@@ -417,7 +513,7 @@ class Review {
 
   async #drawNothing() {
     const { t, view, queue, options } = this;
-    view.nothing.hidden = queue.state === "loading";
+    view.nothing.hidden = queue.state !== "failed" && queue.state !== "empty";
     if (queue.state === "failed") {
       if (view.nothing.dataset.why === "failed") return;
       view.nothing.dataset.why = "failed";
@@ -426,14 +522,18 @@ class Review {
         h("h2", null, t(offline ? "Review.FailedOffline" : "Review.Failed")),
         h("p", null, offline ? t("Review.FailedOfflineHint") : queue.error?.message ?? ""),
         h("button.an-button.an-button-primary", { type: "button", on: { click: () => this.#tryAgain(true) } }, t("Review.TryNow")));
+      view.drawItem(queue.state);
       return;
     }
 
-    if (queue.state !== "empty" || performance.now() - this.#askedEmpty < 1_000) return;
+    if (queue.state !== "empty" || performance.now() - this.#askedEmpty < (view.nothing.childElementCount > 0 ? 5_000 : 400)) return;
     this.#askedEmpty = performance.now();
     const standing = await this.#standing();
     if (this.session.current || queue.state !== "empty") return;
     const { why, numbers } = standing;
+    const stamp = `${why} ${numbers}`;
+    if (view.nothing.dataset.why === stamp && view.nothing.childElementCount > 0) return;
+    view.nothing.dataset.why = stamp;
     const links = {
       none: options.canManage ? h("a.an-button.an-button-primary", { href: `/projects/${options.project}/upload` }, t("Review.Upload")) : null,
       done: h("a.an-button.an-button-primary", { href: `/projects/${options.project}` }, t("Review.ToProject")),
@@ -445,6 +545,7 @@ class Review {
       h("p", null, t(`Review.EmptyHint.${why}`, ...numbers)),
       ...[links[why]].filter(Boolean));
     view.say.textContent = t(`Review.Empty.${why}`);
+    view.drawItem(queue.state);
   }
 
   // Why there is nothing to do, and with which numbers.
@@ -463,6 +564,8 @@ class Review {
     const coming = (byState.new ?? 0) + (byState.prelabelled ?? 0);
     if (total === 0) return { why: "none", numbers: [] };
     if (final >= total) return { why: "done", numbers: [n(total)] };
+    // Some could be lent, and the server keeps them back for a moment.
+    if (queue?.open > 0) return { why: "learning", numbers: [n(queue.open)] };
     if (coming > 0) return { why: "coming", numbers: [n(coming)] };
     if (queue?.leased > 0) return { why: "others", numbers: [n(queue.leased)] };
     if (this.session.counts.skipped > 0 && queue?.seenByMe > 0) return { why: "skipped", numbers: [n(queue.seenByMe)] };
@@ -496,21 +599,31 @@ class Review {
   live({ prelabelled = [], remaining = null, stirred = false }) {
     if (remaining !== null) this.figures.remaining = remaining;
     if (prelabelled.length > 0) this.session.prelabelled(prelabelled);
-    if (stirred && !this.session.current && performance.now() - this.#stirred > 1_500) {
+    if (stirred && !this.session.current && performance.now() - this.#stirred > 300) {
       this.#stirred = performance.now();
+      this.#askedEmpty = Math.min(this.#askedEmpty, this.#stirred - 4_000);
       this.queue.fetch({ again: true });
     }
 
     this.#drawFigures();
   }
 
-  dispose() {
+  /**
+   * Ends the loop and gives back what is lent.
+   * @param {{handOver?: boolean}} [how] handOver: what is lent is answered instead, for the page that follows
+   */
+  dispose({ handOver = false } = {}) {
+    if (running === this) running = null;
     this.#stop.abort();
+    if (!this.session) return [];
+    const items = handOver ? this.session.handOver() : [];
+    if (handOver) this.queue.ahead = [];
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.telling);
     this.panels.close();
-    this.queue.close(this.session.held);
+    this.queue.close(handOver ? [] : this.session.held);
     this.outbox.close();
     if (window.annotatorReview === this) delete window.annotatorReview;
+    return items;
   }
 }

@@ -2,6 +2,7 @@ using Annotator.Core.Runs;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting;
 using Hangfire;
+using Hangfire.AspNetCore;
 using Hangfire.Dashboard;
 using Hangfire.InMemory;
 using Hangfire.PostgreSql;
@@ -32,24 +33,12 @@ internal static class HangfireSetup
         var options = builder.AddSettings<RunOptions>("Annotator:Runs");
         builder.Services.AddSingleton<IRunQueue, HangfireRunQueue>();
         builder.Services.AddTransient<RunJob>();
-        builder.Services.AddHangfire((services, hangfire) =>
-        {
-            hangfire.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings();
-            if (storage.Database.IsSqlite)
-            {
-                hangfire.UseInMemoryStorage();
-                return;
-            }
 
-            var postgres = new PostgreSqlStorageOptions
-            {
-                InvisibilityTimeout = TimeSpan.FromMinutes(2),
-                UseSlidingInvisibilityTimeout = true,
-                QueuePollInterval = TimeSpan.FromMilliseconds(250),
-                AllowDegradedModeWithoutStorage = false,
-            };
-            hangfire.UseStorage(new PostgreSqlStorage(new NpgsqlConnectionFactory(services.GetRequiredService<DatabaseAddress>().ConnectionString, postgres), postgres));
-        });
+        // By the container and not by Hangfire's own static: several programs in one process, as tests have them, keep their jobs apart.
+        builder.Services.AddSingleton(services => storage.Database.IsSqlite ? new InMemoryStorage() : PostgreSql(services.GetRequiredService<DatabaseAddress>()));
+        builder.Services.AddSingleton<JobActivator>(services => new AspNetCoreJobActivator(services.GetRequiredService<IServiceScopeFactory>()));
+        builder.Services.AddHangfire((services, hangfire) => hangfire.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer().UseRecommendedSerializerSettings()
+            .UseLogProvider(new HangfireLogs(services.GetRequiredService<ILoggerFactory>())));
         if (storage.Node.Role == NodeRole.Web) return;
         builder.Services.AddHangfireServer(server =>
         {
@@ -57,6 +46,18 @@ internal static class HangfireSetup
             server.SchedulePollingInterval = TimeSpan.FromSeconds(1);
             server.CancellationCheckInterval = TimeSpan.FromSeconds(1);
         });
+    }
+
+    private static JobStorage PostgreSql(DatabaseAddress database)
+    {
+        var options = new PostgreSqlStorageOptions
+        {
+            InvisibilityTimeout = TimeSpan.FromMinutes(2),
+            UseSlidingInvisibilityTimeout = true,
+            QueuePollInterval = TimeSpan.FromMilliseconds(250),
+            AllowDegradedModeWithoutStorage = false,
+        };
+        return new PostgreSqlStorage(new NpgsqlConnectionFactory(database.ConnectionString, options), options);
     }
 
     public static void MapJobs(this WebApplication app) =>

@@ -1,8 +1,11 @@
+using System.Text.Json;
 using Annotator.Core.Accounts;
+using Annotator.Core.Export;
 using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
-using System.Text.Json;
+using Microsoft.Net.Http.Headers;
 
 namespace Annotator.Web.Runs;
 
@@ -44,6 +47,22 @@ internal static class RunsApi
             var rows = await runs.RejectionsAsync(found.Run.Id, paging.Id ?? 0, paging.Limit + 1, context.RequestAborted);
             return TypedResults.Ok(paging.Page(rows, r => r.Line, r => new RejectionView(r.Line, r.Reason)));
         }).WithSummary("What a run could not read").Produces<Listing<RejectionView>>();
+        single.MapGet("/file", async (string runId, RunService runs, ProjectAccess access, IBlobStore blobs, HttpContext context) =>
+        {
+            if (await FindAsync(runId, runs, access, context) is not { } found) return (IResult)Problems.NotFound();
+            if (!found.Grant.IsLead) return Problems.Forbidden("This needs a lead of the project.");
+            if (ExportFile.Of(found.Run) is not { } file) return Problems.NotFound();
+            try
+            {
+                var stream = await blobs.OpenAsync(file.Blob, context.RequestAborted);
+                return TypedResults.Stream(stream, file.ContentType, $"{found.Grant.Project.Name}.{file.Extension}", found.Run.FinishedAt, new EntityTagHeaderValue($"\"{file.Sha256}\""), enableRangeProcessing: true);
+            }
+            catch (FileNotFoundException)
+            {
+                // Newer exports have taken its place.
+                return Problems.NotFound();
+            }
+        }).WithSummary("The file that an export run made").Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
         single.MapPost("/cancel", async (string runId, RunService runs, ProjectAccess access, HttpContext context) =>
         {
             if (await FindAsync(runId, runs, access, context) is not { } found) return (IResult)Problems.NotFound();

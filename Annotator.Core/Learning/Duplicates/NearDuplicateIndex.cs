@@ -63,6 +63,9 @@ public sealed class NearDuplicateIndex
     /// <summary>Number of items.</summary>
     public int Count => _slots.Count;
 
+    /// <summary>Whether an item is in the index.</summary>
+    public bool Contains(long id) => _slots.ContainsKey(id);
+
     /// <summary>Adds one item and says what it duplicates.</summary>
     /// <param name="id">The item's id, not in the index yet.</param>
     /// <param name="text">Its text; ill-formed UTF-16 is tolerated.</param>

@@ -78,6 +78,24 @@ public static class LabelFusion
         return new FusedLabels(classes, posterior, labellers, sharpness);
     }
 
+    /// <summary>What the labellers say of each item with the reliabilities of an earlier result, people's decisions about the item itself left out.</summary>
+    /// <param name="fused">An earlier result over the same labellers.</param>
+    /// <param name="items">Number of items.</param>
+    /// <param name="student">Student's probability of each class, [item, class] row-major; empty without a student.</param>
+    /// <param name="answers">Answers of each further labeller; -1 for none.</param>
+    /// <returns>Probability of each class, [item, class] row-major.</returns>
+    public static float[] WithoutDecisions(FusedLabels fused, int items, ReadOnlySpan<float> student, IReadOnlyList<int[]> answers)
+    {
+        ArgumentNullException.ThrowIfNull(fused);
+        if (!student.IsEmpty && student.Length != items * fused.Classes) throw new ArgumentException("One probability an item and class is needed.", nameof(student));
+        if (answers.Count != fused.Labellers.Count) throw new ArgumentException("The labellers of the earlier result are needed.", nameof(answers));
+        var undecided = new int[items];
+        Array.Fill(undecided, -1);
+        var posterior = new float[items * fused.Classes];
+        Posterior(fused.Classes, undecided, Logarithms(student), answers, [.. fused.Labellers], fused.StudentSharpness, posterior);
+        return posterior;
+    }
+
     private static float[] Logarithms(ReadOnlySpan<float> student)
     {
         var logs = new float[student.Length];
@@ -139,9 +157,10 @@ public static class LabelFusion
         var step = Math.Max(1, known.Count / 2000);
         var row = new float[classes];
         double best = 1, bestValue = double.NegativeInfinity;
-        for (var k = 0; k <= 20; k++)
+        for (var k = 0; k <= 10; k++)
         {
-            var power = 0.4 * Math.Pow(1.1, k); // 0.4 ... 2.7
+            // Never above 1: people see what was doubtful once, and of the wrong opinions that were never in doubt they see few.
+            var power = Math.Pow(0.91, k); // 1 ... 0.39
             var value = -10 * Math.Pow(Math.Log(power), 2);
             for (var j = 0; j < known.Count; j += step)
             {

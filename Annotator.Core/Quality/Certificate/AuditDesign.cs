@@ -10,8 +10,8 @@ namespace Annotator.Core.Quality.Certificate;
 /// </remarks>
 internal sealed record AuditDesign(double[] Weights, double Draws, double Reviews)
 {
-    // Beyond the expected course: a forecast that needs the mean alone would be too short half of the time.
-    private const double Slack = 0.6;
+    // Plans compare expected costs, so what is forecast is the mean course, with a hair for the steps that draws come in.
+    private const double Slack = 0.1;
 
     private static readonly double[] s_powers = [0, 0.35, 0.5, 0.65, 0.8, 1];
     private static readonly double[] s_floors = [0.002, 0.006, 0.02, 0.05];
@@ -62,15 +62,46 @@ internal sealed record AuditDesign(double[] Weights, double Draws, double Review
         return best;
     }
 
-    /// <summary>Expected number of draws until at most <paramref name="allowed"/> wrong labels are known to remain; all items when nothing less does.</summary>
-    public static double Forecast(RiskBins start, double allowed, double alpha)
+    /// <summary>
+    /// The cheapest way on inside an audit: how many of the riskiest items people should decide outright, and the draws after that. What reviews find counts for
+    /// the claims under attack: the capital that was won against larger numbers is not lost.
+    /// </summary>
+    /// <param name="bins">What is left, with the audit's weights.</param>
+    /// <param name="allowed">Wrong labels that may remain.</param>
+    /// <param name="alpha">Error probability of the bound.</param>
+    /// <param name="capital">Logarithm of the capital against the decisive claim, by the number of wrong labels that are found before.</param>
+    public static AuditDesign PlanWithin(RiskBins bins, double allowed, double alpha, Func<double, double> capital)
+    {
+        var best = new AuditDesign(bins.Weights, Forecast(bins, allowed, alpha, capital(0)), 0);
+        var rest = new RiskBins(bins);
+        double reviews = 0, found = 0;
+        for (var b = RiskBins.Length - 1; b > 0; b--)
+        {
+            // A bin in parts: the last ones hold hundreds of items.
+            var part = rest.Counts[b] / Math.Ceiling(rest.Counts[b] / 50);
+            while (rest.Counts[b] >= 0.5 && reviews < best.Decisions)
+            {
+                reviews += part;
+                found += part * rest.Risks[b];
+                rest.Counts[b] = Math.Max(0, rest.Counts[b] - part);
+                var draws = Forecast(rest, allowed, alpha, capital(found));
+                if (draws + reviews < best.Decisions) best = new AuditDesign(bins.Weights, draws, reviews);
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>Expected number of draws until at most <paramref name="allowed"/> wrong labels are known to remain; all items when nothing less does. Capital that was won before shortens the way.</summary>
+    public static double Forecast(RiskBins start, double allowed, double alpha, double capital = 0)
     {
         const int MaximumSteps = 64;
         var items = start.Items();
         if (items <= allowed) return 0;
         var step = Math.Max(1, items / 400);
         var states = new List<(RiskBins Bins, DrawOdds Odds)> { (start, start.Odds()) };
-        var limit = Math.Log(1 / alpha) + Slack;
+        var limit = Math.Log(1 / alpha) + Slack - capital;
+        if (limit <= Slack) return 0;
         for (var length = 1; ; length++)
         {
             // Forward: counts after each step (steps grow, as the answer is wanted to some percent only).

@@ -57,6 +57,21 @@ internal sealed class ErrorCountTest
     /// <summary>At most this many wrong labels are left.</summary>
     public int RemainingErrors => Math.Max(0, Math.Min(_edges[_top + 1] - 1 - Found, Remaining));
 
+    /// <summary>
+    /// Logarithm of the capital won so far against the claim that is hardest to rule out before at most <paramref name="remaining"/> wrong labels are known to be
+    /// left, if <paramref name="found"/> more of them are found by then; infinite where it is ruled out already.
+    /// </summary>
+    public double CapitalAgainst(double remaining, double found)
+    {
+        var most = Found + found + remaining;
+        for (var cell = 0; cell <= _top; cell++)
+        {
+            if (_edges[cell + 1] - 1 > most) return _capital[cell];
+        }
+
+        return double.PositiveInfinity;
+    }
+
     /// <summary>A random draw from the population by the weights of <see cref="Bins"/>, and what the person said.</summary>
     public void Draw(int bin, bool wrong)
     {
@@ -91,8 +106,8 @@ internal sealed class ErrorCountTest
             _foundInBin[bin]++;
         }
 
-        // Risks as a gambler's belief: the prediction is worth 8 expected errors overall and 4 in a bin; then what was found weighs more.
-        var scale = (8.0 + Found) / (8.0 + _expected);
+        // Risks as a gambler's belief: the prediction is worth 4 expected errors overall and 4 in a bin; then what was found weighs more.
+        var scale = (4.0 + Found) / (4.0 + _expected);
         for (var b = 0; b < RiskBins.Length; b++)
         {
             if (Bins.Counts[b] < 0.5) continue;

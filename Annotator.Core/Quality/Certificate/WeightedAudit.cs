@@ -85,7 +85,17 @@ public sealed class WeightedAudit
     /// <summary>Draws that are still expected to be needed until at most this many wrong labels are known to remain.</summary>
     /// <param name="allowed">Wrong labels that may remain.</param>
     /// <returns>The number of draws.</returns>
-    public double DrawsLeft(double allowed) => RemainingErrors <= allowed ? 0 : AuditDesign.Forecast(_test.Bins, allowed, Alpha);
+    public double DrawsLeft(double allowed) => RemainingErrors <= allowed ? 0 : AuditDesign.Forecast(_test.Bins, allowed, Alpha, _test.CapitalAgainst(allowed, 0));
+
+    /// <summary>The cheapest way on: how many of the riskiest items people should decide outright, and how many draws that leaves.</summary>
+    /// <param name="allowed">Wrong labels that may remain.</param>
+    /// <returns>Reviews and draws, expected.</returns>
+    public (double Reviews, double Draws) PlanLeft(double allowed)
+    {
+        if (RemainingErrors <= allowed) return (0, 0);
+        var plan = AuditDesign.PlanWithin(_test.Bins, allowed, Alpha, found => _test.CapitalAgainst(allowed, found));
+        return (plan.Reviews, plan.Draws);
+    }
 
     /// <summary>Draws the next item; its answer must be given by <see cref="Record"/> at some time.</summary>
     /// <returns>The item's index, or -1 when all items are drawn or reviewed.</returns>
@@ -153,13 +163,16 @@ public sealed class WeightedAudit
 /// <summary>How the error probability is shared among the audits of one project, so that all their bounds hold together.</summary>
 public static class AlphaSpending
 {
-    /// <summary>The first audit takes four fifths of the whole, each later one four fifths of what is left: together never more than the whole.</summary>
+    // Most projects need one audit only, and every audit that fails makes the next one dearer: so the first has nearly all.
+    private const double FirstShare = 0.95;
+
+    /// <summary>The first audit takes nineteen twentieths of the whole, each later one as much of what is left: together never more than the whole.</summary>
     /// <param name="alpha">Error probability of all audits together.</param>
     /// <param name="audit">Number of the audit, from 1.</param>
     /// <returns>The error probability of this audit.</returns>
     public static double Of(double alpha, int audit)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(audit, 1);
-        return alpha * 0.8 * Math.Pow(0.2, audit - 1);
+        return alpha * FirstShare * Math.Pow(1 - FirstShare, audit - 1);
     }
 }

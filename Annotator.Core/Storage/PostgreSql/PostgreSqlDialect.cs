@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Annotator.Core.Items;
 using Annotator.Core.Review;
 using Microsoft.EntityFrameworkCore;
@@ -32,15 +34,44 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         RETURNING q.item_id, q.last_annotator_id, q.rank, q.open, q.reason, q.blind
         """;
 
+    // Up to here rows go as parameters of one statement.
+    private const int Few = 50;
+
     public string Name => "PostgreSql";
 
+    public long? ProjectsVersion => null;
+
+    public IReadOnlyList<string> ClaimStatements => [ClaimSql];
+
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => ValueTask.FromResult<IDisposable>(OpenGate.Instance);
+
+    public async Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => new Unit(await db.Database.BeginTransactionAsync(cancellationToken));
 
     public async Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken)
     {
         var milliseconds = await db.Database.SqlQuery<long>($"SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS \"Value\"").SingleAsync(cancellationToken);
         return DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
     }
+
+    public Task LockProjectAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken) =>
+        db.Database.ExecuteSqlAsync($"SELECT 1 FROM projects WHERE id = {projectId} FOR NO KEY UPDATE", cancellationToken);
+
+    public async Task LockItemsAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken)
+    {
+        var ids = items.ToArray();
+        await db.Database.ExecuteSqlAsync($"SELECT 1 FROM items WHERE project_id = {projectId} AND id = ANY({ids}) ORDER BY id FOR NO KEY UPDATE", cancellationToken);
+        await db.Database.ExecuteSqlAsync($"SELECT 1 FROM queue_entries WHERE project_id = {projectId} AND item_id = ANY({ids}) ORDER BY item_id FOR UPDATE", cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<long>> TryLockPlacesAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken)
+    {
+        var ids = items.ToArray();
+        return await db.Database.SqlQuery<long>($"SELECT item_id AS \"Value\" FROM queue_entries WHERE project_id = {projectId} AND item_id = ANY({ids}) ORDER BY item_id FOR UPDATE SKIP LOCKED").ToListAsync(cancellationToken);
+    }
+
+    public bool IsConflict(Exception exception) =>
+        (exception as PostgresException ?? exception.InnerException as PostgresException)?.SqlState
+            is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.UniqueViolation;
 
     public async Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class
@@ -71,16 +102,24 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         if (update.Rows.Count == 0) return changed;
         var connection = Connection(db);
         BulkColumn[] columns = [.. update.Keys, .. update.Sets];
+        if (update.Rows.Count <= Few)
+        {
+            await UpdateFewAsync(connection, update, columns, changed, cancellationToken);
+            return changed;
+        }
+
         var table = $"bulk_{update.Table}";
         var definitions = string.Join(", ", columns.Select(c => $"{c.Name} {SqlType(c.Type)}"));
         await ExecuteAsync(connection, $"CREATE TEMP TABLE {table} (bulk_row integer, {definitions}) ON COMMIT DROP", cancellationToken);
         string[] names = ["bulk_row", .. columns.Select(c => c.Name)];
         BulkType[] types = [BulkType.Int, .. columns.Select(c => c.Type)];
         await CopyAsync(connection, table, names, types, update.Rows.Count, update.Rows.Select((r, i) => (object?[])[i, .. r]), cancellationToken);
-        var sets = update.Sets.Select(c => $"{c.Name} = b.{c.Name}").Concat((update.Increments ?? []).Select(c => $"{c} = {update.Table}.{c} + 1"));
-        var where = string.Join(" AND ", update.Keys.Select(c => $"{update.Table}.{c.Name} = b.{c.Name}"));
-        var guard = update.Guard is null ? "" : $" AND ({update.Guard})";
-        await using (var command = new NpgsqlCommand($"UPDATE {update.Table} SET {string.Join(", ", sets)} FROM {table} b WHERE {where}{guard} RETURNING b.bulk_row", connection))
+
+        // In the order of the keys, so that two updates of the same rows wait one for the other instead of crosswise.
+        var order = string.Join(", ", update.Keys.Select(c => $"t.{c.Name}"));
+        var match = string.Join(" AND ", update.Keys.Select(c => $"t.{c.Name} = b.{c.Name}"));
+        await ExecuteAsync(connection, $"SELECT 1 FROM {update.Table} t JOIN {table} b ON {match} ORDER BY {order} FOR NO KEY UPDATE OF t", cancellationToken);
+        await using (var command = new NpgsqlCommand(UpdateSql(update, table), connection))
         {
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken)) changed[reader.GetInt32(0)] = true;
@@ -88,6 +127,14 @@ internal sealed class PostgreSqlDialect : ISqlDialect
 
         await ExecuteAsync(connection, $"DROP TABLE {table}", cancellationToken);
         return changed;
+    }
+
+    public async Task AddCountsAsync(AnnotatorDbContext db, IReadOnlyList<CountChange> changes, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand { Connection = Connection(db) };
+        var values = Values(command, [BulkType.Long, BulkType.Text, BulkType.Long], changes.Select(c => (object?[])[c.ProjectId, c.Name, c.Delta]));
+        command.CommandText = $"INSERT INTO project_counters (project_id, name, value) VALUES {values} ON CONFLICT (project_id, name) DO UPDATE SET value = project_counters.value + excluded.value";
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken)
@@ -115,10 +162,61 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         return [.. entries.OrderBy(e => e.Rank).ThenBy(e => e.ItemId)];
     }
 
+    private static string UpdateSql(BulkUpdate update, string source)
+    {
+        var sets = update.Sets.Select(c => $"{c.Name} = b.{c.Name}").Concat((update.Increments ?? []).Select(c => $"{c} = {update.Table}.{c} + 1"));
+        var where = string.Join(" AND ", update.Keys.Select(c => $"{update.Table}.{c.Name} = b.{c.Name}"));
+        var guard = update.Guard is null ? "" : $" AND ({update.Guard})";
+        return $"UPDATE {update.Table} SET {string.Join(", ", sets)} FROM {source} b WHERE {where}{guard} RETURNING b.bulk_row";
+    }
+
+    private static async Task UpdateFewAsync(NpgsqlConnection connection, BulkUpdate update, BulkColumn[] columns, bool[] changed, CancellationToken cancellationToken)
+    {
+        string[] names = ["bulk_row", .. columns.Select(c => c.Name)];
+        BulkType[] types = [BulkType.Int, .. columns.Select(c => c.Type)];
+        await using var command = new NpgsqlCommand { Connection = connection };
+        var values = Values(command, types, update.Rows.Select((r, i) => (object?[])[i, .. r]));
+        command.CommandText = $"WITH b({string.Join(", ", names)}) AS (VALUES {values}) {UpdateSql(update, "b")}";
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken)) changed[reader.GetInt32(0)] = true;
+    }
+
+    // (@p0::bigint, @p1::text), (…): with their types, which a list of values alone does not have.
+    private static string Values(NpgsqlCommand command, BulkType[] types, IEnumerable<object?[]> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var row in rows)
+        {
+            text.Append(text.Length == 0 ? "(" : ", (");
+            for (var i = 0; i < row.Length; i++)
+            {
+                var name = string.Create(CultureInfo.InvariantCulture, $"p{command.Parameters.Count}");
+                command.Parameters.Add(new NpgsqlParameter(name, DbType(types[i])) { Value = Storable(row[i]) ?? DBNull.Value });
+                text.Append(i == 0 ? "@" : ", @").Append(name).Append("::").Append(SqlType(types[i]));
+            }
+
+            text.Append(')');
+        }
+
+        return text.ToString();
+    }
+
+    // U+0000 cannot be stored in a text of PostgreSQL.
+    private static object? Storable(object? value) => value is string text && text.Contains('\0', StringComparison.Ordinal) ? text.Replace('\0', '\uFFFD') : value;
+
     private static async Task<int> ThroughTemporaryAsync<T>(AnnotatorDbContext db, BulkEntity entity, IReadOnlyCollection<T> rows, string conflict, CancellationToken cancellationToken)
         where T : class
     {
         var connection = Connection(db);
+        if (rows.Count <= Few)
+        {
+            // A table that is made and dropped for a row or two would cost more than the rows, and leave dead rows in the catalogue.
+            await using var few = new NpgsqlCommand { Connection = connection };
+            var values = Values(few, entity.Types, rows.Select(r => Values(entity, r)));
+            few.CommandText = $"INSERT INTO {entity.Table} ({string.Join(", ", entity.Columns)}) VALUES {values}{conflict}";
+            return await few.ExecuteNonQueryAsync(cancellationToken);
+        }
+
         var table = $"bulk_{entity.Table}";
         var names = string.Join(", ", entity.Columns);
         await ExecuteAsync(connection, $"CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT {names} FROM {entity.Table} WITH NO DATA", cancellationToken);
@@ -146,8 +244,7 @@ internal sealed class PostgreSqlDialect : ISqlDialect
             await writer.StartRowAsync(cancellationToken);
             for (var i = 0; i < row.Length; i++)
             {
-                // U+0000 cannot be stored in a text of PostgreSQL.
-                var value = row[i] is string text && text.Contains('\0', StringComparison.Ordinal) ? text.Replace('\0', '\uFFFD') : row[i];
+                var value = Storable(row[i]);
                 if (value is null) await writer.WriteNullAsync(cancellationToken);
                 else await writer.WriteAsync(value, DbType(types[i]), cancellationToken);
             }
@@ -183,6 +280,13 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         BulkType.Bool => "boolean",
         _ => throw new InvalidOperationException($"Unknown type {type}."),
     };
+
+    private sealed class Unit(IDbContextTransaction transaction) : IWriteUnit
+    {
+        public Task CommitAsync() => transaction.CommitAsync(CancellationToken.None);
+
+        public ValueTask DisposeAsync() => transaction.DisposeAsync();
+    }
 
     private sealed class OpenGate : IDisposable
     {

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -18,50 +20,65 @@ public sealed class SqliteAnnotatorDbContext(DbContextOptions<SqliteAnnotatorDbC
     }
 }
 
-/// <summary>
-/// One writer at a time, first come first served. SQLite itself has one writer, but makes the others wait by polling,
-/// unfairly: of eight writers one waited for seconds.
-/// </summary>
-public sealed class SqliteWriteGate : IDisposable
-{
-    private readonly SemaphoreSlim _semaphore = new(1, 1);
-
-    /// <summary>Waits for the gate; dispose the answer to leave.</summary>
-    public async ValueTask<IDisposable> EnterAsync(CancellationToken cancellationToken)
-    {
-        await _semaphore.WaitAsync(cancellationToken);
-        return new Entered(_semaphore);
-    }
-
-    /// <inheritdoc />
-    public void Dispose() => _semaphore.Dispose();
-
-    private sealed class Entered(SemaphoreSlim semaphore) : IDisposable
-    {
-        private SemaphoreSlim? _semaphore = semaphore;
-
-        public void Dispose() => Interlocked.Exchange(ref _semaphore, null)?.Release();
-    }
-}
-
 /// <summary>Sets what SQLite keeps per connection.</summary>
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
     // FULL: a decision that was acknowledged survives a power cut, not only a crash of the process.
-    private const string Pragmas = "PRAGMA busy_timeout=15000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;";
+    public const string Pragmas = "PRAGMA busy_timeout=15000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;";
 
-    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
+    // The pool hands the same connections out again, with what was set on them.
+    private static readonly ConditionalWeakTable<object, object> s_set = [];
+
+    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Set((SqliteConnection)connection);
+
+    public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
     {
+        Set((SqliteConnection)connection);
+        return Task.CompletedTask;
+    }
+
+    private static void Set(SqliteConnection connection)
+    {
+        if (!s_set.TryAdd(connection.Handle!, s_set)) return;
         using var command = connection.CreateCommand();
         command.CommandText = Pragmas;
         command.ExecuteNonQuery();
     }
+}
 
-    public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+/// <summary>Hears of every statement that changes projects, so that what is remembered of them is never old.</summary>
+internal sealed class SqliteProjectWatch(SqliteWriteGate gate) : DbCommandInterceptor
+{
+    public override InterceptionResult<int> NonQueryExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
     {
-        await using var command = connection.CreateCommand();
-        command.CommandText = Pragmas;
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        Look(command);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        Look(command);
+        return ValueTask.FromResult(result);
+    }
+
+    public override InterceptionResult<DbDataReader> ReaderExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
+    {
+        Look(command);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    {
+        Look(command);
+        return ValueTask.FromResult(result);
+    }
+
+    private void Look(DbCommand command)
+    {
+        // Several statements may stand in one command; reading is most often all of it.
+        var text = command.CommandText;
+        if (!text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("projects", StringComparison.Ordinal)) gate.TouchProjects();
     }
 }
 

@@ -31,9 +31,24 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
 
     public string Name => "Sqlite";
 
+    public long? ProjectsVersion => gate.ProjectsVersion;
+
+    public IReadOnlyList<string> ClaimStatements => [PartsSql, BestSql];
+
     public ValueTask<IDisposable> EnterWriteAsync(CancellationToken cancellationToken) => gate.EnterAsync(cancellationToken);
 
+    public Task<IWriteUnit> BeginAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => gate.JoinAsync(db, cancellationToken);
+
     public Task<DateTimeOffset> NowAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => Task.FromResult(time.GetUtcNow());
+
+    public Task LockProjectAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task LockItemsAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<long>> TryLockPlacesAsync(AnnotatorDbContext db, long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<long>>([.. items]);
+
+    public bool IsConflict(Exception exception) => false;
 
     public Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class => Task.FromResult(Insert(db, rows, ignoreConflicts ? " ON CONFLICT DO NOTHING" : "", cancellationToken));
@@ -52,22 +67,35 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         var changed = new bool[update.Rows.Count];
         if (update.Rows.Count == 0) return Task.FromResult(changed);
         var sql = new StringBuilder($"UPDATE {update.Table} SET ");
-        var sets = update.Sets.Select((c, i) => $"{c.Name} = $p{update.Keys.Count + i}").Concat((update.Increments ?? []).Select(c => $"{c} = {c} + 1"));
+        var sets = update.Sets.Select((c, i) => $"{c.Name} = ?{update.Keys.Count + i + 1}").Concat((update.Increments ?? []).Select(c => $"{c} = {c} + 1"));
         sql.AppendJoin(", ", sets);
-        sql.Append(" WHERE ").AppendJoin(" AND ", update.Keys.Select((c, i) => $"{c.Name} = $p{i}"));
+        sql.Append(" WHERE ").AppendJoin(" AND ", update.Keys.Select((c, i) => $"{c.Name} = ?{i + 1}"));
         if (update.Guard is not null) sql.Append(" AND (").Append(update.Guard).Append(')');
-        using var command = Command(db, sql.ToString());
-        var parameters = Parameters(command, [.. update.Keys.Concat(update.Sets).Select(c => c.Type)]);
-        command.Prepare();
+        using var statement = new SqliteStatement(db, sql.ToString());
         for (var r = 0; r < update.Rows.Count; r++)
         {
             if ((r & 1023) == 0) cancellationToken.ThrowIfCancellationRequested();
             var row = update.Rows[r];
-            for (var c = 0; c < parameters.Length; c++) parameters[c].Value = row[c] ?? DBNull.Value;
-            changed[r] = command.ExecuteNonQuery() > 0;
+            for (var c = 0; c < row.Length; c++) statement.Bind(c, row[c]);
+            changed[r] = statement.Execute() > 0;
         }
 
         return Task.FromResult(changed);
+    }
+
+    public Task AddCountsAsync(AnnotatorDbContext db, IReadOnlyList<CountChange> changes, CancellationToken cancellationToken)
+    {
+        using var statement = new SqliteStatement(
+            db, "INSERT INTO project_counters (project_id, name, value) VALUES (?1, ?2, ?3) ON CONFLICT (project_id, name) DO UPDATE SET value = project_counters.value + excluded.value");
+        foreach (var change in changes)
+        {
+            statement.Bind(0, change.ProjectId);
+            statement.Bind(1, change.Name);
+            statement.Bind(2, change.Delta);
+            statement.Execute();
+        }
+
+        return Task.CompletedTask;
     }
 
     public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken)
@@ -123,16 +151,14 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         if (rows.Count == 0) return 0;
         var entity = BulkEntity.Of<T>(db);
         var names = string.Join(", ", entity.Columns);
-        var values = string.Join(", ", Enumerable.Range(0, entity.Columns.Length).Select(i => $"$p{i}"));
-        using var command = Command(db, $"INSERT INTO {entity.Table} ({names}) VALUES ({values}){conflict}");
-        var parameters = Parameters(command, entity.Types);
-        command.Prepare();
-        var (inserted, seen) = (0, 0);
+        var values = string.Join(", ", Enumerable.Range(1, entity.Columns.Length).Select(i => $"?{i}"));
+        using var statement = new SqliteStatement(db, $"INSERT INTO {entity.Table} ({names}) VALUES ({values}){conflict}");
+        var (inserted, seen, columns) = (0, 0, entity.Columns.Length);
         foreach (var row in rows)
         {
             if ((seen++ & 1023) == 0) cancellationToken.ThrowIfCancellationRequested();
-            for (var c = 0; c < parameters.Length; c++) parameters[c].Value = entity.Value(row, c) ?? DBNull.Value;
-            inserted += command.ExecuteNonQuery();
+            for (var c = 0; c < columns; c++) statement.Bind(c, entity.Value(row, c));
+            inserted += statement.Execute();
         }
 
         return inserted;
@@ -145,13 +171,4 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         command.Transaction = (SqliteTransaction?)db.Database.CurrentTransaction?.GetDbTransaction();
         return command;
     }
-
-    private static SqliteParameter[] Parameters(SqliteCommand command, BulkType[] types) =>
-        [.. types.Select((t, i) => command.Parameters.Add($"$p{i}", t switch
-        {
-            BulkType.Long or BulkType.Int or BulkType.Bool => SqliteType.Integer,
-            BulkType.Double => SqliteType.Real,
-            BulkType.Text => SqliteType.Text,
-            _ => throw new InvalidOperationException($"Unknown type {t}."),
-        }))];
 }

@@ -14,7 +14,7 @@ internal sealed class ChartScale
 {
     public const double Width = 720;
     public const double Height = 260;
-    public const double Left = 52;
+    public const double Left = 68;
     public const double Right = 14;
     public const double Top = 14;
     public const double Bottom = 40;
@@ -49,7 +49,7 @@ internal sealed class ChartScale
         var xMax = Math.Max(xStep, points.Max(p => p.X));
         var low = Math.Min(points.Min(p => p.Y), target ?? 1);
         var high = Math.Max(points.Max(p => p.Y), target ?? 0);
-        var yStep = Step(Math.Max(0.02, high - low) / 4);
+        var yStep = Step(Math.Max(0.02, high - low) / 5);
         var yMin = Math.Max(0, Math.Floor(low / yStep - 1e-9) * yStep);
         var yMax = Math.Min(1, Math.Ceiling(high / yStep + 1e-9) * yStep);
         if (yMax - yMin < yStep) yMin = Math.Max(0, yMax - yStep);

@@ -3,6 +3,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Annotator.Core.Accounts;
+using Annotator.Core.Review;
+using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Hosting.Api;
@@ -67,8 +70,17 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
                 return Problems.Validation(match.Groups["name"].Value, e.Message.StartsWith("Required", StringComparison.Ordinal) ? "Is required." : "Cannot be read.");
             case BadHttpRequestException e:
                 return Problems.Of(e.StatusCode);
-            case DbUpdateConcurrencyException:
+            case NotAllowedException e:
+                return Problems.Forbidden(e.Message);
+            case IdempotencyMismatchException e:
+                return Problems.Unprocessable(e.Message);
+            case AnswerLostException or RequestTakenOverException:
+                return Problems.Conflict(exception.Message);
+            case DbUpdateConcurrencyException or ConcurrentChangeException:
                 return Problems.Conflict("Somebody else changed this at the same moment. Read it again, and repeat.");
+            case var full when DiskFull.IsCause(full):
+                LogFailed(exception, context.Request.Method, context.Request.Path);
+                return Problems.Of(StatusCodes.Status507InsufficientStorage, DiskFull.Message);
             case DbException { IsTransient: true } or DbUpdateException { InnerException: DbException { IsTransient: true } }:
                 LogFailed(exception, context.Request.Method, context.Request.Path);
                 context.Response.Headers.RetryAfter = "2";
@@ -91,11 +103,18 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
         // The serialiser's own words name our types ("could not be converted to Annotator..."), and repeat path and position.
         var end = e.Message.IndexOf(" Path: ", StringComparison.Ordinal);
         var words = end < 0 ? e.Message : e.Message[..end];
-        if (words.Contains("could not be converted", StringComparison.Ordinal)) words = "The value is of the wrong kind.";
+        if (words.Contains("could not be converted", StringComparison.Ordinal)) words = NamesOf(words) is { } names ? $"Must be one of: {names}." : "The value is of the wrong kind.";
         else if (words.Contains("missing required properties", StringComparison.Ordinal)) words = MissingProperties(words);
         return e.LineNumber is { } line
             ? string.Create(CultureInfo.InvariantCulture, $"Line {line + 1}, position {e.BytePositionInLine + 1}: {words}")
             : words;
+    }
+
+    // "The JSON value could not be converted to System.Nullable`1[Annotator.Core.Labels.Modality]." -> the names of the choice.
+    private static string? NamesOf(string words)
+    {
+        var type = TypeName().Match(words) is { Success: true } match ? typeof(Core.Labels.Modality).Assembly.GetType(match.Value) : null;
+        return type is { IsEnum: true } ? string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)) : null;
     }
 
     // "JSON deserialization for type 'Annotator…' was missing required properties including: 'name', 'email'."
@@ -107,6 +126,9 @@ internal sealed partial class ApiErrors(RequestDelegate next, ILogger<ApiErrors>
 
     [GeneratedRegex("parameter \"([^ \"]+ )?(?<name>\\w+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 100)]
     private static partial Regex ParameterName();
+
+    [GeneratedRegex("Annotator\\.Core\\.[\\w.]+\\w", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 100)]
+    private static partial Regex TypeName();
 
     [LoggerMessage(1, LogLevel.Error, "{Method} {Path} failed.")]
     private partial void LogFailed(Exception exception, string method, string path);

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Annotator.Web.Accounts;
 
 namespace Annotator.Web.Hosting.Api;
 
@@ -25,8 +24,4 @@ internal static class ApiSetup
         options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip;
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
     }
-
-    /// <summary>Unknown addresses under /api answer with a problem, not with a page.</summary>
-    public static void MapApiFallback(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapFallback("/api/{**rest}", () => Problems.NotFound()).RequireAuthorization(Policies.SignedIn).ExcludeFromDescription();
 }

@@ -1,5 +1,13 @@
 // Calls to the product's own API with the cookie of the page.
 
+// Whose page this is, where it matters.
+let person = null;
+
+/** From now on every call says for whom it is made: after a new sign-in the server refuses what is another's with 412. */
+export function callAs(userId) {
+  person = userId;
+}
+
 /** An answer that is no success, or no answer at all (status 0). */
 export class ApiError extends Error {
   constructor(status, problem, retryAfterSeconds) {
@@ -25,6 +33,7 @@ export async function call(method, url, { body, key, keepalive = false, timeout 
   const headers = { "X-Annotator": "1", Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  if (person) headers["X-Annotator-User"] = person;
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), timeout);
   let response, text;

@@ -11,14 +11,13 @@ const mostTogether = 50;
 const firstPause = 500;
 const longestPause = 15_000;
 
-// Not an answer of the server: our own finding that another person is signed in now.
-const otherUser = 499;
+// The server's answer where another person is signed in now.
+const otherUser = 412;
 
 export class Outbox extends EventTarget {
   #store;
   #scope;
   #base;
-  #user;
   #channel;
   #sending = false;
   #again = false;
@@ -27,7 +26,6 @@ export class Outbox extends EventTarget {
   #closed = false;
   #added = Promise.resolve();
   #waiting = new Map();
-  #verify = false;
 
   /** Where things stand: waiting (count), savedAt (Date or null), trouble (null | "offline" | "signedOut" | "otherUser" | "noAccess" | "server"), detail. */
   state = { waiting: 0, savedAt: null, trouble: null, detail: "", refused: [] };
@@ -40,14 +38,13 @@ export class Outbox extends EventTarget {
     super();
     this.#store = store;
     this.#base = base;
-    this.#user = String(user);
     this.project = String(project);
     this.#scope = `${user}/${project}`;
     this.#channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`annotator-outbox:${this.#scope}`) : null;
     this.#channel?.addEventListener("message", (event) => this.#heard(event.data));
     this.online = () => this.retry();
     addEventListener("online", this.online);
-    this.visible = () => { if (document.visibilityState === "visible") this.#cameBack(); };
+    this.visible = () => { if (document.visibilityState === "visible" && (this.#waiting.size > 0 || this.state.trouble)) this.retry(); };
     document.addEventListener("visibilitychange", this.visible);
     addEventListener("focus", this.visible);
   }
@@ -183,7 +180,7 @@ export class Outbox extends EventTarget {
       this.#answered(message.results);
     } else if (message.type === "refused") {
       this.#count().catch(() => {});
-    } else if (message.type === "signedIn" && this.state.trouble) {
+    } else if (message.type === "through" && this.state.trouble) {
       this.retry();
     }
   }
@@ -229,13 +226,12 @@ export class Outbox extends EventTarget {
   }
 
   async #sendAll() {
-    // After a sign-in it may be somebody else who sits here: their name must not stand under these decisions.
-    if (this.#verify || this.state.trouble === "signedOut" || this.state.trouble === "otherUser") await this.#checkUser();
     for (;;) {
       if (this.#closed) return;
       const batch = await this.#next();
       if (batch.length === 0) break;
       await this.#send(batch);
+      if (this.state.trouble) this.#tell({ type: "through" });
       this.#pause = firstPause;
       this.#trouble(null);
     }
@@ -278,7 +274,7 @@ export class Outbox extends EventTarget {
       answer = (await call("POST", url, { body, key: first.batch })).value;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.passing || error.status === 401 || error.status === 403) throw error;
+      if (error.passing || error.status === 401 || error.status === 403 || error.status === otherUser) throw error;
       if (error.status === 404 && decide) throw error;
       return this.#refused(batch, error);
     }
@@ -339,20 +335,6 @@ export class Outbox extends EventTarget {
     if (!this.#closed) this.#timer = setTimeout(() => this.#pump(), pause * (0.75 + Math.random() / 2));
   }
 
-  async #checkUser() {
-    const { value } = await call("GET", `${this.#base}/me`);
-    if (value?.id !== undefined && String(value.id) !== this.#user) throw new ApiError(otherUser, { detail: value.name ?? value.email ?? "" });
-    this.#verify = false;
-    if (this.state.trouble) this.#tell({ type: "signedIn" });
-  }
-
-  // While the page was out of sight, somebody may have signed in under another name in another tab.
-  #cameBack() {
-    if (this.#closed) return;
-    this.#verify = true;
-    if (this.#waiting.size > 0 || this.state.trouble) this.retry();
-  }
-
   // Only where the browser keeps nothing: tries until it is through, in the order of the calls.
   async #sendUnkept(kind, id, body) {
     const key = newId();
@@ -363,7 +345,7 @@ export class Outbox extends EventTarget {
         this.#answered([{ id, itemId: body.itemId, kind, ...(value?.results?.[0] ?? { status: "recorded" }) }]);
         return;
       } catch (error) {
-        if (error instanceof ApiError && !error.passing && error.status !== 401) {
+        if (error instanceof ApiError && !error.passing && error.status !== 401 && error.status !== otherUser) {
           this.#answered([{ id, itemId: body.itemId, kind, status: "refused", detail: describe(error) }]);
           return;
         }

@@ -6,6 +6,11 @@ import { commands, keyCap, keyName } from "./keys.js";
 /** Reasons of a skip, as they are stored: the same word in every language of the interface. */
 export const skipReasons = ["unclear", "several-fit", "none-fits", "language", "broken"];
 
+const spanKeys = [
+  [["ArrowLeft", "ArrowRight"], "word"], [["Shift+ArrowLeft", "Shift+ArrowRight"], "extend"], [["Ctrl+Shift+ArrowLeft", "Ctrl+Shift+ArrowRight"], "character"],
+  [["[", "]"], "walk"], [["Space"], "confirm"], [["Delete"], "remove"], [["Shift+Enter"], "confirmedOnly"],
+];
+
 export class Panels {
   #host;
   #t;
@@ -20,7 +25,8 @@ export class Panels {
 
   /** Whether a window is open: then the page's keys sleep. */
   get isOpen() {
-    return this.#open !== null;
+    // As the window itself says: its event of being closed comes later, and a key may be faster.
+    return this.#open?.open === true;
   }
 
   #show(title, content, { wide = false } = {}) {
@@ -96,7 +102,7 @@ export class Panels {
   }
 
   /** The keys that are live now. */
-  help({ live, labels, timings, change }) {
+  help({ live, labels, spans, timings, change }) {
     const t = this.#t;
     const row = (keys, text) => h("div.rv-help-row", null, h("dt", null, keys.map((k) => h("kbd.rv-key", null, keyCap(k)))), h("dd", { dir: "auto" }, text));
     const groups = ["decide", "history", "find"].map((group) => {
@@ -109,6 +115,7 @@ export class Panels {
       : t("Review.KeyMovedPlain", t(`Review.Command.${m.command}`), m.key ? keyCap(m.key) : t("Review.NoKey"))));
     this.#show(t("Review.HelpTitle"), [
       h("div.rv-help", null, groups,
+        spans ? h("section", null, h("h3", null, t("Review.Spans")), h("dl", null, spanKeys.map(([keys, name]) => row(keys, t(`Review.SpanKey.${name}`))))) : null,
         h("section.rv-help-labels", null, h("h3", null, t("Review.Labels")),
           withKeys.length > 0 && live("label") ? h("dl", null, withKeys.map((l) => row([l.key], l.name))) : null,
           labels.length > withKeys.length ? h("p.an-hint", null, t("Review.OtherLabels", labels.length - withKeys.length, keyCap(this.#keymap.keysOf("filter")[0]))) : null)),

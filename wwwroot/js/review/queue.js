@@ -5,6 +5,13 @@ import { ApiError, call } from "./api.js";
 const fewest = 3;
 const most = 10;
 
+// While learning catches up with a fast hand, the server lends nothing for a moment: it is asked again soon, then less and less often.
+const soonest = 250;
+const latest = 4_000;
+
+// Only after this long with nothing is the queue called empty: what was there a moment ago stays in its place till then.
+const patience = 1_500;
+
 export class Queue extends EventTarget {
   #url;
   #taken;
@@ -12,11 +19,14 @@ export class Queue extends EventTarget {
   #emptyUntil = 0;
   #closed = false;
   #renewed = 0;
+  #pause = soonest;
+  #timer = 0;
+  #dry = 0;
 
   /** Items lent and not shown yet, the next one first. */
   ahead = [];
 
-  /** "loading" until the first answer, then "ready", "empty" or "failed". */
+  /** "loading" until the first answer, then "ready", "waiting" (nothing at this moment), "empty" or "failed". */
   state = "loading";
 
   error = null;
@@ -35,8 +45,19 @@ export class Queue extends EventTarget {
   /** The next item, or null; more are fetched as the stock goes down. */
   take() {
     const item = this.ahead.shift() ?? null;
-    this.fetch();
+    if (!item && this.state === "ready") {
+      this.state = "waiting";
+      this.#dry = performance.now();
+    }
+
+    this.fetch({ again: !item });
     return item;
+  }
+
+  /** Takes over what was lent to this page before it was loaded anew. */
+  adopt(items) {
+    this.ahead = [...this.ahead, ...items.filter((i) => i.endsAt > Date.now())];
+    if (this.ahead.length > 0) this.state = "ready";
   }
 
   /** Puts an item back to be the next. */
@@ -83,18 +104,44 @@ export class Queue extends EventTarget {
         else if (!this.#taken(item.itemId)) this.ahead.push(item);
       }
 
-      this.state = this.ahead.length > 0 ? "ready" : "empty";
+      this.#settle();
       this.error = null;
-      // Fewer than asked: there is nothing else just now. Live events and a slow clock ask again.
-      this.#emptyUntil = items.length < wanted ? performance.now() + 2_000 : 0;
+      this.#pause = items.length > 0 ? soonest : Math.min(latest, this.#pause * 1.6);
+      // Fewer than asked: there is nothing else at this moment.
+      this.#emptyUntil = items.length < wanted ? performance.now() + this.#pause : 0;
+      if (items.length < wanted) this.#later();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.error = error;
       if (this.ahead.length === 0) this.state = "failed";
+      this.#dry = 0;
       this.#emptyUntil = performance.now() + Math.max(2_000, error.retryAfterSeconds * 1000);
     }
 
     this.dispatchEvent(new Event("change"));
+  }
+
+  #settle() {
+    const now = performance.now();
+    if (this.ahead.length > 0) {
+      this.state = "ready";
+      this.#dry = 0;
+      return;
+    }
+
+    this.#dry ||= now;
+    // The first answer of all says at once that there is nothing.
+    if (this.state === "loading" || this.state === "empty" || now - this.#dry > patience) this.state = "empty";
+    else this.state = "waiting";
+  }
+
+  // Asks again by itself. A page that nobody sees takes its time.
+  #later() {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      if (this.ahead.length < this.target) this.fetch({ again: true });
+    }, document.visibilityState === "visible" ? this.#pause : Math.max(this.#pause, 20_000));
   }
 
   /**
@@ -146,6 +193,7 @@ export class Queue extends EventTarget {
 
   close(shown) {
     this.#closed = true;
+    clearTimeout(this.#timer);
     this.release(shown);
   }
 }

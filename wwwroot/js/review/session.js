@@ -2,12 +2,16 @@
 
 import { newId } from "./api.js";
 import { labelsOf, sameValue, valueOf } from "./value.js";
+import { spansOf, valueOfSpans } from "./spans.js";
 import { snippet } from "./text.js";
 
 /** How many decisions the ribbon shows. */
 export const ribbonLength = 20;
 
 const kept = 60;
+
+// Nobody reads and judges a new proposal faster than this: a press so soon after a change was meant for the one before.
+const reaction = 500;
 
 export class Session extends EventTarget {
   #outbox;
@@ -16,6 +20,7 @@ export class Session extends EventTarget {
   #scope;
   #clock;
   #multiple;
+  #isSpans;
   #redo = [];
   #aside = [];
 
@@ -31,7 +36,7 @@ export class Session extends EventTarget {
   /** Decided here: by what was done, and how many pre-labels were taken as they were. */
   counts = { decided: 0, accepted: 0, judged: 0, skipped: 0 };
 
-  constructor({ outbox, queue, store, scope, clock, multiple }) {
+  constructor({ outbox, queue, store, scope, clock, multiple, spans = false }) {
     super();
     this.#outbox = outbox;
     this.#queue = queue;
@@ -39,6 +44,7 @@ export class Session extends EventTarget {
     this.#scope = scope;
     this.#clock = clock;
     this.#multiple = multiple;
+    this.#isSpans = spans;
     outbox.addEventListener("answer", (event) => this.#answered(event.detail));
     queue.addEventListener("change", () => this.#stocked());
   }
@@ -57,6 +63,8 @@ export class Session extends EventTarget {
     this.recent = [...new Set(this.ribbon.flatMap((e) => labelsOf(e.value)))];
     this.#changed("ribbon");
     await this.#queue.fetch();
+    // What was handed over is there without an answer of the server.
+    if (!this.current && this.#queue.ahead.length > 0) this.#advance();
   }
 
   #changed(what) {
@@ -80,7 +88,8 @@ export class Session extends EventTarget {
     } else {
       const start = entry ? entry.value : item.prediction?.source === "hint" ? null : item.prediction?.value;
       const draft = mode === "revisit" ? null : item.draft;
-      this.current = { item, mode, entry, selection: new Set(draft ?? (this.#multiple ? labelsOf(start) : [])), updated: false };
+      this.current = { item, mode, entry, selection: new Set(draft ?? (this.#multiple ? labelsOf(start) : [])), updated: false, changedAt: -reaction, begun: Boolean(draft) };
+      if (this.#isSpans) Object.assign(this.current, { spans: item.spanDraft && mode !== "revisit" ? item.spanDraft : spansOf(start, mode === "revisit"), steps: [], undone: [], begun: Boolean(item.spanDraft) });
       this.#clock.resume(item.spent ?? 0);
     }
 
@@ -92,7 +101,8 @@ export class Session extends EventTarget {
     const current = this.current;
     if (!current || current.mode === "revisit") return;
     current.item.spent = this.#clock.seconds;
-    if (this.#multiple) current.item.draft = [...current.selection];
+    if (this.#multiple && current.begun) current.item.draft = [...current.selection];
+    if (this.#isSpans && current.begun) current.item.spanDraft = current.spans;
   }
 
   /** The pre-label on screen, or null. */
@@ -104,6 +114,7 @@ export class Session extends EventTarget {
   choose(label) {
     if (!this.current) return false;
     if (this.#multiple) {
+      this.begin();
       const { selection } = this.current;
       if (!selection.delete(label)) selection.add(label);
       this.#changed("selection");
@@ -113,9 +124,37 @@ export class Session extends EventTarget {
     return this.#give(valueOf([label], false));
   }
 
+  /** The spans on screen become others; each change can be taken back. */
+  setSpans(spans) {
+    const { current } = this;
+    if (!current) return;
+    this.begin();
+    current.steps.push(current.spans);
+    current.undone = [];
+    current.spans = spans;
+  }
+
+  /** Takes back or repeats the last change of spans on this item; false where there is none. */
+  stepSpans(back) {
+    const { current } = this;
+    const from = back ? current?.steps : current?.undone;
+    if (!from?.length) return false;
+    (back ? current.undone : current.steps).push(current.spans);
+    current.spans = from.pop();
+    this.#changed("prediction");
+    return true;
+  }
+
   /** Enter: takes what is proposed or chosen. Answers "empty" where nothing was chosen and somebody has to mean it. */
-  accept({ sure = false } = {}) {
+  accept({ sure = false, confirmedOnly = false } = {}) {
     if (!this.current) return false;
+    if (this.#isSpans) {
+      const proposals = this.current.spans.some((s) => !s.sure);
+      if (proposals && !confirmedOnly && performance.now() - this.current.changedAt < reaction) return "changed";
+      const spans = this.current.spans.filter((s) => s.sure || !confirmedOnly);
+      return spans.length === 0 && !sure ? "empty" : this.#give(valueOfSpans(spans));
+    }
+
     if (this.#multiple) {
       const labels = [...this.current.selection];
       if (labels.length === 0 && !sure) return "empty";
@@ -124,7 +163,13 @@ export class Session extends EventTarget {
 
     if (this.current.mode === "revisit") return this.#keep();
     const proposed = this.prediction?.value;
+    if (proposed && performance.now() - this.current.changedAt < reaction) return "changed";
     return proposed ? this.#give(proposed) : "nothing";
+  }
+
+  /** The person has begun on the item: from now on the model's change of mind leaves it as it is. */
+  begin() {
+    if (this.current) this.current.begun = true;
   }
 
   reject() {
@@ -190,6 +235,8 @@ export class Session extends EventTarget {
 
   #record(entry, item) {
     const body = { itemId: item.itemId, lease: item.lease ?? null, action: entry.action, seconds: entry.seconds };
+    // The server knows what it lent; what came since it has to be told.
+    if (item.relabelled && item.prediction) body.prediction = item.prediction;
     if (entry.value) body.value = entry.value;
     if (entry.comment) body.comment = entry.comment;
     Object.defineProperty(entry, "item", { value: { ...item, spent: 0 }, enumerable: false, configurable: true });
@@ -258,6 +305,7 @@ export class Session extends EventTarget {
   #returned(entry) {
     const item = { ...entry.item, spent: 0 };
     item.draft = this.#multiple && entry.value ? labelsOf(entry.value) : undefined;
+    item.spanDraft = this.#isSpans && entry.value ? spansOf(entry.value, true) : undefined;
     return item;
   }
 
@@ -275,6 +323,7 @@ export class Session extends EventTarget {
     this.current.selection = new Set(labelsOf(entry.value));
     const done = this.#decide(entry.action, entry.value, entry.comment);
     this.#redo = rest;
+    this.#changed("prediction");
     this.#changed("ribbon");
     return done;
   }
@@ -331,21 +380,30 @@ export class Session extends EventTarget {
   /** The model changed its mind about items that are here: what is not decided yet shows it. Blind items stay blind. */
   prelabelled(changes) {
     const byId = new Map(changes.map((c) => [c.itemId, c]));
+    // What got its final label meanwhile is nobody's work any more.
+    for (const change of changes) if (change.final) this.#queue.remove(change.itemId);
     for (const item of [...this.#queue.ahead, ...this.#aside]) this.#relabel(item, byId.get(item.itemId));
     const { current } = this;
-    if (!current || current.mode === "revisit") return;
+    if (!current || current.mode === "revisit" || current.begun) return;
     const before = current.item.prediction;
     if (!this.#relabel(current.item, byId.get(current.item.itemId))) return;
-    current.updated = !sameValue(before?.value, current.item.prediction.value);
-    const untouched = this.#multiple && sameValue({ choices: [...current.selection] }, { choices: labelsOf(before?.value) });
-    if (untouched) current.selection = new Set(labelsOf(current.item.prediction.value));
+    if (!sameValue(before?.value, current.item.prediction.value)) {
+      current.updated = true;
+      current.changedAt = performance.now();
+      if (this.#multiple) current.selection = new Set(labelsOf(current.item.prediction.value));
+      if (this.#isSpans) current.spans = spansOf(current.item.prediction.value, false);
+    }
+
     this.#changed("prediction");
   }
 
   #relabel(item, change) {
-    if (!change || !item.prediction || !change.value) return false;
+    const old = item.prediction;
+    if (!change || !old || !change.value || item.draft || item.spanDraft) return false;
+    if (old.version === change.version && old.source === change.source && old.confidence === change.confidence && sameValue(old.value, change.value)) return false;
     item.prediction = { value: change.value, confidence: change.confidence, source: change.source, version: change.version };
     item.probabilities = undefined;
+    item.relabelled = true;
     return true;
   }
 
@@ -389,6 +447,12 @@ export class Session extends EventTarget {
     Object.defineProperty(asked, "item", { value: lent, enumerable: false, configurable: true });
     if (this.current && this.current.mode !== "revisit") this.#backToQueue(this.current.item);
     this.#show(this.#returned(asked), "undone");
+  }
+
+  /** Everything that is lent to the page, in the order it would be shown and with what was begun on it, for a page that takes its place. */
+  handOver() {
+    this.#leave();
+    return [...this.held, ...this.#queue.ahead];
   }
 
   /** Everything that is lent to the page and not decided, for giving back. */

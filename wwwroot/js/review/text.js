@@ -83,6 +83,11 @@ export function showText(element, text) {
   return () => watcher.disconnect();
 }
 
+/** A label's name with places where a line may break: names are often one long word of several. */
+export function breakable(name) {
+  return name.split(/(?<=[_\-./:])(?=.)|(?<=\p{Ll})(?=\p{Lu})/u).flatMap((part, i) => (i === 0 ? [part] : [document.createElement("wbr"), part]));
+}
+
 /** The beginning of a text on one line. */
 export function snippet(text, length = 90) {
   const line = String(text ?? "").slice(0, length * 4).replace(/\s+/g, " ").trim();

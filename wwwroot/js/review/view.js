@@ -3,7 +3,8 @@
 import { fill, h, icon } from "../dom.js";
 import { keyCap } from "./keys.js";
 import { rank } from "./filter.js";
-import { showText, snippet } from "./text.js";
+import { SpanSurface } from "./spans.js";
+import { breakable, showText, snippet } from "./text.js";
 import { labelsOf, sameValue } from "./value.js";
 import { ribbonLength } from "./session.js";
 
@@ -23,15 +24,19 @@ export class View {
   #clockTime = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   #stopText = () => {};
   #shown = null;
+
+  /** Whether Tab was the last key: only then the frame around what has the focus says something new. */
+  tabbing = false;
+
   #results = [];
   #active = -1;
   #chips = new Map();
 
   /**
    * @param {HTMLElement} host
-   * @param {object} parts t (texts), session, keymap, labels, multiple, act (what buttons do)
+   * @param {object} parts t (texts), session, keymap, labels, multiple, spans (whether stretches are labelled), act (what buttons do), signal (ends it)
    */
-  constructor(host, { t, session, keymap, labels, multiple, act, modality }) {
+  constructor(host, { t, session, keymap, labels, multiple, spans = false, act, signal }) {
     this.host = host;
     this.#t = t;
     this.#session = session;
@@ -39,7 +44,8 @@ export class View {
     this.#labels = labels;
     this.#byName = new Map(labels.map((l) => [l.name, l]));
     this.multiple = multiple;
-    this.modality = modality;
+    this.isSpans = spans;
+    this.signal = signal;
     this.act = act;
     this.#build();
   }
@@ -54,13 +60,17 @@ export class View {
     this.banner = h("div.rv-banner", { hidden: true, role: "alert" });
     this.why = h("div.rv-why");
     this.text = h("div.rv-text");
-    this.scroll = h("div.rv-scroll", { tabIndex: 0, role: "region", aria: { label: t("Review.Item") } }, this.text);
+    this.scroll = h("div.rv-scroll", { tabIndex: 0, role: "region", aria: { label: t("Review.Item") }, on: { focus: () => this.scroll.toggleAttribute("data-quiet", !this.tabbing) } }, this.text);
     this.meta = h("details.rv-meta", { hidden: true });
     this.suggestion = h("div.rv-suggestion");
+    // Made after the elements that it draws in.
+    this.spans = this.isSpans
+      ? new SpanSurface(this.text, { t, session: this.#session, labels: this.#labels, scroll: this.scroll, signal: this.signal, changed: () => this.drawPrediction() })
+      : null;
     this.filter = h("input.rv-filter-box", {
       type: "text", role: "combobox", autocomplete: "off", spellcheck: false, placeholder: t("Review.FilterPlaceholder"),
       aria: { label: t("Review.Filter"), controls: "rv-results", expanded: "false", autocomplete: "list" },
-      on: { input: () => this.#search(), focus: () => this.#search(), blur: () => this.#closeResults(), keydown: (e) => this.#filterKey(e) },
+      on: { input: () => this.#typed(), focus: () => this.#search(), blur: () => this.#closeResults(), keydown: (e) => this.#filterKey(e) },
     });
     this.filterKey = h("kbd.rv-key");
     this.filterRow = h("div.rv-filter", null, this.filter, this.filterKey);
@@ -73,7 +83,7 @@ export class View {
     this.say = h("div.an-visually-hidden", { role: "status", aria: { live: "polite" } });
     this.notice = h("div.rv-notice", { role: "status", hidden: true });
     this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.scroll, this.meta);
-    this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.filterRow, this.results, this.labels);
+    this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.spans?.list, this.filterRow, this.results, this.labels);
     fill(
       this.host,
       h("header.rv-head", null,
@@ -121,10 +131,10 @@ export class View {
       type: "button",
       title: label.description || null,
       style: { "--c": label.color ?? "var(--an-muted)" },
-      aria: { pressed: this.multiple ? "false" : null, keyshortcuts: label.key || null, description: label.description || null },
+      aria: { pressed: this.multiple || this.isSpans ? "false" : null, keyshortcuts: label.key || null, description: label.description || null },
       data: { label: label.name },
       on: { click: () => this.act("label", label.name) },
-    }, h("span.an-dot"), h("span.rv-label-name", { dir: "auto" }, label.name), label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null);
+    }, h("span.an-dot"), h("span.rv-label-name", { dir: "auto" }, breakable(label.name)), label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null);
     this.#chips.set(label.name, chip);
     return chip;
   }
@@ -152,15 +162,25 @@ export class View {
     const item = current?.item ?? null;
     this.host.dataset.state = item ? "item" : queueState;
     this.host.dataset.mode = current?.mode ?? "";
-    this.stage.hidden = !item && queueState !== "loading";
-    this.answer.hidden = !item && queueState !== "loading";
-    this.skeleton.hidden = Boolean(item);
+    // Stage and answer keep their place until it is known why there is nothing: a moment without an item must not make the page jump.
+    const nothing = !item && (queueState === "failed" || queueState === "empty") && this.nothing.childElementCount > 0;
+    this.stage.hidden = nothing;
+    this.answer.hidden = nothing;
+    this.skeleton.hidden = Boolean(item) || queueState !== "loading";
     this.scroll.hidden = !item;
     if (item !== this.#shown || !item) {
       this.#stopText();
-      if (item) {
+      // Korean is broken between words; Chinese and Japanese, which have no spaces, between characters.
+      if (item) this.text.dataset.wrap = /\p{Script=Hangul}/u.test((item.data?.text ?? item.text ?? "").slice(0, 4_000)) ? "words" : "characters";
+      if (item && this.spans) {
         const text = item.data?.text ?? item.text ?? "";
-        this.text.dataset.size = text.length <= 240 ? "large" : text.length <= 1200 ? "middle" : "small";
+        this.text.dataset.size = text.length <= 400 ? "large" : "middle";
+        this.spans.show(text);
+        this.#stopText = () => this.spans.stop();
+        this.scroll.scrollTop = 0;
+      } else if (item) {
+        const text = item.data?.text ?? item.text ?? "";
+        this.text.dataset.size = text.length <= 280 ? "large" : text.length <= 1200 ? "middle" : "small";
         this.#stopText = showText(this.text, text);
         this.scroll.scrollTop = 0;
       }
@@ -249,37 +269,50 @@ export class View {
       const p = likely.get(name) ?? 0;
       chip.style.setProperty("--p", p > 0.005 ? String(p) : "0");
       if (this.multiple) chip.setAttribute("aria-pressed", String(current?.selection.has(name) ?? false));
+      if (this.spans) {
+        chip.toggleAttribute("data-proposed", false);
+        chip.setAttribute("aria-pressed", String(this.spans.armed === name || current?.spans[this.spans.focused]?.label === name));
+      }
     }
 
     if (!current) {
-      fill(this.suggestion, h("span.an-skeleton.rv-suggestion-skeleton"));
+      fill(this.suggestion, h("div.rv-suggestion-text"), this.actions);
       fill(this.actions);
       return;
     }
 
+    if (this.spans) this.spans.draw();
     const body = [];
-    if (prediction && proposed.size > 0) {
+    if (this.spans) {
+      const open = current.spans.filter((s) => !s.sure).length;
+      const { pending, armed, focused } = this.spans;
+      body.push(
+        h("span.rv-spans-state", null, pending !== null ? t("Review.SpanPending", snippet(pending, 32)) : focused >= 0 ? t("Review.SpanFocused") : armed ? t("Review.SpanArmed", armed) : t("Review.SpanHint")),
+        open > 0 ? h("span.rv-updated", null, t("Review.SpanProposals", open)) : null,
+        prediction?.source ? h(`span.an-source.an-source-${prediction.source}`, { title: t(`Review.SourceTitle.${prediction.source}`) }, t(`Review.Source.${prediction.source}`)) : null);
+    } else if (prediction && proposed.size > 0) {
       const confidence = Math.min(1, Math.max(0, prediction.confidence ?? 0));
       const source = prediction.source ?? "student";
       body.push(
-        h("span.rv-proposed", null, [...proposed].map((name) => h("strong.rv-proposed-label", { style: { "--c": this.#byName.get(name)?.color ?? "var(--an-muted)" } }, h("span.an-dot"), h("span", { dir: "auto" }, name)))),
+        h("span.rv-proposed", null, [...proposed].map((name) => h("strong.rv-proposed-label", { style: { "--c": this.#byName.get(name)?.color ?? "var(--an-muted)" } }, h("span.an-dot"), h("span", { dir: "auto" }, breakable(name))))),
         h("span.rv-confidence", { role: "img", aria: { label: t("Review.Confidence", this.#percent.format(confidence)) } },
           h("span.rv-confidence-bar", { data: { level: confidence >= 0.9 ? "high" : confidence >= 0.6 ? "middle" : "low" } }, h("span", { style: { width: `${confidence * 100}%` } })),
           h("span.an-number", null, this.#percent.format(confidence))),
-        h(`span.an-source.an-source-${source}`, { title: t(`Review.SourceTitle.${source}`) }, t(`Review.Source.${source}`), prediction.version && source !== "hint" ? h("span.an-number", null, `v${prediction.version}`) : null),
-        current.updated ? h("span.rv-updated", { title: t("Review.UpdatedTitle") }, t("Review.Updated")) : null,
-        source === "hint" ? h("span.an-muted.an-small", null, t("Review.HintNote")) : null);
+        h(`span.an-source.an-source-${source}`, { title: t(source === "hint" ? "Review.HintNote" : `Review.SourceTitle.${source}`) }, t(`Review.Source.${source}`), prediction.version && source !== "hint" ? h("span.an-number", null, `v${prediction.version}`) : null),
+        current.updated ? h("span.rv-updated", { title: t("Review.UpdatedTitle") }, t("Review.Updated")) : null);
     } else {
       body.push(h("span.an-muted", null, t(this.multiple ? "Review.NoSuggestionMultiple" : "Review.NoSuggestion")));
     }
 
     const revisit = current.mode === "revisit";
-    const canAccept = revisit || this.multiple || Boolean(prediction);
+    const canAccept = revisit || this.multiple || this.isSpans || Boolean(prediction);
     const commands = [];
-    if (canAccept) commands.push(this.#button("accept", revisit && !this.multiple ? "Review.Keep" : this.multiple ? "Review.Submit" : "Review.Command.accept", "check", "an-button-primary"));
-    if (!revisit && prediction) commands.push(this.#button("reject", "Review.Command.reject", "cross"));
-    if (!revisit) commands.push(this.#button("skip", "Review.Command.skip", "skip"));
-    commands.push(this.#button("flag", "Review.Command.flag", "flag"), this.#button("undo", revisit ? "Review.TakeBack" : "Review.Command.undo", "undo"));
+    if (canAccept) commands.push(this.#button("accept", revisit && !this.multiple && !this.isSpans ? "Review.Keep" : this.multiple || this.isSpans ? "Review.Submit" : "Review.Command.accept", "check", "an-button-primary"));
+    const quiet = "an-button-quiet";
+    if (!revisit && prediction) commands.push(this.#button("reject", "Review.Command.reject", "cross", quiet));
+    if (!revisit) commands.push(this.#button("skip", "Review.Command.skip", "skip", quiet));
+    commands.push(this.#button("flag", "Review.Command.flag", "flag", quiet), this.#button("undo", revisit ? "Review.TakeBack" : "Review.Command.undo", "undo", quiet));
+    if (this.#session.canRedo) commands.push(this.#button("redo", "Review.Command.redo", "redo", quiet));
     fill(this.actions, commands);
     fill(this.suggestion, h("div.rv-suggestion-text", null, body), this.actions);
   }
@@ -372,6 +405,14 @@ export class View {
     fill(this.banner, content ?? []);
   }
 
+  /** There is something again. */
+  clearNothing() {
+    this.nothing.hidden = true;
+    if (this.nothing.childElementCount === 0) return;
+    this.nothing.replaceChildren();
+    delete this.nothing.dataset.why;
+  }
+
   /** A short remark that goes away. */
   remark(text, kind = "plain") {
     clearTimeout(this.remarkTimer);
@@ -387,6 +428,11 @@ export class View {
     this.filterRow.hidden = false;
     this.filter.focus();
     this.filter.select();
+  }
+
+  #typed() {
+    if (this.filter.value.trim()) this.#session.begin();
+    this.#search();
   }
 
   #search() {
@@ -406,7 +452,7 @@ export class View {
         // Before the box loses the focus and the list closes.
         on: { pointerdown: (e) => { e.preventDefault(); this.#pick(i); } },
       }, this.multiple ? h("span.rv-tick", null, current?.selection.has(label.name) ? icon("check") : null) : null,
-      h("span.an-dot"), h("span.rv-result-name", { dir: "auto" }, label.name),
+      h("span.an-dot"), h("span.rv-result-name", { dir: "auto" }, breakable(label.name)),
       label.description ? h("span.rv-result-about", { dir: "auto" }, label.description) : null,
       probabilities.get(label.name) > 0.005 ? h("span.an-number.an-muted", null, this.#percent.format(probabilities.get(label.name))) : null,
       label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null)));
@@ -470,7 +516,10 @@ export class View {
 
   /** Puts the focus where single keys work. */
   focusItem() {
-    if (!this.scroll.hidden) this.scroll.focus({ preventScroll: true });
-    else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    if (!this.scroll.hidden) {
+      // Here the focus is at home: a frame around every item would say nothing. Reached with Tab it shows.
+      this.tabbing = false;
+      this.scroll.focus({ preventScroll: true });
+    } else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   }
 }

@@ -1,0 +1,119 @@
+using Annotator.Core.Labels;
+using Annotator.Core.Learning.Representation;
+using Annotator.Core.Projects;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Learning;
+
+/// <summary>
+/// Learns a representation of a project's texts from these texts alone and stores it with the vectors of all items: what neighbours, diverse samples,
+/// clusters and propagation rest on. Texts are streamed twice; memory holds a sample of them and the space.
+/// </summary>
+internal sealed class RepresentHandler(IBlobStore blobs, Representations representations) : IRunHandler
+{
+    public const string RunKind = "represent";
+
+    // Below this there is nothing to learn from.
+    public const int FewestItems = 20;
+
+    private const int Page = 4_000;
+    private const int VersionsKept = 2;
+
+    // Large sets get shorter vectors, so that a million of them take 76 MB.
+    private const int ManyItems = 200_000;
+    private const int Dimensions = 96;
+    private const int DimensionsOfMany = 64;
+
+    public string Kind => RunKind;
+
+    public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
+    {
+        var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
+        if (project.Modality != Modality.Text)
+        {
+            run.SetResult(new RepresentResult { Represented = false, Reason = "The built-in representation is of texts." });
+            return;
+        }
+
+        var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id, cancellationToken), cancellationToken);
+        if (total < FewestItems)
+        {
+            run.SetResult(new RepresentResult { Represented = false, Reason = $"At least {FewestItems} items are needed; there are {total}." });
+            return;
+        }
+
+        await run.CheckpointAsync(null, null, total: 2 * total, cancellationToken: cancellationToken);
+        var options = new EmbeddingOptions { Dimensions = total >= ManyItems ? DimensionsOfMany : Dimensions };
+        var texts = new PagedTexts(run, cancellationToken);
+        var space = await Task.Run(() => EmbeddingSpace.Fit(texts.Read().SelectMany(page => page.Select(i => i.Text)), options, cancellationToken), cancellationToken);
+
+        await using var file = new FileStream(
+            Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.vectors"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+        var writer = new CompactVectorWriter(file, space.Dimensions);
+        long through = 0;
+        await Task.Run(
+            () =>
+            {
+                foreach (var page in texts.Read())
+                {
+                    writer.Write([.. page.Select(i => i.Id)], space.Transform([.. page.Select(i => i.Text)]));
+                    through = page[^1].Id;
+                }
+            },
+            cancellationToken);
+        writer.Complete();
+        var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
+        var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
+        run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions });
+        foreach (var old in (await representations.AllAsync(project.Id, 50, cancellationToken)).Skip(VersionsKept - 1))
+        {
+            await blobs.DeleteAsync(old.Space, cancellationToken);
+            await blobs.DeleteAsync(old.Vectors, cancellationToken);
+        }
+    }
+
+    /// <summary>Whether the newest representation is missing or a good part of the items is not in it.</summary>
+    public static bool IsOutgrown(RepresentationVersion? latest, long items) => items >= FewestItems && (latest is null || items > latest.Items * 1.25);
+
+    // Pages are read by a thread of the pool that does nothing else meanwhile.
+    private sealed class PagedTexts(RunContext run, CancellationToken cancellationToken)
+    {
+        public IEnumerable<List<(long Id, string Text)>> Read()
+        {
+            for (long after = 0; ;)
+            {
+                var from = after;
+                var page = run.Database.ReadAsync(
+                    async db => (await db.Items.Where(i => i.ProjectId == run.ProjectId && i.Id > from).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text }).Take(Page).ToListAsync(cancellationToken))
+                        .ConvertAll(i => (i.Id, i.Text ?? "")),
+                    cancellationToken).GetAwaiter().GetResult();
+                if (page.Count == 0) yield break;
+                after = page[^1].Id;
+                yield return page;
+                run.CheckpointAsync(null, null, page.Count, cancellationToken: cancellationToken).GetAwaiter().GetResult();
+            }
+        }
+    }
+}
+
+/// <summary>Result of a representation run; names the files.</summary>
+internal sealed record RepresentResult
+{
+    public bool Represented { get; init; }
+
+    public string? Reason { get; init; }
+
+    public string? Space { get; init; }
+
+    public string? Vectors { get; init; }
+
+    public long Items { get; init; }
+
+    public long Through { get; init; }
+
+    public int Dimensions { get; init; }
+
+    public RepresentationVersion? ToVersion(long run) => Represented && Space is not null && Vectors is not null ? new RepresentationVersion(run, Space, Vectors, Items, Through, Dimensions) : null;
+}

@@ -1,0 +1,177 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Annotator.Core.Learning.Neighbours;
+using Annotator.Core.Learning.Representation;
+using Annotator.Core.Projects;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Learning;
+
+/// <summary>A representation of a project's items, as the run that made it says: two files and what they cover.</summary>
+/// <param name="Version">Id of the run that made it; grows.</param>
+/// <param name="Space">Blob of the <see cref="EmbeddingSpace"/>.</param>
+/// <param name="Vectors">Blob of the <see cref="CompactVectors"/>.</param>
+/// <param name="Items">How many items it holds.</param>
+/// <param name="Through">The last item that was there.</param>
+/// <param name="Dimensions">Length of a vector.</param>
+public sealed record RepresentationVersion(long Version, string Space, string Vectors, long Items, long Through, int Dimensions);
+
+/// <summary>A representation in memory.</summary>
+/// <param name="Version">Which.</param>
+/// <param name="Space">For texts that are not in it.</param>
+/// <param name="Vectors">For items that are.</param>
+public sealed record LoadedRepresentation(RepresentationVersion Version, EmbeddingSpace Space, CompactVectors Vectors);
+
+/// <summary>Where an item lies among the others.</summary>
+/// <param name="ItemId">The item.</param>
+/// <param name="Cluster">Number of its cluster, from 0.</param>
+/// <param name="Density">How close it is to the centre of its cluster, 0 to 1: typical items have much, outliers little.</param>
+public readonly record struct ItemCluster(long ItemId, int Cluster, float Density);
+
+/// <summary>
+/// Finds, loads and searches the representations of projects. One is loaded when it is first asked for and dropped when nobody has for a while;
+/// a newer one takes its place by itself.
+/// </summary>
+public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs, TimeProvider time) : IDisposable
+{
+    /// <summary>How long a representation that nobody uses stays in memory.</summary>
+    public static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<long, Entry> _entries = new();
+    private readonly SemaphoreSlim _loading = new(1, 1);
+    private ITimer? _sweep;
+
+    /// <summary>Number of representations in memory.</summary>
+    public int InMemory => _entries.Count(e => e.Value.Loaded is not null);
+
+    /// <summary>The newest representation's description, or null.</summary>
+    public async Task<RepresentationVersion?> LatestAsync(long projectId, CancellationToken cancellationToken = default) =>
+        (await AllAsync(projectId, 5, cancellationToken)).FirstOrDefault();
+
+    /// <summary>The newest representation, loaded; null before the first.</summary>
+    public async Task<LoadedRepresentation?> FindAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        var now = time.GetUtcNow();
+        if (_entries.TryGetValue(projectId, out var entry) && now - entry.Checked < Freshness) return Touch(entry, now);
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            if (_entries.TryGetValue(projectId, out entry) && now - entry.Checked < Freshness) return Touch(entry, now);
+            var latest = await LatestAsync(projectId, cancellationToken);
+            var loaded = latest is null ? null : entry?.Loaded is { } there && there.Version.Version == latest.Version ? there : await LoadAsync(latest, cancellationToken);
+            if (loaded is null) return null;
+            _entries[projectId] = new Entry(loaded, now) { Used = now };
+            _sweep ??= time.CreateTimer(_ => Sweep(), null, Idle / 5, Idle / 5);
+            return loaded;
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    /// <summary>The items most like one item, the most like first; null where there is no representation or no such text item.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="itemId">The item; it need not be in the representation yet.</param>
+    /// <param name="limit">How many at the most, at least 1.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<IReadOnlyList<SimilarItem>?> SimilarAsync(long projectId, long itemId, int limit, CancellationToken cancellationToken = default)
+    {
+        if (await FindAsync(projectId, cancellationToken) is not { } loaded) return null;
+        var query = new float[loaded.Vectors.Dimensions];
+        var row = loaded.Vectors.RowOf(itemId);
+        if (row >= 0)
+        {
+            loaded.Vectors.Read(row, query);
+        }
+        else
+        {
+            var text = await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == projectId && i.Id == itemId).Select(i => i.Text).FirstOrDefaultAsync(cancellationToken), cancellationToken);
+            if (text is null) return null;
+            loaded.Space.Transform(text, query);
+        }
+
+        return await Task.Run(() => loaded.Vectors.Nearest(query, limit, itemId, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Clusters a project's items: for a cold start by coverage, and for batches that are not all alike.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="clusters">Wished number of clusters, 1 to 4,096.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The items of the newest representation in order of id; null where there is none yet.</returns>
+    public async Task<IReadOnlyList<ItemCluster>?> ClustersAsync(long projectId, int clusters, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(clusters, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(clusters, 4096);
+        if (await FindAsync(projectId, cancellationToken) is not { } loaded) return null;
+        return await Task.Run(
+            () =>
+            {
+                var vectors = loaded.Vectors;
+                var found = KMeans.Fit(vectors.ToFloats(), vectors.Dimensions, clusters, cancellationToken: cancellationToken);
+                var items = new ItemCluster[vectors.Count];
+                for (var row = 0; row < items.Length; row++)
+                {
+                    // Of two unit vectors the squared distance is at most 4.
+                    items[row] = new ItemCluster(vectors.Ids[row], found.Assignment[row], Math.Clamp(1 - (found.Distances[row] / 2), 0, 1));
+                }
+
+                return items;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _sweep?.Dispose();
+        _loading.Dispose();
+    }
+
+    /// <summary>The newest ones, newest first.</summary>
+    internal async Task<List<RepresentationVersion>> AllAsync(long projectId, int limit, CancellationToken cancellationToken)
+    {
+        var results = await database.ReadAsync(
+            db => db.Runs.Where(r => r.ProjectId == projectId && r.Kind == RepresentHandler.RunKind && r.State == RunState.Succeeded && r.Result != null)
+                .OrderByDescending(r => r.Id).Select(r => new { r.Id, r.Result }).Take(limit).ToListAsync(cancellationToken),
+            cancellationToken);
+        return [.. results.Select(r => JsonSerializer.Deserialize<RepresentResult>(r.Result!, ProjectJson.Options)?.ToVersion(r.Id)).OfType<RepresentationVersion>()];
+    }
+
+    private static LoadedRepresentation? Touch(Entry entry, DateTimeOffset now)
+    {
+        entry.Used = now;
+        return entry.Loaded;
+    }
+
+    private async Task<LoadedRepresentation> LoadAsync(RepresentationVersion version, CancellationToken cancellationToken)
+    {
+        await using var space = await blobs.OpenAsync(version.Space, cancellationToken);
+        var bytes = new byte[space.Length];
+        await space.ReadExactlyAsync(bytes, cancellationToken);
+        await using var vectors = await blobs.OpenAsync(version.Vectors, cancellationToken);
+        return new LoadedRepresentation(version, EmbeddingSpace.FromBytes(bytes), await CompactVectors.ReadAsync(vectors, cancellationToken));
+    }
+
+    private void Sweep()
+    {
+        var now = time.GetUtcNow();
+        foreach (var (project, entry) in _entries)
+        {
+            if (now - entry.Used >= Idle) _entries.TryRemove(KeyValuePair.Create(project, entry));
+        }
+    }
+
+    private sealed class Entry(LoadedRepresentation? loaded, DateTimeOffset at)
+    {
+        public LoadedRepresentation? Loaded { get; } = loaded;
+
+        public DateTimeOffset Checked { get; } = at;
+
+        public DateTimeOffset Used { get; set; }
+    }
+}

@@ -1,0 +1,72 @@
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+
+namespace Annotator.Core.Learning.Steering;
+
+/// <summary>The label that is proposed for an item, and how likely it is to be wrong.</summary>
+/// <param name="Class">Its class.</param>
+/// <param name="Value">Its value as canonical JSON.</param>
+/// <param name="Risk">Probability that it is wrong.</param>
+/// <param name="Source">Who proposes it.</param>
+/// <param name="Version">Which version of it.</param>
+/// <param name="Reason">Why a person would be asked.</param>
+/// <param name="Follows">Whether the item takes the label of the first of its near-duplicate group, and so does not wait by itself.</param>
+internal sealed record Proposal(int Class, string Value, double Risk, LabelSource Source, int Version, QueueReason Reason, bool Follows);
+
+/// <summary>Proposals for the items of a project: near-duplicates get one, and labels that stand keep theirs.</summary>
+internal sealed class Proposals
+{
+    // The label of a near-duplicate that a person has decided is wrong for its copy about this often.
+    private const double CopyRisk = 0.01;
+
+    private readonly SteeredItems _steered;
+    private readonly string[] _values;
+    private readonly Dictionary<long, Item> _leaders;
+    private readonly Dictionary<long, Proposal?> _made = [];
+
+    private Proposals(SteeredItems steered)
+    {
+        _steered = steered;
+        _values = [.. steered.Names.Select(n => LabelJson.Write(new ChoiceValue(n)))];
+        _leaders = steered.Items.Where(i => i.GroupId == i.Id).ToDictionary(i => i.Id);
+    }
+
+    public static Proposals Of(SteeredItems steered) => new(steered);
+
+    /// <summary>The proposal for an item; null where its label is none of the schema's, so that only a person can say.</summary>
+    public Proposal? Of(Item item)
+    {
+        if (!_made.TryGetValue(item.Id, out var proposal)) _made[item.Id] = proposal = Make(item);
+        return proposal;
+    }
+
+    /// <summary>How much the models believe in a label of an item.</summary>
+    public double BeliefIn(Item item, string value) => _steered.ClassOf(value) is >= 0 and var c ? _steered.View.Fused[_steered.RowOf(item.Id)][c] : 0;
+
+    private Proposal? Make(Item item)
+    {
+        var (view, row) = (_steered.View, _steered.RowOf(item.Id));
+        var leader = item.GroupId is { } group && group != item.Id ? _leaders.GetValueOrDefault(group) : null;
+        var follows = leader is not null && item.Votes == 0;
+        if (item is { State: ItemState.Final, LabelValue: { } label })
+        {
+            if (_steered.ClassOf(label) is not (>= 0 and var standing)) return null;
+            var risk = item.LabelSource == LabelSource.Propagated ? CopyRisk : Math.Clamp(1 - BeliefIn(item, label), 0.0005, 0.999);
+            return New(standing, risk, row, QueueReason.TakenBack, follows);
+        }
+
+        // A copy goes with the first of its group: its own text says the same.
+        if (follows && leader!.LabelValue is { } decided && _steered.ClassOf(decided) is >= 0 and var copied) return New(copied, CopyRisk, row, QueueReason.Uncertain, follows: true);
+        var from = follows ? _steered.RowOf(leader!.Id) : row;
+        var best = view.Proposals[from];
+        var answer = _steered.Llm[from];
+        var reason = answer >= 0 && answer != view.StudentClasses[from] ? QueueReason.Disagreement : QueueReason.Uncertain;
+        return New(best, view.Risks[from], from, reason, follows);
+    }
+
+    private Proposal New(int best, double risk, int row, QueueReason reason, bool follows)
+    {
+        var byLlm = _steered.Llm[row] == best && _steered.View.StudentClasses[row] != best;
+        return new Proposal(best, _values[best], risk, byLlm ? LabelSource.Llm : LabelSource.Student, _steered.StudentVersion, reason, follows);
+    }
+}

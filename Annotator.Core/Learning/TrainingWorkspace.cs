@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Learning.Steering;
+using Annotator.Core.Projects;
+using Annotator.Core.Quality;
+using Annotator.Core.Storage;
+using Annotator.Core.Student;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Learning;
+
+/// <summary>What is kept in memory between trainings: features never change, and the last weights are the best start. All of it can be made again.</summary>
+internal sealed class TrainingWorkspaces
+{
+    private readonly ConcurrentDictionary<long, TrainingWorkspace> _workspaces = new();
+
+    public TrainingWorkspace Of(long projectId) => _workspaces.GetOrAdd(projectId, _ => new TrainingWorkspace());
+}
+
+/// <summary>What a training learns from.</summary>
+/// <param name="Labels">Labels of people and of the data, by row.</param>
+/// <param name="Labelled">Items with such a label.</param>
+/// <param name="Decisions">Decisions of people.</param>
+/// <param name="Items">All items without their texts; empty where only labelled ones were asked for.</param>
+/// <param name="Decided">Class by row; -1 where nobody has decided.</param>
+/// <param name="Llm">The LLM's answer by row; -1 for none.</param>
+/// <param name="Answered">How many answers of the LLM there are.</param>
+internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, int[] Llm, int Answered);
+
+/// <summary>One project's features and last training.</summary>
+internal sealed class TrainingWorkspace
+{
+    private readonly Dictionary<long, int> _rowOf = [];
+    private readonly List<long> _ids = [];
+    private string? _schema;
+
+    public SemaphoreSlim Busy { get; } = new(1, 1);
+
+    public TextFeatures Features { get; } = new();
+
+    public SparseRows Rows { get; } = new();
+
+    public TrainedStudent? Last { get; set; }
+
+    /// <summary>What the models said after the last training, for a steered project.</summary>
+    public SteeringView? View { get; set; }
+
+    public long IdOf(int row) => _ids[row];
+
+    public int RowOf(long id) => _rowOf[id];
+
+    /// <summary>Reads labels, and the features of items that are new here.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="project">The project.</param>
+    /// <param name="everything">Whether all items are wanted, with the LLM's answers, or the labelled ones only.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<LoadedLabels> LoadAsync(AnnotatorDatabase database, Project project, bool everything, CancellationToken cancellationToken)
+    {
+        // Another set of classes is another model.
+        if (!string.Equals(_schema, project.SchemaJson, StringComparison.Ordinal)) (_schema, Last, View) = (project.SchemaJson, null, null);
+        var (items, decisions) = await database.ReadAsync(
+            async db =>
+            {
+                var wanted = db.Items.Where(i => i.ProjectId == project.Id);
+                if (!everything) wanted = wanted.Where(i => i.State == ItemState.Final && (i.LabelSource == LabelSource.Human || i.LabelSource == LabelSource.Import));
+                var rows = await wanted.OrderBy(i => i.Id)
+                    .Select(i => new Item
+                    {
+                        ProjectId = i.ProjectId, Id = i.Id, Key = i.Key, GroupId = i.GroupId, State = i.State, Route = i.Route, Version = i.Version, Votes = i.Votes, Flagged = i.Flagged, Audit = i.Audit,
+                        PredictionValue = i.PredictionValue, PredictionConfidence = i.PredictionConfidence, PredictionSource = i.PredictionSource, PredictionVersion = i.PredictionVersion,
+                        LabelValue = i.LabelValue, LabelSource = i.LabelSource, LabelConfidence = i.LabelConfidence, DecidedAt = i.DecidedAt,
+                    }).ToListAsync(cancellationToken);
+                var count = await db.Counters.Where(c => c.ProjectId == project.Id && c.Name == CounterNames.HumanDecisions).Select(c => c.Value).FirstOrDefaultAsync(cancellationToken);
+                return (rows, (int)count);
+            },
+            cancellationToken);
+        await AddFeaturesAsync(database, project.Id, [.. items.Select(l => l.Id).Where(id => !_rowOf.ContainsKey(id))], cancellationToken);
+
+        var names = project.Schema.Leaves().Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i, StringComparer.Ordinal);
+        var classes = new ClassReader(names);
+        var labels = new List<LabelledRow>(items.Count);
+        var decided = new int[Rows.Count];
+        var llm = new int[Rows.Count];
+        Array.Fill(decided, -1);
+        Array.Fill(llm, -1);
+        var labelled = 0;
+        foreach (var item in items.Where(SteeringService.IsDecided))
+        {
+            var chosen = classes.Read(item.LabelValue!);
+            labelled++;
+            if (chosen.Length == 1) decided[_rowOf[item.Id]] = chosen[0];
+            labels.AddRange(chosen.Select(c => new LabelledRow(_rowOf[item.Id], c)));
+        }
+
+        var answered = everything ? await ReadAnswersAsync(database, project.Id, classes, llm, cancellationToken) : 0;
+        return new LoadedLabels(labels, labelled, decisions, everything ? items : [], decided, llm, answered);
+    }
+
+    private async Task<int> ReadAnswersAsync(AnnotatorDatabase database, long projectId, ClassReader classes, int[] llm, CancellationToken cancellationToken)
+    {
+        var answers = await database.ReadAsync(
+            db => db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null).Select(p => new { p.ItemId, p.Value }).ToListAsync(cancellationToken), cancellationToken);
+        var read = 0;
+        foreach (var answer in answers)
+        {
+            if (!_rowOf.TryGetValue(answer.ItemId, out var row) || classes.Read(answer.Value!) is not [var chosen]) continue;
+            llm[row] = chosen;
+            read++;
+        }
+
+        return read;
+    }
+
+    private async Task AddFeaturesAsync(AnnotatorDatabase database, long projectId, IReadOnlyList<long> ids, CancellationToken cancellationToken)
+    {
+        foreach (var part in ids.Chunk(2_000))
+        {
+            var texts = await database.ReadAsync(
+                db => db.Items.Where(i => i.ProjectId == projectId && part.Contains(i.Id)).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text }).ToListAsync(cancellationToken), cancellationToken);
+            foreach (var item in texts)
+            {
+                _rowOf[item.Id] = Features.Append(item.Text ?? "", Rows);
+                _ids.Add(item.Id);
+            }
+        }
+    }
+
+    // Few different values stand in many rows.
+    private sealed class ClassReader(Dictionary<string, int> names)
+    {
+        private readonly Dictionary<string, int[]> _known = new(StringComparer.Ordinal);
+
+        public int[] Read(string value)
+        {
+            if (!_known.TryGetValue(value, out var chosen))
+                _known[value] = chosen = [.. LabelJson.Read(value).LabelNames.Where(names.ContainsKey).Select(n => names[n])];
+            return chosen;
+        }
+    }
+}

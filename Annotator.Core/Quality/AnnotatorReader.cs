@@ -1,0 +1,126 @@
+using Annotator.Core.Review;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Quality;
+
+/// <summary>A share with its interval and what it rests on.</summary>
+/// <param name="Share">The share; null without a case.</param>
+/// <param name="Lower">Lower end of the 95 % interval (Wilson); null without a case.</param>
+/// <param name="Upper">Upper end; null without a case.</param>
+/// <param name="Count">Cases.</param>
+public sealed record MeasuredShare(double? Share, double? Lower, double? Upper, int Count)
+{
+    internal static MeasuredShare Of(int successes, int trials) =>
+        ProportionInterval.Wilson(successes, trials) is { } i ? new MeasuredShare(i.Estimate, i.Lower, i.Upper, trials) : new MeasuredShare(null, null, null, 0);
+}
+
+/// <summary>What is known of an annotator's work in a project. No ranking: with few cases the interval is wide, and that is what it says.</summary>
+/// <param name="UserId">The annotator.</param>
+/// <param name="Name">Name to show.</param>
+/// <param name="Imported">Known by name only, from the data.</param>
+/// <param name="Decisions">Decisions that stand, skips and flags included; for imported annotators, their labels.</param>
+/// <param name="Skipped">Skips among them.</param>
+/// <param name="Flagged">Flags among them.</param>
+/// <param name="SecondsPerDecision">Mean active time a decision, where it was measured.</param>
+/// <param name="Accepted">Pre-labels taken as they were, of those shown and judged.</param>
+/// <param name="Others">Labels equal to another person's of the same item, over all such pairs.</param>
+/// <param name="Audit">Labels equal to another person's blind audit of the same item.</param>
+/// <param name="Gold">Labels equal to the known label that came with the data.</param>
+/// <param name="LastAt">When the last decision was made.</param>
+public sealed record AnnotatorQuality(
+    long UserId, string Name, bool Imported, int Decisions, int Skipped, int Flagged, double? SecondsPerDecision,
+    MeasuredShare Accepted, MeasuredShare Others, MeasuredShare Audit, MeasuredShare Gold, DateTimeOffset? LastAt);
+
+/// <summary>Reads how the people of a project work.</summary>
+public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shared)
+{
+    /// <summary>All who decided something in a project, or one of them, by name.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="userId">Null for all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<IReadOnlyList<AnnotatorQuality>> ReadAsync(long projectId, long? userId = null, CancellationToken cancellationToken = default)
+    {
+        var pairs = await shared.ComputeAsync(projectId, Pairs, cancellationToken);
+        var (groups, people) = await database.ReadAsync(
+            async db =>
+            {
+                var groups = await db.Decisions
+                    .Where(d => d.ProjectId == projectId && d.UserId != null && (userId == null || d.UserId == userId) && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Action != DecisionAction.Undo)
+                    .GroupBy(d => new { UserId = d.UserId!.Value, d.Action, Shown = d.ShownValue != null })
+                    .Select(g => new { g.Key.UserId, g.Key.Action, g.Key.Shown, Count = g.Count(), Timed = g.Count(d => d.Seconds != null), Seconds = g.Sum(d => d.Seconds ?? 0), Last = g.Max(d => d.Id) })
+                    .ToListAsync(cancellationToken);
+                var ids = groups.Select(g => g.UserId).Distinct().ToList();
+                var newest = groups.GroupBy(g => g.UserId).Select(g => g.Max(x => x.Last)).ToList();
+                var times = await db.Decisions.Where(d => newest.Contains(d.Id)).Select(d => new { d.UserId, d.CreatedAt }).ToDictionaryAsync(d => d.UserId!.Value, d => d.CreatedAt, cancellationToken);
+                var users = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, u.DisplayName, u.IsImported }).ToListAsync(cancellationToken);
+                return (groups.ToLookup(g => g.UserId), users.Select(u => (u.Id, u.DisplayName, u.IsImported, Last: times.GetValueOrDefault(u.Id))).ToList());
+            },
+            cancellationToken);
+        return
+        [
+            .. people.OrderBy(p => p.DisplayName, StringComparer.OrdinalIgnoreCase).ThenBy(p => p.Id).Select(p =>
+            {
+                var own = groups[p.Id].ToList();
+                var judged = own.Where(g => g.Shown && g.Action is (DecisionAction.Accept or DecisionAction.Correct or DecisionAction.Reject)).ToList();
+                var found = pairs.By.GetValueOrDefault(p.Id) ?? new Tally();
+                var timed = own.Sum(g => g.Timed);
+                return new AnnotatorQuality(
+                    p.Id, p.DisplayName ?? "", p.IsImported, own.Sum(g => g.Count), own.Where(g => g.Action == DecisionAction.Skip).Sum(g => g.Count),
+                    own.Where(g => g.Action == DecisionAction.Flag).Sum(g => g.Count), timed == 0 ? null : own.Sum(g => g.Seconds) / timed,
+                    MeasuredShare.Of(judged.Where(g => g.Action == DecisionAction.Accept).Sum(g => g.Count), judged.Sum(g => g.Count)),
+                    MeasuredShare.Of(found.Equal, found.Compared), MeasuredShare.Of(found.AuditEqual, found.Audited), MeasuredShare.Of(found.GoldEqual, found.Gold),
+                    p.Last);
+            }),
+        ];
+    }
+
+    private static Tallies Pairs(IReadOnlyCollection<Vote[]> items)
+    {
+        var by = new Dictionary<long, Tally>();
+        foreach (var votes in items)
+        {
+            foreach (var mine in votes)
+            {
+                if (mine.UserId == 0) continue;
+                if (!by.TryGetValue(mine.UserId, out var tally)) by[mine.UserId] = tally = new Tally();
+                foreach (var other in votes)
+                {
+                    if (other.UserId == mine.UserId) continue;
+                    var equal = string.Equals(mine.Value, other.Value, StringComparison.Ordinal) ? 1 : 0;
+                    if (other.UserId == 0)
+                    {
+                        tally.Gold++;
+                        tally.GoldEqual += equal;
+                        continue;
+                    }
+
+                    tally.Compared++;
+                    tally.Equal += equal;
+                    if (!other.Audit) continue;
+                    tally.Audited++;
+                    tally.AuditEqual += equal;
+                }
+            }
+        }
+
+        return new Tallies(by);
+    }
+
+    private sealed record Tallies(Dictionary<long, Tally> By);
+
+    private sealed class Tally
+    {
+        public int Compared { get; set; }
+
+        public int Equal { get; set; }
+
+        public int Audited { get; set; }
+
+        public int AuditEqual { get; set; }
+
+        public int Gold { get; set; }
+
+        public int GoldEqual { get; set; }
+    }
+}

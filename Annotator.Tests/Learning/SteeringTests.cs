@@ -1,0 +1,149 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Annotator.Core.Learning.Steering;
+using Annotator.Core.Quality.Certificate;
+using Annotator.Core.Student;
+using Annotator.Tests.Support;
+using SplitMix = Annotator.Core.Quality.Certificate.SplitMix;
+
+namespace Annotator.Tests.Learning;
+
+/// <summary>How a project comes to its end: the models, the audit and its facts, and the whole way through the real program.</summary>
+public sealed class SteeringTests
+{
+    private static readonly string[] s_labels = ["weather", "sport", "music", "money"];
+
+    private static readonly string[][] s_words =
+    [
+        ["rain", "storm", "sunny", "cloud", "wind", "snow", "frost", "humid", "forecast", "thunder"],
+        ["goal", "match", "league", "coach", "striker", "tennis", "final", "referee", "stadium", "medal"],
+        ["guitar", "album", "concert", "singer", "melody", "drums", "chorus", "violin", "lyrics", "stage"],
+        ["bank", "loan", "invoice", "salary", "market", "tax", "profit", "budget", "credit", "price"],
+    ];
+
+    [Fact]
+    public void Learn_FromAWeakLabellerAndFewDecisions_IsBetterThanTheLabeller()
+    {
+        var random = new SplitMix(5);
+        var (texts, truth) = Texts(600, ref random);
+        var features = new TextFeatures();
+        var rows = new SparseRows();
+        features.Append(texts, rows);
+        var answers = truth.Select(t => random.NextDouble() < 0.75 ? t : (t + 1 + random.Next(3)) % 4).ToArray();
+        var decided = Enumerable.Range(0, texts.Length).Select(i => i % 15 == 0 ? truth[i] : -1).ToArray();
+        var input = new SteeringInput(rows, 4, decided, [answers], row => row);
+        var view = SteeringModel.Learn(input, new SoftmaxTrainer(features.Options, new SoftmaxOptions { Balanced = true }), null, TestContext.Current.CancellationToken);
+
+        var open = Enumerable.Range(0, texts.Length).Where(i => decided[i] < 0).ToList();
+        var byLabeller = open.Count(i => answers[i] == truth[i]) / (double)open.Count;
+        var together = open.Count(i => view.Proposals[i] == truth[i]) / (double)open.Count;
+        Assert.True(together > byLabeller + 0.05, $"{together:F3} against {byLabeller:F3}");
+
+        // The risks know where the mistakes are.
+        var risky = open.OrderByDescending(i => view.Risks[i]).Take(open.Count / 4).Count(i => view.Proposals[i] != truth[i]);
+        Assert.True(risky * 2 >= open.Count(i => view.Proposals[i] != truth[i]));
+        Assert.InRange(view.Fused.Labellers[0].Accuracy, 0.65, 0.85);
+    }
+
+    [Fact]
+    public void Audit_ReplayedFromItsFacts_IsTheSameAudit()
+    {
+        var random = new SplitMix(11);
+        var frozen = new FrozenProposals([.. Enumerable.Range(0, 400).Select(i => 1_000L + i)], [.. Enumerable.Range(0, 400).Select(_ => random.Next(4))], [.. Enumerable.Range(0, 400).Select(_ => (float)(random.NextDouble() * 0.2))]);
+        Assert.Equal(frozen.Items, FrozenProposals.FromBytes(frozen.ToBytes()).Items);
+        Assert.Equal(frozen.Risks, FrozenProposals.FromBytes(frozen.ToBytes()).Risks);
+        Assert.Throws<InvalidDataException>(() => FrozenProposals.FromBytes(frozen.ToBytes().AsSpan(0, 100)));
+
+        var audit = new Audit { ProjectId = 1, Number = 1, Seed = 77, Alpha = 0.04, Allowed = 20, Population = 400, Classes = "[]", Blob = "" };
+        var session = AuditSession.Replay(audit, frozen, []);
+        for (var i = 0; i < 60; i++) session.Draw(DateTimeOffset.UnixEpoch);
+        foreach (var record in session.Records.ToList().Where((_, i) => i % 3 != 1)) session.Answer(record.ItemId, random.NextDouble() < 0.1, DateTimeOffset.UnixEpoch);
+
+        // Somebody decided items that nobody drew.
+        foreach (var id in frozen.Items.Where(id => session.RecordOf(id) is null).Take(10).ToList()) session.Answer(id, wrong: false, DateTimeOffset.UnixEpoch);
+        for (var i = 0; i < 10; i++) session.Draw(DateTimeOffset.UnixEpoch);
+
+        var again = AuditSession.Replay(audit, FrozenProposals.FromBytes(frozen.ToBytes()), session.Records);
+        Assert.Equal((session.Test.RemainingErrors, session.Test.Audited, session.Test.Found, session.OpenDraws), (again.Test.RemainingErrors, again.Test.Audited, again.Test.Found, again.OpenDraws));
+        Assert.Equal(session.Draw(DateTimeOffset.UnixEpoch)!.ItemId, again.Draw(DateTimeOffset.UnixEpoch)!.ItemId);
+        Assert.Throws<InvalidDataException>(() => AuditSession.Replay(new Audit { ProjectId = 1, Number = 1, Seed = 78, Alpha = 0.04, Allowed = 20, Population = 400, Classes = "[]", Blob = "" }, frozen, session.Records));
+    }
+
+    [Fact]
+    public async Task Project_WithAnLlm_EndsByItself_WithinItsTarget_AndSaysSo()
+    {
+        var random = new SplitMix(3);
+        var (texts, truth) = Texts(700, ref random);
+        var answers = texts.Select((t, i) => (t, Answer: random.NextDouble() < 0.85 ? truth[i] : (truth[i] + 1 + random.Next(3)) % 4)).ToDictionary(p => p.t, p => p.Answer, StringComparer.Ordinal);
+        await using var llm = await FakeLlmServer.StartAsync(request => FakeLlmReply.Good(request, text => s_labels[answers[text]]));
+        await using var host = await AppHost.StartAsync(("Annotator:Llm:BaseUrl", llm.BaseUrl), ("Annotator:Llm:Model", "a-model"));
+        var api = host.Admin;
+        var project = await api.CreateProjectAsync(labels: s_labels, settings: new { targetAccuracy = 0.95, groupDuplicates = false, llm = new { itemsPerCall = 40 } });
+        await api.AddTextsAsync(project, texts);
+        var keyed = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < texts.Length; i++) keyed[texts[i]] = truth[i];
+
+        var (decisions, blind, deadline) = (0, 0, TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(3));
+        while (true)
+        {
+            Assert.True(TimeProvider.System.GetUtcNow() < deadline, "The project does not come to its end.");
+            var lent = (await api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 20 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+            if (lent.Count == 0)
+            {
+                var items = (await api.GetAsync($"/api/v1/projects/{project}/metrics")).Expect(HttpStatusCode.OK)["items"]!;
+                if (items["final"]!.GetValue<int>() == texts.Length) break;
+                await Task.Delay(50, TestContext.Current.CancellationToken);
+                continue;
+            }
+
+            blind += lent.Count(i => i!["prediction"] is null);
+            decisions += lent.Count;
+            var said = lent.Select(i => new { itemId = i!["itemId"]!.GetValue<string>(), lease = i["lease"]!.GetValue<string>(), action = "correct", value = new { choice = s_labels[keyed[i["data"]!["text"]!.GetValue<string>()]] } });
+            (await api.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = said })).Expect(HttpStatusCode.OK);
+        }
+
+        var metrics = (await api.GetAsync($"/api/v1/projects/{project}/metrics")).Expect(HttpStatusCode.OK);
+        var certificate = metrics["certificate"]!;
+        Assert.True(certificate["lowerBound"]!.GetValue<double>() >= 0.95, metrics.ToJsonString());
+        Assert.True(certificate["audited"]!.GetValue<int>() > 0 && blind > 0);
+        Assert.Equal("done", metrics["steering"]!["phase"]!.GetValue<string>());
+        Assert.True(decisions < texts.Length * 0.6, $"{decisions} decisions");
+
+        var all = (await api.GetAsync($"/api/v1/projects/{project}/items?limit=1000")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        var right = all.Count(i => string.Equals(i!["label"]!["choice"]!.GetValue<string>(), s_labels[keyed[i["text"]!.GetValue<string>()]], StringComparison.Ordinal));
+        Assert.True(right >= 0.95 * texts.Length, $"{right} of {texts.Length}");
+        Assert.Contains(all, i => i!["source"]!.GetValue<string>() is "auto");
+    }
+
+    [Fact]
+    public async Task Queue_WherePeopleRunAheadOfTheLearning_WaitsForIt()
+    {
+        var random = new SplitMix(4);
+        var (texts, _) = Texts(600, ref random);
+        await using var host = await AppHost.StartAsync(("Annotator:Node:Role", "Web"));
+        var api = host.Admin;
+        var project = await api.CreateProjectAsync(labels: s_labels, settings: new { groupDuplicates = false });
+        await api.AddTextsAsync(project, texts);
+        var lent = (await api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 100 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        Assert.Equal(50, lent.Count);
+        var said = lent.Select((i, n) => new { itemId = i!["itemId"]!.GetValue<string>(), lease = i["lease"]!.GetValue<string>(), action = "correct", value = new { choice = s_labels[n % 4] } });
+        (await api.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = said })).Expect(HttpStatusCode.OK);
+
+        // Nothing learns on this node: the training waits, and so does the queue.
+        Assert.Empty((await api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 10 })).Expect(HttpStatusCode.OK)["items"]!.AsArray());
+    }
+
+    private static (string[] Texts, int[] Truth) Texts(int count, ref SplitMix random)
+    {
+        var (texts, truth) = (new string[count], new int[count]);
+        for (var i = 0; i < count; i++)
+        {
+            truth[i] = random.Next(4);
+            var words = new List<string> { $"n{i}" };
+            for (var w = 0; w < 7; w++) words.Add(random.NextDouble() < 0.6 ? s_words[truth[i]][random.Next(10)] : s_words[random.Next(4)][random.Next(10)]);
+            texts[i] = string.Join(' ', words);
+        }
+
+        return (texts, truth);
+    }
+}

@@ -1,0 +1,222 @@
+using System.Globalization;
+using Annotator.Core.Accounts;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Live;
+using Annotator.Core.Quality;
+using Annotator.Web.Accounts;
+using Annotator.Web.Live;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Authorization;
+
+namespace Annotator.Web.Items;
+
+/// <summary>The data of a project: filtered, paged by key, each item with all that is known of it. For leads.</summary>
+public sealed partial class ItemsPage : LiveComponent
+{
+    private const int PageSize = 100;
+
+    // More rows than anybody scrolls through would only make the page slow; the next page begins behind them.
+    private const int MostRows = 1_000;
+
+    private const int ExcerptLength = 300;
+
+    private ItemAddress _address = new(0);
+    private ProjectGrant? _grant;
+    private Caller? _caller;
+    private ItemMetrics? _metrics;
+    private List<(Item Item, bool InReview)>? _rows;
+    private CancellationTokenSource? _read;
+    private string _text = "";
+    private bool _loaded;
+    private bool _more;
+    private bool _reading;
+    private int _stirred;
+
+    /// <summary>The project.</summary>
+    [Parameter]
+    public long ProjectId { get; set; }
+
+    /// <summary>A state as the API names it.</summary>
+    [SupplyParameterFromQuery]
+    public string? State { get; set; }
+
+    /// <summary>A label's name.</summary>
+    [SupplyParameterFromQuery]
+    public string? Label { get; set; }
+
+    /// <summary>A source as the API names it.</summary>
+    [SupplyParameterFromQuery]
+    public string? Source { get; set; }
+
+    /// <summary>A part of text or key.</summary>
+    [SupplyParameterFromQuery(Name = "q")]
+    public string? Text { get; set; }
+
+    /// <summary>Only items set aside for a lead.</summary>
+    [SupplyParameterFromQuery]
+    public bool? Flagged { get; set; }
+
+    /// <summary>Only members of this near-duplicate group.</summary>
+    [SupplyParameterFromQuery]
+    public long? Group { get; set; }
+
+    /// <summary>Only items behind this one.</summary>
+    [SupplyParameterFromQuery]
+    public long? After { get; set; }
+
+    /// <summary>The item that is open.</summary>
+    [SupplyParameterFromQuery]
+    public long? Item { get; set; }
+
+    /// <summary>Who looks.</summary>
+    [CascadingParameter]
+    public Task<AuthenticationState> Authentication { get; set; } = default!;
+
+    /// <summary>Who may see which project.</summary>
+    [Inject]
+    public required ProjectAccess Access { get; init; }
+
+    /// <summary>Items.</summary>
+    [Inject]
+    public required ItemQueries Queries { get; init; }
+
+    /// <summary>Counts.</summary>
+    [Inject]
+    public required MetricsReader Metrics { get; init; }
+
+    /// <summary>Where the page is.</summary>
+    [Inject]
+    public required NavigationManager Navigation { get; init; }
+
+    /// <inheritdoc />
+    protected override TimeSpan Interval => TimeSpan.FromSeconds(2);
+
+    /// <inheritdoc />
+    protected override async Task OnInitializedAsync()
+    {
+        Listen(ProjectId);
+        _caller = (await Authentication).User.Caller();
+        _grant = await Access.FindAsync(_caller, ProjectId, Stopping);
+        _loaded = true;
+        if (_grant is { IsLead: true }) await ShowAsync(Asked());
+    }
+
+    /// <inheritdoc />
+    protected override async Task OnParametersSetAsync()
+    {
+        var asked = Asked();
+        if (_grant is not { IsLead: true } || _rows is null || asked == _address) return;
+        var sameList = asked with { Item = null } == _address with { Item = null };
+        if (sameList) _address = asked;
+        else await ShowAsync(asked);
+    }
+
+    /// <inheritdoc />
+    protected override async Task OnLiveAsync(IReadOnlyList<LiveEvent> events, bool missed)
+    {
+        if (_grant is not { IsLead: true } || _rows is null) return;
+
+        // A search reads many rows: it is done again only where something that it shows has changed.
+        var shown = _rows.Select(r => r.Item.Id).ToHashSet();
+        var touched = events.OfType<ItemsDecided>().SelectMany(e => e.Items).Select(i => i.ItemId).Concat(events.OfType<ItemsPreLabelled>().SelectMany(e => e.Items).Select(i => i.ItemId));
+        if (missed || touched.Any(shown.Contains) || (_address.Text is null && events.Any(e => e is ItemsDecided or ItemsPreLabelled or ProjectChanged))) await RefreshAsync();
+    }
+
+    /// <inheritdoc />
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (_read is not null) await _read.CancelAsync();
+        _read?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item);
+
+    private Task ShowAsync(ItemAddress address)
+    {
+        _address = address;
+        _text = address.Text ?? "";
+        return ReadAsync(PageSize);
+    }
+
+    // The same rows again, with what changed in them.
+    private Task RefreshAsync()
+    {
+        _stirred++;
+        return ReadAsync(Math.Clamp(_rows?.Count ?? 0, PageSize, MostRows));
+    }
+
+    private async Task MoreAsync()
+    {
+        if (_rows is not { Count: > 0 } rows) return;
+        var more = await FindAsync(rows[^1].Item.Id, PageSize);
+        if (more is null) return;
+        _more = more.Count > PageSize;
+        rows.AddRange(more.Take(PageSize));
+    }
+
+    private async Task ReadAsync(int count)
+    {
+        var rows = await FindAsync(_address.After, count);
+        if (rows is null) return;
+        _more = rows.Count > count;
+        _rows = _more ? rows[..count] : rows;
+        _metrics = (await Metrics.ReadAsync(ProjectId, Stopping)).Items;
+    }
+
+    // Null where somebody asked for something else meanwhile: only the last question counts.
+    private async Task<List<(Item Item, bool InReview)>?> FindAsync(long? after, int count)
+    {
+        if (_read is not null) await _read.CancelAsync();
+        var read = _read = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        _reading = true;
+        try
+        {
+            return await Queries.ListAsync(ProjectId, _address.Filter, after, count + 1, read.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        finally
+        {
+            if (_read == read)
+            {
+                _reading = false;
+                _read = null;
+            }
+
+            read.Dispose();
+        }
+    }
+
+    private Task SearchAsync()
+    {
+        var text = Blank(_text);
+        if (!string.Equals(text, _address.Text, StringComparison.Ordinal)) Go(_address with { Text = text, After = null, Item = null });
+        return Task.CompletedTask;
+    }
+
+    private long? Beside(long item, int step) =>
+        _rows is { } rows && rows.FindIndex(r => r.Item.Id == item) is >= 0 and var at && at + step >= 0 && at + step < rows.Count ? rows[at + step].Item.Id : null;
+
+    private void Go(ItemAddress address) => Navigation.NavigateTo(address.ToString());
+
+    private string At(string page) => string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}{page}");
+
+    private static string? Chosen(ChangeEventArgs e) => Blank(e.Value as string);
+
+    private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+
+    private static string StateOf((Item Item, bool InReview) row) => row.InReview ? "inReview" : Names.Of(row.Item.State);
+
+    private static string StateColor((Item Item, bool InReview) row) => row.InReview ? "var(--an-source-human)" : $"var(--an-state-{Names.Of(row.Item.State)})";
+
+    private static string Excerpt(Item item)
+    {
+        var text = item.Text ?? item.Url ?? item.Key;
+        return text.Length > ExcerptLength ? string.Concat(text.AsSpan(0, ExcerptLength), "…") : text;
+    }
+}
