@@ -50,6 +50,9 @@ public static class CoreServices
         services.AddSingleton<LlmProviders>();
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
+        services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmRecovery>();
+        services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();

@@ -274,6 +274,16 @@ public sealed class LabellingPrompt
 
     private static string Quoted(string text) => Encoding.UTF8.GetString(RenderJson(json => json.WriteStringValue(text)));
 
+    /// <summary>The same prompt with some of its labels, and with those of its examples that have no others.</summary>
+    internal LabellingPrompt With(IReadOnlyList<LlmLabel> labels)
+    {
+        var names = labels.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
+        return new LabellingPrompt(Task, labels, Instructions, Guidelines, [.. Examples.Where(e => e.Labels.All(names.Contains) && (e.Quotes ?? []).All(q => names.Contains(q.Label)))]);
+    }
+
+    /// <summary>Whether an example has labels of this prompt only.</summary>
+    internal bool Fits(LlmExample example) => Task == LlmTask.Spans ? (example.Quotes ?? []).All(q => LabelNames.Contains(q.Label)) : example.Labels.All(LabelNames.Contains);
+
     private void Check(LlmExample example)
     {
         IEnumerable<string> used = Task == LlmTask.Spans ? (example.Quotes ?? []).Select(q => q.Label) : example.Labels;

@@ -88,7 +88,7 @@ internal sealed class ProposeTaxonomyHandler(LlmStage stage) : IRunHandler
         var content = new PromptContent { Labels = [new LlmLabel(Other)] };
         var proposed = new List<LlmLabel>();
         List<LlmLabel> labels;
-        await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, 0), content, await stage.LeftAsync(project, cancellationToken), (_, _) => Task.CompletedTask, cancellationToken))
+        await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, 0), content, await stage.LeftAsync(project, cancellationToken), null, LlmWays.Plain, cancellationToken))
         {
             foreach (var part in parts)
             {
@@ -112,7 +112,7 @@ internal sealed class ProposeTaxonomyHandler(LlmStage stage) : IRunHandler
     private async Task<object> CoverAsync(RunContext run, Project project, List<(long Id, string Text)> texts, List<LlmLabel> labels, IReadOnlyList<LlmLabel> known, CancellationToken cancellationToken)
     {
         var content = new PromptContent { Labels = [.. labels, new LlmLabel(Other, "fits none of the other labels")] };
-        await using var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, 0), content, await stage.LeftAsync(project, cancellationToken), (_, _) => Task.CompletedTask, cancellationToken);
+        await using var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, 0), content, await stage.LeftAsync(project, cancellationToken), null, LlmWays.Plain, cancellationToken);
         var results = await asking.AskAsync([.. texts.Select(t => new LlmItem(t.Id.ToString(CultureInfo.InvariantCulture), t.Text))]);
         var given = results.Where(r => r.Answer is not null).Select(r => (r.Item, Label: r.Answer!.Labels[0])).ToList();
         var names = known.Select(k => k.Name).ToHashSet(StringComparer.Ordinal);
