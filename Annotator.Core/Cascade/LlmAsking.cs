@@ -75,8 +75,14 @@ internal sealed class LlmAsking : IAsyncDisposable
     /// <summary>Whether nothing more is asked: the server failed, or does not accept requests.</summary>
     public bool Stopped => _session.StopReason != LlmFailure.None;
 
-    /// <summary>The circuit to wait for where the server failed for a while; null where it did not, or where waiting is no cure.</summary>
-    public LlmCircuit? Failing => _session.StopReason is LlmFailure.CircuitOpen or LlmFailure.RateLimited ? _labeller.Circuit : null;
+    /// <summary>Says that items were lost because the server failed.</summary>
+    /// <param name="anyAnswered">Whether others were answered in the run.</param>
+    /// <returns>The circuit to wait for.</returns>
+    public LlmCircuit Failed(bool anyAnswered)
+    {
+        if (!anyAnswered && !_labeller.Circuit.IsOpen) _labeller.Circuit.Open();
+        return _labeller.Circuit;
+    }
 
     /// <summary>What was spent so far.</summary>
     public decimal Cost => _session.Cost + (_narrowing?.Cost ?? 0) + (_sampling?.Cost ?? 0);

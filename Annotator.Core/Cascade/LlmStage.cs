@@ -69,8 +69,10 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
     /// <param name="keep">Keeps what was answered, in the transaction of the ledger; null: nothing is kept.</param>
     /// <param name="ways">How items are asked about.</param>
     /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="itemsPerCall">Items of a call; null: as the project says.</param>
     internal async Task<LlmAsking> OpenAsync(
-        Project project, Asker asker, PromptContent content, decimal? budget, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, LlmWays ways, CancellationToken cancellationToken)
+        Project project, Asker asker, PromptContent content, decimal? budget, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, LlmWays ways, CancellationToken cancellationToken,
+        int? itemsPerCall = null)
     {
         var (labeller, why) = await providers.ForAsync(project, cancellationToken);
         if (labeller is null) throw new RunFailedException(why!);
@@ -79,7 +81,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         var index = settings.Examples > 0 && ways.HasFlag(LlmWays.Examples) ? await decided.IndexAsync(project, cancellationToken) : null;
         var options = new LlmRunOptions
         {
-            ItemsPerCall = settings.ItemsPerCall,
+            ItemsPerCall = itemsPerCall ?? settings.ItemsPerCall,
             Budget = budget,
             Seed = (int)((asker.RunId ?? 0) & int.MaxValue),
             Mask = mask,

@@ -62,7 +62,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
         var total = Math.Max(run.Run.Total, left);
         await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
-        var (changed, accepted, asked) = (0L, 0L, 0L);
+        var (changed, accepted, asked, answered, lost) = (0L, 0L, 0L, 0L, 0L);
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
         var steered = await steering.SteersAsync(project, cancellationToken);
@@ -118,10 +118,11 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         }
         finally
         {
-            if (asking?.Failing is { } circuit) recovery.Remember(project.Id, circuit);
             if (asking is not null) await asking.DisposeAsync();
         }
 
+        // A server that answered nothing is out of order, however few requests it got.
+        if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
 
@@ -129,6 +130,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         {
             var flight = flights.Dequeue();
             var answers = await flight.Answers;
+            answered += answers.Count(a => a.Value is not null);
+            lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             await run.CheckpointAsync(
                 async scope =>
@@ -284,6 +287,9 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
     /// <summary>Whether a person checks an item that the LLM labelled, without seeing its answer.</summary>
     public bool IsChecked(Item item, Project project) =>
         Llm.TryGetValue(item.Id, out var said) && said.Value is not null && QueueRanks.Shuffle(item.Id ^ CheckSalt) < project.Settings.Llm.CheckShare;
+
+    /// <summary>Whether an item has no answer because the server failed, so that asking again later may help.</summary>
+    public static bool IsForTheServersSake(Prediction said) => said.Failure is nameof(LlmFailure.Unreachable) or nameof(LlmFailure.RateLimited) or nameof(LlmFailure.CircuitOpen);
 
     /// <summary>Lets items be asked about again that failed in an earlier run, and not for their own sake.</summary>
     public void Forget(DateTimeOffset? runStarted)

@@ -8,7 +8,7 @@ namespace Annotator.Core.Llm;
 public sealed class LlmCircuit(TimeProvider time)
 {
     /// <summary>How long after the first failure waiting work is begun again; twice as long after each further one.</summary>
-    public static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest pause.</summary>
     public static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(10);

@@ -1,6 +1,7 @@
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -28,42 +29,43 @@ public sealed record LedgerLine(DateOnly Day, string Model, int PromptVersion, l
 /// <param name="BudgetLeft">What of the budget is left; null: there is no budget.</param>
 public sealed record LlmEstimate(long Items, long Measured, double? Cost, double? Seconds, double? BudgetLeft);
 
-/// <summary>How the LLM gives one label, against people.</summary>
-/// <param name="Label">The label.</param>
-/// <param name="People">Items to which people gave it.</param>
-/// <param name="Llm">Items to which the LLM gave it.</param>
-/// <param name="Both">Items to which both gave it.</param>
-/// <param name="Recall">Share of people's items that the LLM found; null without any.</param>
-/// <param name="Precision">Share of the LLM's items that are people's; null without any.</param>
-/// <param name="Ratio">How much more often, or less often, the LLM gives it than people; null where people never did.</param>
-/// <param name="Biased">Whether the difference is more than chance (exact test of marginal homogeneity, 1 % over all labels together).</param>
-public sealed record LabelBias(string Label, int People, int Llm, int Both, double? Recall, double? Precision, double? Ratio, bool Biased);
+/// <summary>What the LLM has cost a project.</summary>
+/// <param name="Calls">Requests.</param>
+/// <param name="Items">Items answered, those with an answer that was known included.</param>
+/// <param name="Reused">Those of them that were answered without asking, by what was said of the same text.</param>
+/// <param name="Followers">Near-duplicates that were not asked about, for the first of their group was.</param>
+/// <param name="Spent">Cost of the tokens that servers counted.</param>
+/// <param name="Uncertain">What may have been charged beyond that, where the server told no usage.</param>
+/// <param name="Budget">The most that may be spent; 0: there is no budget.</param>
+public sealed record LlmSummary(long Calls, long Items, long Reused, long Followers, double Spent, double Uncertain, double Budget);
 
-/// <summary>How a version of the prompt did, as people judged it.</summary>
-/// <param name="PromptVersion">The version.</param>
-/// <param name="Judged">Items that it answered and people decided.</param>
-/// <param name="Right">Items it was right on.</param>
-/// <param name="Lower">Lower end of the accuracy's interval (95 %, Wilson).</param>
-/// <param name="Upper">Upper end.</param>
-public sealed record VersionAccuracy(int PromptVersion, int Judged, int Right, double Lower, double Upper);
-
-/// <summary>The LLM's labels against people's.</summary>
-/// <param name="Judged">Items that both have labelled.</param>
-/// <param name="Labels">Label by label, the most lopsided first.</param>
-/// <param name="Versions">Version by version.</param>
-public sealed record BiasReport(int Judged, IReadOnlyList<LabelBias> Labels, IReadOnlyList<VersionAccuracy> Versions);
-
-/// <summary>Reads what the LLM was used for, what it cost, and how it leans.</summary>
+/// <summary>Reads what the LLM was used for, and what it cost.</summary>
 public sealed class LlmReports(AnnotatorDatabase database, LlmProviders providers, Cascade.LlmStage stage)
 {
     // Newest calls from which an estimate is made.
     private const int Sampled = 200;
 
-    // Newest items by which bias is judged.
-    private const int MostJudged = 20_000;
+    /// <summary>What the LLM has cost so far, and what was spared.</summary>
+    public Task<LlmSummary> SummaryAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        return database.ReadAsync(
+            async db =>
+            {
+                var counters = await db.Counters.Where(c => c.ProjectId == project.Id && c.Name.StartsWith("llm:")).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
+                var followers = await db.Items.LongCountAsync(
+                    i => i.ProjectId == project.Id && i.GroupId != null && i.GroupId != i.Id
+                        && db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.GroupId && p.Source == LabelSource.Llm && p.Value != null)
+                        && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm),
+                    cancellationToken);
+                return new LlmSummary(
+                    Of(CounterNames.LlmCalls), Of(CounterNames.LlmItems), Of(CounterNames.LlmReused), followers, (double)(Of(CounterNames.LlmCost) / CounterNames.CostUnits), (double)(Of(CounterNames.LlmEstimatedCost) / CounterNames.CostUnits),
+                    project.Settings.Llm.Budget);
 
-    private const double BiasLevel = 0.01;
-
+                long Of(string name) => counters.GetValueOrDefault(name);
+            },
+            cancellationToken);
+    }
 
     /// <summary>The ledger of a project by day, model and version, newest day first.</summary>
     /// <param name="projectId">The project.</param>
@@ -109,47 +111,12 @@ public sealed class LlmReports(AnnotatorDatabase database, LlmProviders provider
         var left = await stage.LeftAsync(project, cancellationToken);
         var (waiting, calls) = await database.ReadAsync(
             async db => (
-                await db.Items.Where(i => i.ProjectId == project.Id && i.State != ItemState.Final && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm)).LongCountAsync(cancellationToken),
+                await db.Items.Where(i => i.ProjectId == project.Id && i.State != ItemState.Final && (i.GroupId == null || i.GroupId == i.Id) && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm)).LongCountAsync(cancellationToken),
                 await db.LlmCalls.Where(c => c.ProjectId == project.Id && c.Answered > 0).OrderByDescending(c => c.Id).Take(Sampled).Select(c => new { c.Answered, c.Cost, c.Milliseconds }).ToListAsync(cancellationToken)),
             cancellationToken);
         long measured = calls.Sum(c => (long)c.Answered);
         if (measured == 0) return new LlmEstimate(waiting, 0, null, null, (double?)left);
         var concurrency = labeller?.Endpoint.Concurrency ?? 1;
         return new LlmEstimate(waiting, measured, calls.Sum(c => c.Cost) / measured * waiting, calls.Sum(c => (double)c.Milliseconds) / 1_000 / measured * waiting / concurrency, (double?)left);
-    }
-
-    /// <summary>Compares the LLM's labels with people's on the newest items that both have labelled.</summary>
-    public async Task<BiasReport> BiasAsync(Project project, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(project);
-        var rows = await database.ReadAsync(
-            db => (from p in db.Predictions
-                   join i in db.Items on new { p.ProjectId, Id = p.ItemId } equals new { i.ProjectId, i.Id }
-                   where p.ProjectId == project.Id && p.Source == LabelSource.Llm && p.Value != null && i.LabelValue != null && (i.LabelSource == LabelSource.Human || i.LabelSource == LabelSource.Import)
-                   orderby i.Id descending
-                   select new { p.Version, Said = p.Value!, People = i.LabelValue! }).Take(MostJudged).ToListAsync(cancellationToken),
-            cancellationToken);
-        var pairs = rows.Select(r => (r.Version, Said: LabelJson.Read(r.Said).LabelNames.ToHashSet(StringComparer.Ordinal), People: LabelJson.Read(r.People).LabelNames.ToHashSet(StringComparer.Ordinal), Right: string.Equals(r.Said, r.People, StringComparison.Ordinal))).ToList();
-        var names = project.Schema.Labels.Select(l => l.Name).ToList();
-        var labels = new List<LabelBias>(names.Count);
-        foreach (var name in names)
-        {
-            var (people, llm, both) = (pairs.Count(p => p.People.Contains(name)), pairs.Count(p => p.Said.Contains(name)), pairs.Count(p => p.People.Contains(name) && p.Said.Contains(name)));
-            if (people + llm == 0) continue;
-            var (more, less) = (llm - both, people - both);
-
-            // Two-sided by the smaller tail, twice; over all labels by Bonferroni.
-            var p = Math.Min(1, 2 * Math.Min(Prompts.PairedTest.PValue(more, less), Prompts.PairedTest.PValue(less, more)));
-            labels.Add(new LabelBias(
-                name, people, llm, both, people == 0 ? null : (double)both / people, llm == 0 ? null : (double)both / llm, people == 0 ? null : (double)llm / people, p * names.Count < BiasLevel));
-        }
-
-        var versions = pairs.GroupBy(p => p.Version).OrderByDescending(g => g.Key).Select(g =>
-        {
-            var (judged, right) = (g.Count(), g.Count(p => p.Right));
-            var interval = Quality.ProportionInterval.Wilson(right, judged)!.Value;
-            return new VersionAccuracy(g.Key, judged, right, interval.Lower, interval.Upper);
-        }).ToList();
-        return new BiasReport(pairs.Count, [.. labels.OrderByDescending(l => Math.Abs(l.Llm - l.People)).ThenBy(l => l.Label, StringComparer.Ordinal)], versions);
     }
 }
