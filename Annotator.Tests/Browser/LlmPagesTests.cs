@@ -64,7 +64,7 @@ public class LlmPagesTests(BrowserFixture browser)
     {
         await using var visitor = await browser.SignedInAsync();
         var empty = await browser.Api.CreateProjectAsync("Nothing asked", ["a", "b"]);
-        foreach (var (name, words) in (ReadOnlySpan<(string, string)>)[("labels", "No proposal yet"), ("bias", "Nothing to compare yet"), ("cost", "Nothing was asked yet.")])
+        foreach (var (name, words) in ((string, string)[])[("labels", "No proposal yet"), ("bias", "Nothing to compare yet"), ("cost", "Nothing was asked yet.")])
         {
             await PageScenes.OpenAsync(visitor.Page, $"/projects/{empty}/llm/{name}");
             await Assertions.Expect(visitor.Page.GetByText(words)).ToBeVisibleAsync();
