@@ -43,6 +43,7 @@ public static class CoreServices
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
         services.AddSingleton<Representations>();
+        services.AddSingleton<FirstSample>();
         services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
         services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
         services.AddSingleton<PropagationStates>();

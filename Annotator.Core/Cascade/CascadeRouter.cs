@@ -38,7 +38,7 @@ public static class CascadeRouter
         var reason = disagree ? QueueReason.Disagreement
             : llmFailed ? QueueReason.LlmFailed
             : best is null ? QueueReason.NoPrediction
-            : best.Source == LabelSource.Hint ? QueueReason.Diverse : QueueReason.Uncertain;
+            : best.Source == LabelSource.Hint ? QueueReason.Random : QueueReason.Uncertain;
         return new Routing(Route.Human, best, reason, best is null or { Source: LabelSource.Hint } ? 1 : 1 - best.Confidence);
     }
 

@@ -5,6 +5,7 @@ using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Llm;
 using Annotator.Core.Projects;
+using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
@@ -36,7 +37,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, LearningTrigger learning) : IRunHandler
+internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -123,6 +124,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
 
         // A server that answered nothing is out of order, however few requests it got.
         if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
+        await first.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
 
@@ -179,25 +181,16 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         return routed;
     }
 
-    // What people have begun on, flagged, or asked to have looked at again is never accepted over their heads.
-    private static async Task<HashSet<long>> HeldAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
-    {
-        var accepted = routed.Where(r => r.Routing.Route == Items.Route.Auto).Select(r => r.Item).ToList();
-        var held = accepted.Where(i => i.Flagged || i.Votes > 0 || i.Audit || batch.IsChecked(i, project)).Select(i => i.Id).ToHashSet();
-        var queued = accepted.Where(i => i.State == ItemState.Queued && !held.Contains(i.Id)).Select(i => i.Id).ToList();
-        if (queued.Count == 0) return held;
-        held.UnionWith(await scope.Db.Queue.AsNoTracking()
-            .Where(q => q.ProjectId == project.Id && queued.Contains(q.ItemId) && (q.Reason == QueueReason.Reopened || q.Reason == QueueReason.PeopleDisagree || q.Reason == QueueReason.Rejected))
-            .Select(q => q.ItemId).ToListAsync(scope.CancellationToken));
-        return held;
-    }
-
     private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
     {
         var changes = new List<ItemChange>();
         var ranks = new List<(long, double, QueueReason)>();
         var blinded = new List<long>();
-        var held = await HeldAsync(scope, project, batch, routed);
+
+        // What waits for its audit is decided by a person too, or by the bound.
+        var accepted = routed.Where(r => r.Routing.Route == Items.Route.Auto).Select(r => r.Item).ToList();
+        var held = await HeldByPeople.AmongAsync(scope, project.Id, accepted);
+        held.UnionWith(accepted.Where(i => i.Audit || batch.IsChecked(i, project)).Select(i => i.Id));
         foreach (var (item, given) in routed)
         {
             var routing = given.Route == Items.Route.Auto && held.Contains(item.Id) ? given with { Route = Items.Route.Human } : given;

@@ -11,7 +11,7 @@ namespace Annotator.Core.Learning;
 /// Learns a representation of a project's texts from these texts alone and stores it with the vectors of all items: what neighbours, diverse samples,
 /// clusters and propagation rest on. Texts are streamed twice; memory holds a sample of them and the space.
 /// </summary>
-internal sealed class RepresentHandler(IBlobStore blobs, Representations representations) : IRunHandler
+internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, FirstSample first) : IRunHandler
 {
     public const string RunKind = "represent";
 
@@ -64,6 +64,9 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
             },
             cancellationToken);
         writer.Complete();
+        file.Position = 0;
+        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        file.Position = 0;
         var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
         var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
         run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions });

@@ -254,8 +254,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var others = leases.Count(l => l.ItemId == item.Id && l.UserId != userId);
         var rejected = action == DecisionAction.Reject;
 
-        // Set aside for a lead: nobody else is asked. Rejected: somebody must be, even where there were votes enough.
-        var wanted = Math.Max(rejected && others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
+        // Set aside for a lead: nobody else is asked. Rejected, or skipped by the one who had taken a decision back: somebody must be, even
+        // where there are votes enough, or the item would wait for nobody.
+        var wanted = Math.Max(others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
         var open = action == DecisionAction.Flag || item.Flagged ? 0 : Math.Max(0, wanted);
         var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);

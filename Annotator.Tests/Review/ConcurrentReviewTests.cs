@@ -117,6 +117,25 @@ public sealed class ConcurrentReviewTests
     }
 
     [Theory]
+    [MemberData(nameof(Providers.All), MemberType = typeof(Providers))]
+    public async Task SkippedAfterAnUndo_WithVotesEnough_SomebodyElseIsAsked(string provider)
+    {
+        using var database = await TestDatabase.CreateAsync(provider);
+        await using var host = await CoreHost.StartAsync(database);
+        var project = await ProjectWithAsync(host, 1, overlap: 2);
+        var people = await host.NewUsersAsync(4);
+        var recorder = host.Get<DecisionRecorder>();
+        foreach (var (user, label) in people.Take(3).Zip(["a", "b", "a"]))
+            await DecideAsync(recorder, project, user, Assert.Single(await host.Get<ReviewQueue>().LeaseAsync(project, user, 1)), label);
+
+        // The one who disagreed takes that back: two of one mind are left. Then they pass.
+        var again = await recorder.UndoAsync(project, people[1], null);
+        await recorder.RecordAsync(new ProjectGrant(project, Role.Annotator), people[1], [new NewDecision(again!.Item.Id, DecisionAction.Skip, null, again.Lease.Id)]);
+        await Consistency.CheckAsync(host, project);
+        Assert.Single(await host.Get<ReviewQueue>().LeaseAsync(project, people[3], 1));
+    }
+
+    [Theory]
     [MemberData(nameof(ProvidersAndOverlaps))]
     public async Task RandomHistories_KeepQueueAndCountersAsCountedAnew(string provider, int overlap)
     {

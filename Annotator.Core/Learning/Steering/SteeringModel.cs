@@ -21,10 +21,9 @@ public sealed record SteeringInput(SparseRows Rows, int Classes, int[] Decided, 
 /// <param name="Proposals">The proposed class of each row; made without the row's own decision.</param>
 /// <param name="Risks">Calibrated probability that the proposal is wrong, as if nobody had decided the row.</param>
 /// <param name="StudentClasses">The class that the student alone proposes for each row, by a model that has not seen the row's own label.</param>
-/// <param name="StudentConfidence">The student's own probability of that class.</param>
 /// <param name="StudentPosterior">The student's probabilities, [row, class] row-major, out of fold where the row had a label.</param>
 public sealed record SteeringView(
-    TrainedStudent Student, FusedLabels Fused, int[] Proposals, double[] Risks, int[] StudentClasses, float[] StudentConfidence, float[] StudentPosterior)
+    TrainedStudent Student, FusedLabels Fused, int[] Proposals, double[] Risks, int[] StudentClasses, float[] StudentPosterior)
 {
     /// <summary>
     /// The student's accuracy over all items: decided ones count by their decision, the others by the probability that its class is right. People decide
@@ -86,19 +85,18 @@ public static class SteeringModel
         var blind = LabelFusion.WithoutDecisions(fused, count, probabilities, input.Answers);
         cancellationToken.ThrowIfCancellationRequested();
 
-        var (proposals, own, confidence, risks) = (new int[count], new int[count], new float[count], new double[count]);
+        var (proposals, own, risks) = (new int[count], new int[count], new double[count]);
         for (var i = 0; i < count; i++)
         {
             var belief = blind.AsSpan(i * classes, classes);
             var opinion = probabilities.AsSpan(i * classes, classes);
             (proposals[i], own[i]) = (Probabilities.Best(belief), Probabilities.Best(opinion));
-            confidence[i] = opinion[own[i]];
 
             // No further model on top: one that is trained on what people have decided sees the doubtful items only, and believes the others too readily.
             risks[i] = Math.Clamp(1 - (double)belief[proposals[i]], SmallestRisk, 1 - (1.0 / classes));
         }
 
-        return new SteeringView(student, fused, proposals, risks, own, confidence, probabilities);
+        return new SteeringView(student, fused, proposals, risks, own, probabilities);
     }
 
     private static List<LabelledRow> Targets(SteeringInput input, SteeringView? start, bool machine)

@@ -202,11 +202,8 @@ internal sealed partial class SteeringService
                 {
                     var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && ids.Contains(i.Id) && i.State != ItemState.Final && !i.Flagged).ToListAsync(cancellationToken);
 
-                    // What people have begun on, or asked to have looked at again, is theirs.
-                    var held = await scope.Db.Queue.AsNoTracking()
-                        .Where(q => q.ProjectId == project.Id && ids.Contains(q.ItemId) && (q.Reason == QueueReason.Reopened || q.Reason == QueueReason.PeopleDisagree || q.Reason == QueueReason.Rejected))
-                        .Select(q => q.ItemId).ToListAsync(cancellationToken);
-                    items.RemoveAll(i => i.Votes > 0 || held.Contains(i.Id));
+                    var held = await HeldByPeople.AmongAsync(scope, project.Id, items);
+                    items.RemoveAll(i => held.Contains(i.Id));
                     var changes = items.Select(i => new ItemChange(
                         i, ItemState.Final, Route.Auto, Label: new LabelChange(values[session.Frozen.Classes[place[i.Id]]], LabelSource.Auto, 1 - session.Frozen.Risks[place[i.Id]]), Audit: false)).ToList();
                     var done = await ItemTransitions.ApplyAsync(scope, changes);
