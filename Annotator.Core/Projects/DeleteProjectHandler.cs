@@ -65,6 +65,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.CachedAnswers.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },
