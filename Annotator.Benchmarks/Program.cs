@@ -9,6 +9,7 @@ internal static class Program
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
         ["active"] = ActiveBenchmark.RunAsync,
+        ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
         ["detector"] = Images.DetectorBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
@@ -21,6 +22,7 @@ internal static class Program
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["system-import"] = Load.ImportLoad.RunAsync,
         ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-learn"] = Load.LearnLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,

@@ -1,5 +1,6 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Cascade;
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
@@ -8,9 +9,12 @@ using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Models;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
+using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -53,12 +57,19 @@ public static class CoreServices
         services.AddSingleton<LlmProviders>();
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
+        services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmRecovery>();
+        services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<StudentReader>();
+        services.AddSingleton<BiasReader>();
+        services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
+        services.AddSingleton<TaxonomyService>();
+        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
         services.AddSingleton<VisionReader>();
         services.AddSingleton<ItemIntake>();
         services.AddAnnotatorMedia();
@@ -79,6 +90,9 @@ public static class CoreServices
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
+        services.AddEdge();
+
+        services.AddDashboards();
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));

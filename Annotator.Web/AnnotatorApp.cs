@@ -7,6 +7,7 @@ using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
 using Annotator.Web.Components;
+using Annotator.Web.Edge;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
 using Annotator.Web.Items;
@@ -72,6 +73,7 @@ public static class AnnotatorApp
         builder.Services.AddSingleton(TimeProvider.System);
         var storage = builder.AddStorage();
         builder.AddAccounts();
+        builder.AddEdgeDevices();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.AddSettings<LearningOptions>("Annotator:Learning");
         builder.AddSettings<MediaOptions>("Annotator:Media");
@@ -117,8 +119,10 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapDashboardApi();
         app.MapLlmApi();
         app.MapPromptsApi();
+        app.MapEdgeApi();
         app.MapAnnotatorUi();
         return app;
     }

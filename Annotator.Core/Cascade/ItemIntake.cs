@@ -19,7 +19,9 @@ namespace Annotator.Core.Cascade;
 /// <param name="Text">The text.</param>
 /// <param name="Url">Address of the medium.</param>
 /// <param name="Metadata">Other fields as a JSON object.</param>
-public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null);
+/// <param name="DeviceId">The device that sends it.</param>
+/// <param name="ForPerson">Whether a person is to see it, however sure the models are: so with what is of a kind that they have not seen.</param>
+public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false);
 
 /// <summary>What became of an item that arrived.</summary>
 /// <param name="Item">The item as it stands.</param>
@@ -58,6 +60,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
                 {
                     if (fresh.ContainsKey(keys[n])) continue;
                     var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm, llmFailed: false);
+                    if (items[n].ForPerson) routing = routing with { Route = Route.Human, Uncertainty = 1 };
                     var item = NewRow(scope, project, items[n], keys[n], routing);
                     fresh[item.Key] = item;
                     if (item.State == ItemState.Queued) queue.Add(Entry(project, item, routing));
@@ -114,6 +117,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
             LabelSource = accepted ? LabelSource.Auto : null,
             LabelConfidence = accepted ? routing.Prelabel!.Confidence : null,
             DecidedAt = accepted ? scope.Now : null,
+            DeviceId = given.DeviceId,
             CreatedAt = scope.Now,
         };
     }

@@ -353,6 +353,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
                 CreatedAt = scope.Now,
             }).ToList();
             await scope.Dialect.InsertAsync(scope.Db, facts, ignoreConflicts: false, scope.CancellationToken);
+            scope.Tallies.Decided(facts);
         }
 
         private Task<int> WriteRejectionsAsync(WriteScope scope)

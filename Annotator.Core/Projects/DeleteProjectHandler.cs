@@ -1,3 +1,4 @@
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Learning;
 using Annotator.Core.Media;
@@ -53,15 +54,18 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 cancellationToken: cancellationToken);
         }
 
+        await EdgeServices.DeleteAsync(run, id, cancellationToken);
         await run.CheckpointAsync(
             async scope =>
             {
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.CachedAnswers.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },
