@@ -72,7 +72,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         await foreach (var batch in reader.ReadBatchesAsync(BatchRows, cancellationToken))
         {
             var mapped = tasks is null ? Map(mapper, batch, options) : Map(tasks, batch);
-            if (project.Modality != Modality.Text) mapped = await AddressedAsync(mapped, project, cancellationToken);
+            if (project.Modality != Modality.Text) mapped = await AddressedAsync(run.Database, mapped, project, cancellationToken);
             var seen = run.Run.Done + run.Run.Rejected + batch.Records.Count + batch.Rejected.Count;
             var offset = batch.Next.ByteOffset;
             var estimate = offset >= options.Bytes ? seen : Math.Max(seen, (long)(seen * ((double)options.Bytes / Math.Max(1, offset))));
@@ -121,18 +121,27 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         return new MappedBatch(records, rejected);
     }
 
-    // Of images and videos the text column holds the address; what the settings allow is fetched and kept here.
-    private async Task<MappedBatch> AddressedAsync(MappedBatch batch, Project project, CancellationToken cancellationToken)
+    // Of images and videos the text column holds the address, or the key of an item that is here; what the settings allow is fetched and kept here.
+    private async Task<MappedBatch> AddressedAsync(AnnotatorDatabase database, MappedBatch batch, Project project, CancellationToken cancellationToken)
     {
         var rejected = batch.Rejected;
         var records = new List<ImportRecord>(batch.Records.Count);
+        var names = new List<ImportRecord>();
         foreach (var record in batch.Records)
         {
             if (ItemIntake.IsAddress(project, record.Text.Trim())) records.Add(record with { Text = "", Url = record.Text.Trim() });
-            else rejected.Add((record.LineNumber, "the address must begin with http://, https:// or s3://, and have at most 4,000 characters"));
+            else names.Add(record with { Key = record.Text.Trim(), Text = "", Metadata = null });
         }
 
-        var fetched = records.Where(r => fetcher.Fetches(r.Url!)).ToList();
+        if (names.Count > 0)
+        {
+            var keys = names.Select(r => r.Key).Distinct(StringComparer.Ordinal).ToList();
+            var there = (await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == project.Id && keys.Contains(i.Key)).Select(i => i.Key).ToListAsync(cancellationToken), cancellationToken)).ToHashSet(StringComparer.Ordinal);
+            records.AddRange(names.Where(r => there.Contains(r.Key)));
+            rejected.AddRange(names.Where(r => !there.Contains(r.Key)).Select(r => (r.LineNumber, "neither an address (http://, https:// or s3://, at most 4,000 characters) nor the key of an item that is here")));
+        }
+
+        var fetched = records.Where(r => r.Url is not null && fetcher.Fetches(r.Url)).ToList();
         if (fetched.Count == 0) return new MappedBatch(records, rejected);
         var kept = new KeptMedia[fetched.Count];
         await Parallel.ForAsync(0, fetched.Count, new ParallelOptions { MaxDegreeOfParallelism = Fetchers, CancellationToken = cancellationToken }, async (i, cancel) => kept[i] = await fetcher.FetchAsync(project, fetched[i].Url!, cancel));
