@@ -47,7 +47,8 @@ public static class TrackFrames
                 anchor = reach;
             }
 
-            if (end < boxes.Count - 1) keyframes.Add(boxes[end] with { Frame = boxes[end].Frame + 1, Outside = true });
+            // What is not said to be seen is not.
+            keyframes.Add(boxes[end] with { Frame = boxes[end].Frame + 1, Outside = true });
             start = end + 1;
         }
 

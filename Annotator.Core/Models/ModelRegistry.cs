@@ -63,10 +63,11 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
             {
                 var made = new VisionModel
                 {
-                    Id = scope.NextId("vision-model"), Name = name!.Trim(), Blob = blob, Hash = Convert.ToHexStringLower(SHA256.HashData(file)), Bytes = bytes,
+                    Name = name!.Trim(), Blob = blob, Hash = Convert.ToHexStringLower(SHA256.HashData(file)), Bytes = bytes,
                     Spec = JsonSerializer.Serialize(spec with { Layout = report.Layout }, ProjectJson.Options), Report = JsonSerializer.Serialize(report, ProjectJson.Options), CreatedAt = scope.Now, CreatedBy = caller.UserId,
                 };
-                await scope.Dialect.InsertAsync(scope.Db, [made], ignoreConflicts: false, cancellationToken);
+                scope.Db.VisionModels.Add(made);
+                await scope.Db.SaveChangesAsync(cancellationToken);
                 return made;
             },
             cancellationToken);
