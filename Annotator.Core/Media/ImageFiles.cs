@@ -49,6 +49,7 @@ public static class ImageFiles
     public static byte[] Thumbnail(byte[] file, int side)
     {
         var size = SizeOf(file);
+        if (!HasEnd(file)) throw new ImageRefusedException("The image is broken or ends early.");
         using var small = Shrink(file, side, side, Enums.Size.Down);
         using var shown = Plain(small);
         var whole = Math.Max(size.Width, size.Height) <= side;
@@ -101,6 +102,14 @@ public static class ImageFiles
         using var upright = image.Autorot();
         using var shown = Plain(upright, keepAlpha: true);
         return Guarded(() => shown.PngsaveBuffer(compression: 6, keep: Enums.ForeignKeep.None));
+    }
+
+    // Decoders make do with what they get, and show the rest grey: the mark of the end must stand behind the pixels.
+    private static bool HasEnd(ReadOnlySpan<byte> file)
+    {
+        if (file.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47])) return file.LastIndexOf("IEND"u8) > file.LastIndexOf("IDAT"u8);
+        if (file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8])) return file.LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xD9]) > file.LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA]);
+        return !file.StartsWith("RIFF"u8) || file.Length < 8 || BinaryPrimitives.ReadUInt32LittleEndian(file[4..]) <= file.Length - 8;
     }
 
     private static Image Shrink(byte[] file, int width, int height, Enums.Size size)
