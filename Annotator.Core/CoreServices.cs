@@ -58,6 +58,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<MediaService>();
+        services.AddSingleton<VideoProbe>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();

@@ -105,6 +105,7 @@ public static class AnnotatorApp
         app.MapReopeningApi();
         app.MapImportApi();
         app.MapMediaApi();
+        app.MapVideoApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();

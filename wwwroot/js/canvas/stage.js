@@ -169,6 +169,13 @@ export class Stage {
     this.shown?.();
   }
 
+  /** Shows that something is on its way. */
+  wait(text) {
+    this.clear();
+    this.element.dataset.state = "loading";
+    this.#say(text);
+  }
+
   /** Shows why there is nothing to see. */
   fail(title, text) {
     this.clear();

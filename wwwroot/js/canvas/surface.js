@@ -145,7 +145,7 @@ export class ShapeSurface {
     if (this.#drawn !== parts) {
       this.#drawn = parts;
       this.#bounds = new Bounds(this.kind, parts);
-      if (this.selectedId !== null && !this.selected) this.#select(null);
+      if (this.selectedId !== null && !this.exists(this.selectedId)) this.#select(null);
     }
 
     const { view } = this.stage;
@@ -156,7 +156,16 @@ export class ShapeSurface {
       return 0;
     });
     this.#drawOver(ready);
+    this.drawList();
+  }
+
+  drawList() {
     this.list.draw();
+  }
+
+  /** Whether there still is a part, in sight or not. */
+  exists(id) {
+    return this.parts.some((p) => p.id === id);
   }
 
   // Another object as soon as the lower layer would look otherwise.
