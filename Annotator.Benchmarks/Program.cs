@@ -10,6 +10,7 @@ internal static class Program
     {
         ["active"] = ActiveBenchmark.RunAsync,
         ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
+        ["detector"] = Images.DetectorBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,

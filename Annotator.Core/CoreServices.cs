@@ -7,6 +7,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
+using Annotator.Core.Models;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
@@ -69,8 +70,10 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
         services.AddSingleton<TaxonomyService>();
         services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
+        services.AddSingleton<VisionReader>();
         services.AddSingleton<ItemIntake>();
         services.AddAnnotatorMedia();
+        services.AddAnnotatorModels();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();

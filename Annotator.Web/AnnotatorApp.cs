@@ -2,6 +2,7 @@ using Annotator.Core;
 using Annotator.Core.Learning;
 using Annotator.Core.Llm;
 using Annotator.Core.Media;
+using Annotator.Core.Models;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
@@ -11,6 +12,7 @@ using Annotator.Web.Hosting;
 using Annotator.Web.Import;
 using Annotator.Web.Items;
 using Annotator.Web.Media;
+using Annotator.Web.Models;
 using Annotator.Web.Llm;
 using Annotator.Web.Projects;
 using Annotator.Web.Quality;
@@ -28,6 +30,7 @@ public static class AnnotatorApp
     /// <returns>The process's exit code.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
+        if (args is [ModelCheckCommand.Verb, .. var check]) return ModelCheck.Run(check);
         try
         {
             await using var app = Build(args);
@@ -74,6 +77,8 @@ public static class AnnotatorApp
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.AddSettings<LearningOptions>("Annotator:Learning");
         builder.AddSettings<MediaOptions>("Annotator:Media");
+        builder.AddSettings<ModelOptions>("Annotator:Models");
+        builder.Services.AddSingleton(ModelCheckCommand.Of(typeof(AnnotatorApp).Assembly.Location));
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();
@@ -110,6 +115,7 @@ public static class AnnotatorApp
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();
+        app.MapModelsApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();

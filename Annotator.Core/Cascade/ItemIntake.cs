@@ -29,7 +29,7 @@ public sealed record NewItem(string? Key, string? Text, string? Url = null, stri
 public sealed record StoredItem(Item Item, bool Created);
 
 /// <summary>Takes single items in and lets the fast stage annotate them at once.</summary>
-public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, LabelHints hints, RunService runs, LlmStage llm)
+public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, VisionReader vision, LabelHints hints, RunService runs, LlmStage llm)
 {
     /// <summary>The most items in one call.</summary>
     public const int MostAtOnce = 1_000;
@@ -135,6 +135,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
     {
         if (await students.FindAsync(project, cancellationToken) is { } student)
             return (AcceptanceLines.Of(student.Version), await students.OpinionsAsync(project, student, [.. items.Select(i => (i.Text, i.Url))], cancellationToken), null);
+        if (await vision.FindAsync(project, cancellationToken) is { } model)
+            return (double.PositiveInfinity, await vision.OpinionsAsync(project, model, [.. items.Select(i => new Item { Key = "", Url = i.Url })], cancellationToken), null);
         var guessed = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification;
         return (double.PositiveInfinity, null, guessed ? hints.Guess(project, [.. items.Select(i => i.Text!)]) : null);
     }

@@ -4,6 +4,7 @@ using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Llm;
+using Annotator.Core.Models;
 using Annotator.Core.Projects;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
@@ -37,11 +38,15 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
+internal sealed class PrelabelHandler(
+    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
     private const int BatchSize = 1_000;
+
+    // An uploaded model takes its time for an image: what it has found is shown soon.
+    private const int VisionBatchSize = 20;
 
     // Parts that the LLM thinks about at a time: enough that one slow call does not leave the others idle.
     private const int MostFlights = 6;
@@ -86,7 +91,8 @@ internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, 
                     ahead = 0;
                 }
 
-                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, BatchSize, cancellationToken), cancellationToken);
+                var model = student is null ? await vision.FindAsync(project, cancellationToken) : null;
+                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, model is null ? BatchSize : VisionBatchSize, cancellationToken), cancellationToken);
                 if (batch.Items.Count == 0)
                 {
                     if (flights.Count == 0) break;
@@ -97,7 +103,7 @@ internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, 
                 var askLlm = options.Stage != PrelabelStage.Student && asking is not { Stopped: true } && await llm.IsAvailableAsync(project, cancellationToken);
                 var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
                 if (askLlm) batch.Forget(run.Run.StartedAt);
-                var routed = await RouteAsync(project, options, student, batch, askLlm, reliability, cancellationToken);
+                var routed = await RouteAsync(project, options, student, model, batch, askLlm, reliability, cancellationToken);
                 var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
                 ahead = batch.Items[^1].Id;
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
@@ -136,7 +142,7 @@ internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, 
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-            var again = await RouteAsync(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+            var again = await RouteAsync(project, options, flight.Student, null, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -147,7 +153,7 @@ internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, 
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, null, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -156,10 +162,11 @@ internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, 
         }
     }
 
-    private async Task<List<(Item Item, Routing Routing)>> RouteAsync(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
+    private async Task<List<(Item Item, Routing Routing)>> RouteAsync(
+        Project project, PrelabelOptions options, LoadedStudent? student, (long Id, VisionSession Session)? model, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
-        var opinions = student is null ? null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
+        var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
         var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, [.. batch.Items.Select(i => i.Text ?? "")]) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);

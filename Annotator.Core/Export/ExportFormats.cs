@@ -29,7 +29,10 @@ public static class ExportFormats
         new("csv", "text/csv; charset=utf-8", (project, request, output) =>
             new CsvExportWriter(output, urls: project.Modality != Modality.Text, spreadsheetSafe: request.SpreadsheetSafe, leaveOpen: true)),
         new("parquet", "application/vnd.apache.parquet", (project, _, output) => new ParquetExportWriter(output, urls: project.Modality != Modality.Text, leaveOpen: true)),
-        new("label-studio", "application/json", (_, _, output) => new LabelStudioWriter(output, leaveOpen: true), project => project.Modality == Modality.Text) { Extension = "json" },
+        new(
+            "label-studio", "application/json",
+            (project, _, output) => project.Modality == Modality.Text ? new LabelStudioWriter(output, leaveOpen: true) : new LabelStudioMediaWriter(output, project.Modality == Modality.Video),
+            project => project.Schema.Type != TaskType.Segments) { Extension = "json" },
         Archive("coco", (project, request, output) => new CocoWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
         Archive("yolo", (project, request, output) => new YoloWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
         Archive("voc", (project, request, output) => new VocWriter(project.Schema, output, request.OpenMedia), project => project is { Modality: Modality.Image, Schema.Type: TaskType.Boxes or TaskType.Polygons }),

@@ -19,12 +19,15 @@ namespace Annotator.Core.Import;
 /// Reads an uploaded file into items, batch by batch. The place in the file is committed with the batch, so a run that is
 /// taken up again neither loses nor doubles a line; the key keeps what is there already.
 /// </summary>
-internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningTrigger learning, MediaImport media) : IRunHandler
+internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningTrigger learning, MediaImport media, MediaService files, MediaFetcher fetcher) : IRunHandler
 {
     public const string RunKind = "import";
 
     // Long enough for the bulk path, short enough that a decision never waits long for the write gate.
     private const int BatchRows = 2_000;
+
+    // Files that are fetched at a time.
+    private const int Fetchers = 4;
 
     private const int MostNewLabels = LabelSchema.MaxLabels;
 
@@ -59,7 +62,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         if (cursor.Labelled > 0 || cursor.Votes > 0) learning.DecisionsRecorded(project.Id);
     }
 
-    private static async Task<(ImportCursor Cursor, Project Project)> ReadRecordsAsync(
+    private async Task<(ImportCursor Cursor, Project Project)> ReadRecordsAsync(
         RunContext run, Project project, ImportOptions options, Stream file, ImportCursor cursor, ImportedAnnotators annotators, CancellationToken cancellationToken)
     {
         var from = cursor.Offset == 0 ? (ReaderCheckpoint?)null : new ReaderCheckpoint(cursor.Offset, cursor.Line);
@@ -69,13 +72,14 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         await foreach (var batch in reader.ReadBatchesAsync(BatchRows, cancellationToken))
         {
             var mapped = tasks is null ? Map(mapper, batch, options) : Map(tasks, batch);
-            if (project.Modality != Modality.Text) mapped = Addressed(mapped, project);
+            if (project.Modality != Modality.Text) mapped = await AddressedAsync(run.Database, mapped, project, cancellationToken);
             var seen = run.Run.Done + run.Run.Rejected + batch.Records.Count + batch.Rejected.Count;
             var offset = batch.Next.ByteOffset;
             var estimate = offset >= options.Bytes ? seen : Math.Max(seen, (long)(seen * ((double)options.Bytes / Math.Max(1, offset))));
             var storing = new BatchWriter(run, mapped, project, annotators);
             cursor = await storing.CommitAsync(cursor with { Offset = offset, Line = batch.Next.LineNumber }, estimate, cancellationToken);
             project = storing.Project;
+            foreach (var left in mapped.Files?.Where(f => !storing.Used(f.Key)) ?? []) await files.ForgetAsync(left.Value);
         }
 
         return (cursor, project);
@@ -117,18 +121,46 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         return new MappedBatch(records, rejected);
     }
 
-    // Of images and videos the text column holds the address.
-    private static MappedBatch Addressed(MappedBatch batch, Project project)
+    // Of images and videos the text column holds the address, or the key of an item that is here; what the settings allow is fetched and kept here.
+    private async Task<MappedBatch> AddressedAsync(AnnotatorDatabase database, MappedBatch batch, Project project, CancellationToken cancellationToken)
     {
         var rejected = batch.Rejected;
         var records = new List<ImportRecord>(batch.Records.Count);
+        var names = new List<ImportRecord>();
         foreach (var record in batch.Records)
         {
             if (ItemIntake.IsAddress(project, record.Text.Trim())) records.Add(record with { Text = "", Url = record.Text.Trim() });
-            else rejected.Add((record.LineNumber, "the address must begin with http://, https:// or s3://, and have at most 4,000 characters"));
+            else names.Add(record with { Key = record.Text.Trim(), Text = "", Metadata = null });
         }
 
-        return new MappedBatch(records, rejected);
+        if (names.Count > 0)
+        {
+            var keys = names.Select(r => r.Key).Distinct(StringComparer.Ordinal).ToList();
+            var there = (await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == project.Id && keys.Contains(i.Key)).Select(i => i.Key).ToListAsync(cancellationToken), cancellationToken)).ToHashSet(StringComparer.Ordinal);
+            records.AddRange(names.Where(r => there.Contains(r.Key)));
+            rejected.AddRange(names.Where(r => !there.Contains(r.Key)).Select(r => (r.LineNumber, "neither an address (http://, https:// or s3://, at most 4,000 characters) nor the key of an item that is here")));
+        }
+
+        var fetched = records.Where(r => r.Url is not null && fetcher.Fetches(r.Url)).ToList();
+        if (fetched.Count == 0) return new MappedBatch(records, rejected);
+        var kept = new KeptMedia[fetched.Count];
+        await Parallel.ForAsync(0, fetched.Count, new ParallelOptions { MaxDegreeOfParallelism = Fetchers, CancellationToken = cancellationToken }, async (i, cancel) => kept[i] = await fetcher.FetchAsync(project, fetched[i].Url!, cancel));
+        var known = new Dictionary<string, MediaFile>(StringComparer.Ordinal);
+        for (var i = 0; i < fetched.Count; i++)
+        {
+            var place = records.IndexOf(fetched[i]);
+            if (kept[i].File is { } file && known.TryAdd(fetched[i].Key, file))
+            {
+                records[place] = fetched[i] with { Url = MediaService.AddressOf(project.Id, file.Name) };
+                continue;
+            }
+
+            records.RemoveAt(place);
+            rejected.Add((fetched[i].LineNumber, kept[i].Refused ?? "another line has the same key"));
+            if (kept[i].File is { } twice) await files.ForgetAsync(twice);
+        }
+
+        return new MappedBatch(records, rejected) { Files = known };
     }
 
     internal sealed record MappedBatch(List<ImportRecord> Records, List<(long Line, string Reason)> Rejected)

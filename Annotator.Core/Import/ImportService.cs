@@ -64,7 +64,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
     public async Task<Outcome<Run>> StartAsync(Project project, UploadRequest request, Stream content, long? userId, CancellationToken cancellationToken = default)
     {
-        var asMedia = MediaFormats.IsKnown(request.Format);
+        // Label Studio has both.
+        var asMedia = MediaFormats.IsKnown(request.Format) && !(project.Modality == Modality.Text && string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase));
         if (asMedia && project.Modality == Modality.Text) return Outcome<Run>.Fail("format", $"'{request.Format}' is a format of images and videos, and this project takes texts.");
         var kind = asMedia ? (DataFormatKind?)null : ParseFormat(request.Format);
         if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
@@ -142,8 +143,8 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
         if (string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase))
             return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = new RecordMapping(request.Text ?? ""), LabelStudio = true };
-        var text = request.Text ?? (project.Modality == Modality.Text ? preview.Suggested?.Text : preview.Columns.FirstOrDefault(c => AddressColumns.Contains(c)));
-        if (text is null) return Outcome<ImportOptions>.Fail("text", project.Modality == Modality.Text ? "Name the column that holds the text." : "Name the column that holds the addresses.");
+        var text = request.Text ?? (project.Modality == Modality.Text ? preview.Suggested?.Text : preview.Columns.FirstOrDefault(c => AddressColumns.Contains(c)) ?? request.Key);
+        if (text is null) return Outcome<ImportOptions>.Fail("text", project.Modality == Modality.Text ? "Name the column that holds the text." : "Name the column that holds the addresses, or the keys of items that are here.");
         var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);
 
         // Lines of JSON need not all have the same fields: a column that the first lines lack may still come.

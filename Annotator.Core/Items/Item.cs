@@ -41,6 +41,9 @@ public enum LabelSource
 
     /// <summary>A weak first guess from the names and descriptions of the labels.</summary>
     Hint,
+
+    /// <summary>An uploaded model.</summary>
+    Model,
 }
 
 /// <summary>Where the cascade sent an item.</summary>

@@ -12,6 +12,7 @@ public static class MediaServices
         services.AddSingleton<MediaService>();
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
+        services.AddSingleton<MediaFetcher>();
         return services;
     }
 }

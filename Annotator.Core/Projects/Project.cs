@@ -93,6 +93,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
+    /// <summary>The uploaded model that looks at images.</summary>
+    public VisionSettings Vision { get; init; } = new();
+
     /// <summary>The project's devices.</summary>
     public EdgeSettings Edge { get; init; } = new();
 
@@ -119,9 +122,20 @@ public sealed record ProjectSettings
         Range("llm.sampleBelow", Llm.SampleBelow, 0, 1);
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
+        Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         errors.AddRange(Edge.Validate());
         return errors;
     }
+}
+
+/// <summary>A project's use of an uploaded model for images.</summary>
+public sealed record VisionSettings
+{
+    /// <summary>Id of the model; null: none.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Boxes below this score are not pre-labels, 0 to 1; null: as the model says.</summary>
+    public double? Threshold { get; init; }
 }
 
 /// <summary>A project's use of the LLM stage.</summary>

@@ -85,6 +85,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Uploaded images and videos.</summary>
     public DbSet<Media.MediaFile> MediaFiles => Set<Media.MediaFile>();
 
+    /// <summary>Uploaded models for images.</summary>
+    public DbSet<Models.VisionModel> VisionModels => Set<Models.VisionModel>();
+
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();
 

@@ -35,6 +35,8 @@ public class MediaFormatTests
     [InlineData("cvat", TaskType.Boxes)]
     [InlineData("cvat", TaskType.Polygons)]
     [InlineData("cvat", TaskType.Tracks)]
+    [InlineData("label-studio", TaskType.Boxes)]
+    [InlineData("label-studio", TaskType.Polygons)]
     public void A_round_trip_loses_nothing(string format, TaskType type)
     {
         var values = type switch { TaskType.Boxes => s_boxes, TaskType.Polygons => s_polygons, _ => s_tracks };
@@ -46,12 +48,14 @@ public class MediaFormatTests
         }, iter: 60);
     }
 
-    [Fact]
-    public void Frames_of_mot_are_those_of_the_tracks()
+    [Theory]
+    [InlineData("mot")]
+    [InlineData("label-studio")]
+    public void Frames_are_those_of_the_tracks(string format)
     {
         s_tracks.Sample(value =>
         {
-            var (read, _) = RoundTrip("mot", TaskType.Tracks, [value]);
+            var (read, _) = RoundTrip(format, TaskType.Tracks, [value]);
             foreach (var track in ((TracksValue)value).Tracks)
             {
                 var back = ((TracksValue?)read[0])?.Tracks.FirstOrDefault(t => t.Id == track.Id);
@@ -137,9 +141,10 @@ public class MediaFormatTests
         var schema = Schema(type);
         using var memory = new MemoryStream();
         var video = type == TaskType.Tracks;
-        var writer = format switch
+        IExportWriter writer = format switch
         {
-            "coco" => (ZipExportWriter)new CocoWriter(schema, memory, null),
+            "label-studio" => new LabelStudioMediaWriter(memory, video),
+            "coco" => new CocoWriter(schema, memory, null),
             "yolo" => new YoloWriter(schema, memory, null),
             "voc" => new VocWriter(schema, memory, null),
             "mot" => new MotWriter(schema, memory, null),
@@ -149,13 +154,21 @@ public class MediaFormatTests
         {
             var row = new ExportRow
             {
-                Id = $"{i}", Key = video ? $"dir/v{i}.mp4" : $"dir/i{i}.png", Url = "x", Label = LabelJson.Write(labels[i]), Annotators = [], Metadata = "{\"width\":417,\"height\":301}",
+                Id = $"{i}", Key = video ? $"dir/v{i}.mp4" : $"dir/i{i}.png", Url = "https://example.org/x.png", Label = LabelJson.Write(labels[i]), Annotators = [], Metadata = "{\"width\":417,\"height\":301}",
             };
             writer.WriteAsync(row, TestContext.Current.CancellationToken).AsTask().GetAwaiter().GetResult();
         }
 
         writer.DisposeAsync().AsTask().GetAwaiter().GetResult();
         memory.Position = 0;
+        if (format is "label-studio")
+        {
+            var tasks = new MediaSource(["tasks.json"], _ => new MemoryStream(memory.ToArray()));
+            var all = MediaFormats.Reader("zip", tasks).Read(tasks, schema);
+            Assert.Empty(all.Rejected);
+            return ([.. all.Items.Select(a => a.Value(null))], all.Losses.Lines);
+        }
+
         using var zip = new ZipArchive(memory);
         var source = new MediaSource([.. zip.Entries.Select(e => e.FullName)], name => new MemoryStream(Bytes(zip.GetEntry(name)!)));
         var read = MediaFormats.Reader("zip", source).Read(source, schema);

@@ -63,6 +63,7 @@ internal static class MediaFormats
         ["voc"] = () => new VocReader(),
         ["cvat"] = () => new CvatReader(),
         ["mot"] = () => new MotReader(),
+        ["label-studio"] = () => new LabelStudioReader(),
         [Folders] = () => new FolderReader(),
     };
 
@@ -96,12 +97,21 @@ internal static class MediaFormats
         foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(20))
         {
             if (CocoReader.IsCoco(source, name)) return "coco";
+            if (BeginsWith(source, name, '[')) return "label-studio";
         }
 
         return Folders;
     }
 
     private static bool IsText(string name) => name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) && name.Contains("labels/", StringComparison.OrdinalIgnoreCase);
+
+    private static bool BeginsWith(MediaSource source, string name, char first)
+    {
+        using var reader = new StreamReader(source.Open(name));
+        var buffer = new char[64];
+        var text = buffer.AsSpan(0, reader.Read(buffer)).TrimStart();
+        return text.Length > 0 && text[0] == first;
+    }
 
     private static string? RootOf(MediaSource source, string name)
     {

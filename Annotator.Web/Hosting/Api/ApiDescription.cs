@@ -175,6 +175,7 @@ internal static class ApiDescription
             "name" => "The file's name, to show.",
             "flagged" => "Only items set aside for a lead.",
             "group" => "Only members of this near-duplicate group.",
+            "media" => "Whether the images or videos that are kept here stand beside the annotations, for formats that are archives.",
             "spreadsheetSafe" => "For CSV: cells that a spreadsheet would run as a formula get an apostrophe in front.",
             _ => null,
         };

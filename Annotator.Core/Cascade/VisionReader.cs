@@ -1,0 +1,80 @@
+using System.Globalization;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Media;
+using Annotator.Core.Models;
+using Annotator.Core.Projects;
+using Annotator.Core.Storage;
+
+namespace Annotator.Core.Cascade;
+
+/// <summary>Asks the uploaded model that a project has chosen about its images: boxes of a detector, or classes of a classifier until the project's own student is there.</summary>
+public sealed class VisionReader(ModelRegistry models, IBlobStore blobs)
+{
+    // An image without a find is neither sure nor unsure.
+    private const double NothingFound = 0.5;
+
+    /// <summary>The model in use; null where the project has chosen none, or one that does not fit its task.</summary>
+    public async ValueTask<(long Id, VisionSession Session)?> FindAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        if (project.Modality != Modality.Image || !long.TryParse(project.Settings.Vision.Model, CultureInfo.InvariantCulture, out var id)) return null;
+        if (await models.OpenAsync(id, cancellationToken) is not { } session) return null;
+        var fits = session.Spec.Kind == ModelKind.Detector ? project.Schema.Type == TaskType.Boxes : project.Schema is { Type: TaskType.Classification, Multiple: false };
+        return fits ? (id, session) : null;
+    }
+
+    /// <summary>What the model says of each image; null where it cannot be looked at. What it has said already is not asked again.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="items">The items.</param>
+    /// <param name="cancellationToken">Stops between images.</param>
+    public async Task<IReadOnlyList<Opinion?>> OpinionsAsync(Project project, (long Id, VisionSession Session) model, IReadOnlyList<Item> items, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        ArgumentNullException.ThrowIfNull(items);
+        var opinions = new Opinion?[items.Count];
+        var version = (int)model.Id;
+        await Parallel.ForAsync(0, items.Count, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, async (i, cancel) =>
+        {
+            var item = items[i];
+            if (item is { PredictionSource: LabelSource.Model, PredictionValue: { } said } && item.PredictionVersion == version)
+                opinions[i] = new Opinion(said, item.PredictionConfidence ?? NothingFound, LabelSource.Model, version);
+            else if (MediaService.BlobOf(project.Id, item.Url) is { } blob)
+                opinions[i] = await AskAsync(project, model, blob, cancel);
+        });
+        return opinions;
+    }
+
+    private async Task<Opinion?> AskAsync(Project project, (long Id, VisionSession Session) model, string blob, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var stored = await blobs.OpenAsync(blob, cancellationToken);
+            var file = new byte[stored.Length];
+            await stored.ReadExactlyAsync(file, cancellationToken);
+            return model.Session.Spec.Kind == ModelKind.Detector ? Boxes(project, model, file) : Class(project, model, file);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ImageRefusedException)
+        {
+            return null;
+        }
+    }
+
+    private static Opinion Boxes(Project project, (long Id, VisionSession Session) model, byte[] file)
+    {
+        // Of the model's classes only those that the project has.
+        var schema = project.Schema;
+        var found = model.Session.Detect(file, project.Settings.Vision.Threshold).Where(d => schema.Contains(d.Box.Label)).ToList();
+        var confidence = found.Count == 0 ? NothingFound : found.Average(d => d.Score);
+        return new Opinion(LabelJson.Write(new BoxesValue(found.Select(d => d.Box))), confidence, LabelSource.Model, (int)model.Id);
+    }
+
+    private static Opinion? Class(Project project, (long Id, VisionSession Session) model, byte[] file)
+    {
+        var scores = model.Session.Classify(file);
+        var best = Student.Probabilities.Best(scores);
+        var label = model.Session.Spec.Labels[best];
+        return project.Schema.Contains(label) ? new Opinion(LabelJson.Write(new ChoiceValue(label)), scores[best], LabelSource.Model, (int)model.Id) : null;
+    }
+}

@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Annotator.Core.Projects;
+
+namespace Annotator.Core.Models;
+
+/// <summary>What the check of a model found.</summary>
+public sealed record ModelReport
+{
+    /// <summary>Width of the model's image in pixels.</summary>
+    public int Width { get; init; }
+
+    /// <summary>Height of the model's image in pixels.</summary>
+    public int Height { get; init; }
+
+    /// <summary>The layout of its outputs.</summary>
+    public DetectorLayout Layout { get; init; }
+
+    /// <summary>Milliseconds for an image on the machine that checked it.</summary>
+    public double Milliseconds { get; init; }
+
+    /// <summary>Why it is refused; null where it is not.</summary>
+    public string? Refused { get; init; }
+}
+
+/// <summary>Tries a model in a process of its own, with bounds on time and memory: whatever it does there, it does not do it here.</summary>
+public static class ModelCheck
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The child's part: opens the model, runs it, writes a report to the standard output.</summary>
+    /// <param name="arguments">Paths of the model and of its spec as JSON.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(IReadOnlyList<string> arguments)
+    {
+        ArgumentNullException.ThrowIfNull(arguments);
+        if (arguments.Count != 2) return 2;
+        ModelReport report;
+        try
+        {
+            var spec = JsonSerializer.Deserialize<ModelSpec>(File.ReadAllText(arguments[1]), ProjectJson.Options)!;
+            using var session = VisionSession.Open(File.ReadAllBytes(arguments[0]), spec);
+            var clock = Stopwatch.StartNew();
+            var grey = new byte[session.Width * session.Height * 3];
+            Array.Fill<byte>(grey, 114);
+            session.RunOnce(grey);
+            report = new ModelReport { Width = session.Width, Height = session.Height, Layout = session.Spec.Layout ?? DetectorLayout.None, Milliseconds = Math.Round(clock.Elapsed.TotalMilliseconds, 1) };
+        }
+        catch (Exception e) when (e is ModelRefusedException or JsonException or Microsoft.ML.OnnxRuntime.OnnxRuntimeException or OutOfMemoryException or IndexOutOfRangeException or ArgumentException or OverflowException)
+        {
+            report = new ModelReport { Refused = e.Message };
+        }
+
+        Console.Out.Write(JsonSerializer.Serialize(report, ProjectJson.Options));
+        return 0;
+    }
+
+    /// <summary>Checks a model.</summary>
+    /// <param name="command">How the checking program is started.</param>
+    /// <param name="file">The model.</param>
+    /// <param name="spec">What is said of it.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="cancellationToken">Cancels; the process is ended.</param>
+    public static async Task<ModelReport> CheckAsync(ModelCheckCommand command, byte[] file, ModelSpec spec, ModelOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        ArgumentNullException.ThrowIfNull(options);
+
+        // A folder that holds nothing else: there is nothing beside the model that it could name.
+        var folder = Directory.CreateTempSubdirectory("annotator-model-");
+        try
+        {
+            var (model, description) = (Path.Combine(folder.FullName, "model.onnx"), Path.Combine(folder.FullName, "spec.json"));
+            await File.WriteAllBytesAsync(model, file, cancellationToken);
+            await File.WriteAllTextAsync(description, JsonSerializer.Serialize(spec, ProjectJson.Options), cancellationToken);
+            var start = new ProcessStartInfo(command.Program, [.. command.Arguments, model, description])
+            {
+                WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+            };
+
+            // It gets none of our secrets.
+            foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("Annotator__", StringComparison.OrdinalIgnoreCase) || k.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(name);
+            using var process = Process.Start(start) ?? throw new InvalidOperationException("The checking program did not start.");
+            try
+            {
+                return await WatchAsync(process, options, cancellationToken);
+            }
+            finally
+            {
+                if (!process.HasExited) process.Kill(entireProcessTree: true);
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<ModelReport> WatchAsync(Process process, ModelOptions options, CancellationToken cancellationToken)
+    {
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(cancellationToken), process.StandardError.ReadToEndAsync(cancellationToken));
+        var clock = Stopwatch.StartNew();
+        while (!process.HasExited)
+        {
+            if (clock.Elapsed.TotalSeconds > options.CheckSeconds) return new ModelReport { Refused = $"The model took longer than {options.CheckSeconds} seconds." };
+            process.Refresh();
+            if (!process.HasExited && process.WorkingSet64 > options.CheckMegabytes * 1_000_000L) return new ModelReport { Refused = $"The model took more than {options.CheckMegabytes} MB of memory." };
+            await Task.WhenAny(process.WaitForExitAsync(cancellationToken), Task.Delay(Look, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        var text = await output;
+        await errors;
+        try
+        {
+            return text.Length > 0 && JsonSerializer.Deserialize<ModelReport>(text, ProjectJson.Options) is { } report ? report : new ModelReport { Refused = $"The model ended the program that tried it (exit code {process.ExitCode})." };
+        }
+        catch (JsonException)
+        {
+            return new ModelReport { Refused = $"The model ended the program that tried it (exit code {process.ExitCode})." };
+        }
+    }
+}

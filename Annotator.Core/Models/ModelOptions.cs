@@ -1,0 +1,42 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Annotator.Core.Models;
+
+/// <summary>Bounds on uploaded models; section <c>Annotator:Models</c>.</summary>
+public sealed class ModelOptions
+{
+    /// <summary>Largest file in megabytes.</summary>
+    /// <value>Default 500; 1 to 10,000.</value>
+    [Range(1, 10_000)]
+    public int Megabytes { get; set; } = 500;
+
+    /// <summary>Seconds that the check of a model may take.</summary>
+    /// <value>Default 60; 1 to 3,600.</value>
+    [Range(1, 3_600)]
+    public int CheckSeconds { get; set; } = 60;
+
+    /// <summary>Megabytes of memory that the check of a model may take.</summary>
+    /// <value>Default 3,000; 100 to 1,000,000.</value>
+    [Range(100, 1_000_000)]
+    public int CheckMegabytes { get; set; } = 3_000;
+}
+
+/// <summary>How the program that checks models is started: a process of its own, which may die without harm.</summary>
+/// <param name="Program">The executable.</param>
+/// <param name="Arguments">Arguments before the path of the model and of its spec.</param>
+public sealed record ModelCheckCommand(string Program, IReadOnlyList<string> Arguments)
+{
+    /// <summary>The argument that makes the program check a model in place of serving.</summary>
+    public const string Verb = "check-model";
+
+    /// <summary>This program, by the assembly of its entry point.</summary>
+    /// <param name="assembly">Path of the program's assembly.</param>
+    public static ModelCheckCommand Of(string assembly)
+    {
+        // A published program is started by its own host; from sources and in tests by dotnet.
+        var own = Environment.ProcessPath;
+        if (own is not null && string.Equals(Path.GetFileNameWithoutExtension(own), Path.GetFileNameWithoutExtension(assembly), StringComparison.OrdinalIgnoreCase)) return new ModelCheckCommand(own, [Verb]);
+        var dotnet = own is not null && string.Equals(Path.GetFileNameWithoutExtension(own), "dotnet", StringComparison.OrdinalIgnoreCase) ? own : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        return new ModelCheckCommand(dotnet, ["exec", assembly, Verb]);
+    }
+}

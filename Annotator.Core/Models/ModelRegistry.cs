@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Annotator.Core.Accounts;
+using Annotator.Core.Projects;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Annotator.Core.Models;
+
+/// <summary>An uploaded model as it is shown.</summary>
+public sealed record VisionModelInfo(string Id, string Name, ModelSpec Spec, ModelReport Report, long Bytes, string Sha256, DateTimeOffset CreatedAt);
+
+/// <summary>Keeps uploaded models and holds those in use ready. A model that was not checked is never opened here.</summary>
+public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, IOptions<ModelOptions> options, ModelCheckCommand? command = null) : IDisposable
+{
+    private const string Folder = "vision-models";
+
+    // Of more models than these the one that was used longest ago is closed.
+    private const int MostOpen = 4;
+
+    private readonly ConcurrentDictionary<long, (VisionSession Session, long Used)> _open = new();
+    private readonly SemaphoreSlim _opening = new(1, 1);
+    private long _clock;
+
+    /// <summary>Checks a model and keeps it.</summary>
+    /// <param name="caller">Who sends it.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="spec">What is said of it.</param>
+    /// <param name="content">The ONNX file.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<Outcome<VisionModelInfo>> AddAsync(Caller caller, string? name, ModelSpec spec, Stream content, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(content);
+        var errors = new List<(string, string)>();
+        if (string.IsNullOrWhiteSpace(name) || name.Trim().Length > 200) errors.Add(("name", "A name of 1 to 200 characters is needed."));
+        var wrong = new List<ValidationResult>();
+        Validator.TryValidateObject(spec, new ValidationContext(spec), wrong, validateAllProperties: true);
+        errors.AddRange(wrong.SelectMany(w => w.MemberNames.Select(m => ($"spec.{JsonNamingPolicy.CamelCase.ConvertName(m)}", w.ErrorMessage ?? "Is not valid."))));
+        if (command is null) errors.Add(("file", "Models cannot be checked by this program, and are not taken without."));
+        if (errors.Count > 0) return Outcome<VisionModelInfo>.Fail(errors);
+
+        var most = options.Value.Megabytes * 1_000_000L;
+        using var memory = new MemoryStream();
+        var buffer = new byte[1 << 16];
+        int read;
+        while ((read = await content.ReadAsync(buffer, cancellationToken)) > 0)
+        {
+            memory.Write(buffer, 0, read);
+            if (memory.Length > most) return Outcome<VisionModelInfo>.Fail("file", $"The model is larger than {options.Value.Megabytes} MB.");
+        }
+
+        var file = memory.ToArray();
+        if (file.Length == 0) return Outcome<VisionModelInfo>.Fail("file", "The file is empty.");
+        var report = await ModelCheck.CheckAsync(command!, file, spec, options.Value, cancellationToken);
+        if (report.Refused is { } reason) return Outcome<VisionModelInfo>.Fail("file", reason);
+        var (blob, bytes) = await blobs.PutAsync(Folder, new MemoryStream(file, writable: false), cancellationToken);
+        var row = await database.WriteAsync(
+            async scope =>
+            {
+                var made = new VisionModel
+                {
+                    Id = scope.NextId("vision-model"), Name = name!.Trim(), Blob = blob, Hash = Convert.ToHexStringLower(SHA256.HashData(file)), Bytes = bytes,
+                    Spec = JsonSerializer.Serialize(spec with { Layout = report.Layout }, ProjectJson.Options), Report = JsonSerializer.Serialize(report, ProjectJson.Options), CreatedAt = scope.Now, CreatedBy = caller.UserId,
+                };
+                await scope.Dialect.InsertAsync(scope.Db, [made], ignoreConflicts: false, cancellationToken);
+                return made;
+            },
+            cancellationToken);
+        return Info(row);
+    }
+
+    /// <summary>All models, newest first.</summary>
+    public async Task<IReadOnlyList<VisionModelInfo>> ListAsync(CancellationToken cancellationToken = default) =>
+        (await database.ReadAsync(db => db.VisionModels.OrderByDescending(m => m.Id).Take(1_000).ToListAsync(cancellationToken), cancellationToken)).ConvertAll(Info);
+
+    /// <summary>A model; null where there is none.</summary>
+    public async Task<VisionModelInfo?> FindAsync(long id, CancellationToken cancellationToken = default) =>
+        await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken) is { } row ? Info(row) : null;
+
+    /// <summary>Removes a model; projects that use it go on without.</summary>
+    /// <returns>False where there is none.</returns>
+    public async Task<bool> DeleteAsync(long id, CancellationToken cancellationToken = default)
+    {
+        var blob = await database.WriteAsync(
+            async scope =>
+            {
+                var row = await scope.Db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken);
+                if (row is null) return null;
+                scope.Db.VisionModels.Remove(row);
+                await scope.Db.SaveChangesAsync(cancellationToken);
+                return row.Blob;
+            },
+            cancellationToken);
+        if (blob is null) return false;
+        await blobs.DeleteAsync(blob, cancellationToken);
+        return true;
+    }
+
+    /// <summary>A model ready to run; null where there is none.</summary>
+    public async Task<VisionSession?> OpenAsync(long id, CancellationToken cancellationToken = default)
+    {
+        if (_open.TryGetValue(id, out var open)) return Use(id, open.Session);
+        await _opening.WaitAsync(cancellationToken);
+        try
+        {
+            if (_open.TryGetValue(id, out open)) return Use(id, open.Session);
+            var row = await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken);
+            if (row is null) return null;
+            await using var stored = await blobs.OpenAsync(row.Blob, cancellationToken);
+            var file = new byte[stored.Length];
+            await stored.ReadExactlyAsync(file, cancellationToken);
+
+            // What is put out of use is closed by the collector once nobody runs it any more.
+            while (_open.Count >= MostOpen) _open.TryRemove(_open.MinBy(o => o.Value.Used).Key, out _);
+            return Use(id, await Task.Run(() => VisionSession.Open(file, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!), cancellationToken));
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var open in _open.Values) open.Session.Dispose();
+        _opening.Dispose();
+    }
+
+    private VisionSession Use(long id, VisionSession session)
+    {
+        _open[id] = (session, Interlocked.Increment(ref _clock));
+        return session;
+    }
+
+    private static VisionModelInfo Info(VisionModel row) => new(
+        row.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), row.Name, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!,
+        JsonSerializer.Deserialize<ModelReport>(row.Report, ProjectJson.Options)!, row.Bytes, row.Hash, row.CreatedAt);
+}
