@@ -10,6 +10,8 @@ internal static class Program
     {
         ["active"] = ActiveBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
+        ["edge-frames"] = Edge.EdgeFrames.RunAsync,
+        ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,
@@ -21,6 +23,7 @@ internal static class Program
         ["system-items"] = Load.ItemsLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
+        ["system-stream"] = Load.StreamLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,
     };
 

@@ -14,6 +14,7 @@ using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Core.Streaming;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -58,6 +59,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<ItemIntake>();
+        services.AddSingleton<IntakeLanes>();
         services.AddSingleton<MediaService>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 

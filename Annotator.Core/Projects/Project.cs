@@ -1,5 +1,6 @@
 using Annotator.Core.Edge;
 using Annotator.Core.Labels;
+using Annotator.Core.Streaming;
 
 namespace Annotator.Core.Projects;
 
@@ -90,6 +91,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
+    /// <summary>What is promised to those who send items one by one.</summary>
+    public StreamSettings Stream { get; init; } = new();
+
     /// <summary>The project's devices.</summary>
     public EdgeSettings Edge { get; init; } = new();
 
@@ -113,6 +117,7 @@ public sealed record ProjectSettings
         Range("llm.exampleTokens", Llm.ExampleTokens, 0, 100_000);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         errors.AddRange(Edge.Validate());
+        errors.AddRange(Stream.Validate());
         return errors;
     }
 }
