@@ -18,6 +18,7 @@ using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Core.Streaming;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -74,6 +75,7 @@ public static class CoreServices
         services.AddSingleton<ItemIntake>();
         services.AddAnnotatorMedia();
         services.AddAnnotatorModels();
+        services.AddSingleton<IntakeLanes>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();

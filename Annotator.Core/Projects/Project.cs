@@ -1,5 +1,6 @@
 using Annotator.Core.Edge;
 using Annotator.Core.Labels;
+using Annotator.Core.Streaming;
 
 namespace Annotator.Core.Projects;
 
@@ -95,6 +96,8 @@ public sealed record ProjectSettings
 
     /// <summary>The uploaded model that looks at images.</summary>
     public VisionSettings Vision { get; init; } = new();
+    /// <summary>What is promised to those who send items one by one.</summary>
+    public StreamSettings Stream { get; init; } = new();
 
     /// <summary>The project's devices.</summary>
     public EdgeSettings Edge { get; init; } = new();
@@ -124,6 +127,7 @@ public sealed record ProjectSettings
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         errors.AddRange(Edge.Validate());
+        errors.AddRange(Stream.Validate());
         return errors;
     }
 }

@@ -729,6 +729,12 @@ class Review {
     this.#drawFigures();
   }
 
+  /** Items came that cannot wait: they come next. */
+  async urgent() {
+    await this.queue.hurry();
+    if (!this.session.current) this.queue.fetch({ again: true });
+  }
+
   /**
    * Ends the loop and gives back what is lent.
    * @param {{handOver?: boolean}} [how] handOver: what is lent is answered instead, for the page that follows

@@ -1,5 +1,6 @@
 // Draws the review loop. Everything that a key can change is drawn here in the same frame, without the server's help.
 
+import { countdown } from "./countdown.js";
 import { fill, h, icon } from "../dom.js";
 import { keyCap } from "./keys.js";
 import { rank } from "./filter.js";
@@ -313,7 +314,7 @@ export class View {
     }
 
     const reason = mode === "undone" ? t("Review.Undone") : this.#reason(item);
-    fill(this.why, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
+    fill(this.why, item.dueEndsAt ? countdown(item.dueEndsAt, t) : null, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
   }
 
   #reason(item) {
