@@ -9,9 +9,11 @@ using Annotator.Core.Media;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Checks;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
@@ -35,8 +37,12 @@ public static class CoreServices
         services.AddSingleton<InstallationOverviews>();
         services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
+        services.AddSingleton<LabelEvolution>();
+        services.AddSingleton<IRunHandler, EvolveLabelsHandler>().AddStartableRun<EvolveLabelsOptions>(EvolveLabelsHandler.RunKind);
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
+        services.AddSingleton<BulkActions>();
+        services.AddSingleton<AuditReader>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
@@ -62,8 +68,10 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
+        services.AddQualityChecks();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
+        services.AddSingleton<AdjudicationReader>();
         services.AddSingleton<DecisionRecorder>();
 
         services.AddSingleton<LearningTrigger>();

@@ -110,6 +110,7 @@ public static class AnnotatorApp
         app.MapResultsApi();
         app.MapQualityApi();
         app.MapDashboardApi();
+        app.MapChecksApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapAnnotatorUi();

@@ -86,6 +86,9 @@ public sealed record ProjectSettings
     /// <summary>Whether near-duplicates are labelled once.</summary>
     public bool GroupDuplicates { get; init; } = true;
 
+    /// <summary>How people are measured.</summary>
+    public Review.Checks.CheckSettings Checks { get; init; } = new();
+
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
@@ -103,6 +106,10 @@ public sealed record ProjectSettings
         Range("confidence", Confidence, 0.5, 0.999);
         Range("leaseSeconds", LeaseSeconds, 30, 86_400);
         Range("auditShare", AuditShare, 0, 0.5);
+        Range("checks.goldShare", Checks.GoldShare, 0, 0.5);
+        Range("checks.repeatShare", Checks.RepeatShare, 0, 0.5);
+        Range("checks.pauseBelow", Checks.PauseBelow, 0, 1);
+        Range("checks.pauseAfter", Checks.PauseAfter, 5, 1_000);
         Range("llm.budget", Llm.Budget, 0, 1_000_000);
         Range("llm.itemsPerCall", Llm.ItemsPerCall, 1, 100);
         Range("llm.examples", Llm.Examples, 0, 50);
