@@ -1,5 +1,6 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Cascade;
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
@@ -7,7 +8,9 @@ using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
+using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
 using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
@@ -44,6 +47,7 @@ public static class CoreServices
         services.AddSingleton<BulkActions>();
         services.AddSingleton<AuditReader>();
         services.AddSingleton<ImportService>();
+        services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
@@ -58,13 +62,21 @@ public static class CoreServices
         services.AddSingleton<LlmProviders>();
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
+        services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmRecovery>();
+        services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<StudentReader>();
+        services.AddSingleton<BiasReader>();
+        services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
+        services.AddSingleton<TaxonomyService>();
+        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<MediaService>();
+        services.AddAnnotatorMedia();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
@@ -76,11 +88,14 @@ public static class CoreServices
 
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
+        services.AddSingleton<ItemFeatures>();
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
+
+        services.AddEdge();
 
         services.AddDashboards();
         services.AddSingleton<SharedItems>();

@@ -3,6 +3,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review.Checks;
@@ -166,21 +167,14 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                     // A person who decides again replaces their own earlier decision.
                     await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
+                    LlmJudgements.TakeBack(scope, llm.GetValueOrDefault(item.Id), mine);
                 }
                 else
                 {
                     scope.Count(project.Id, CounterNames.HumanDecisions, 1);
-                    if (llm.TryGetValue(item.Id, out var said) && said.Value is not null)
-                    {
-                        scope.Count(project.Id, CounterNames.LlmJudged, 1);
-                        scope.Count(project.Id, CounterNames.LlmJudgedOf(said.Version), 1);
-                        if (string.Equals(said.Value, value, StringComparison.Ordinal))
-                        {
-                            scope.Count(project.Id, CounterNames.LlmRight, 1);
-                            scope.Count(project.Id, CounterNames.LlmRightOf(said.Version), 1);
-                        }
-                    }
                 }
+
+                LlmJudgements.Count(scope, llm.GetValueOrDefault(item.Id), fact);
 
                 before.Add(fact);
                 await SettleAsync(scope, project, item, before, userId, leases);
@@ -195,6 +189,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                     await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
                     scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+                    LlmJudgements.TakeBack(scope, llm.GetValueOrDefault(item.Id), mine);
                 }
 
                 await SetAsideAsync(scope, project, item, given.Action, userId, before, leases);
@@ -349,6 +344,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         if (gaveLabel)
         {
             scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+            LlmJudgements.TakeBack(
+                scope, await scope.Db.Predictions.AsNoTracking().FirstOrDefaultAsync(p => p.ProjectId == project.Id && p.ItemId == item.Id && p.Source == LabelSource.Llm, scope.CancellationToken), last);
             await GroupLabels.TakeBackAsync(scope, item);
         }
 

@@ -67,6 +67,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Connected endpoints of models.</summary>
     public DbSet<LlmProvider> LlmProviders => Set<LlmProvider>();
 
+    /// <summary>What models answered about texts, to be used again.</summary>
+    public DbSet<CachedAnswer> CachedAnswers => Set<CachedAnswer>();
+
     /// <summary>Calls to models.</summary>
     public DbSet<LlmCall> LlmCalls => Set<LlmCall>();
 
@@ -78,6 +81,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
 
     /// <summary>Draws and answers of audits.</summary>
     public DbSet<Quality.Certificate.AuditRecord> AuditRecords => Set<Quality.Certificate.AuditRecord>();
+
+    /// <summary>Uploaded images and videos.</summary>
+    public DbSet<Media.MediaFile> MediaFiles => Set<Media.MediaFile>();
 
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();

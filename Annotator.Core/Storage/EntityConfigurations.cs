@@ -166,6 +166,17 @@ internal sealed class LlmProviderConfiguration : IEntityTypeConfiguration<LlmPro
     }
 }
 
+internal sealed class CachedAnswerConfiguration : IEntityTypeConfiguration<CachedAnswer>
+{
+    public void Configure(EntityTypeBuilder<CachedAnswer> builder)
+    {
+        builder.ToTable("llm_answers");
+        builder.HasKey(a => new { a.ProjectId, a.Key });
+        builder.Property(a => a.Key).HasMaxLength(32);
+        builder.HasIndex(a => a.CreatedAt);
+    }
+}
+
 internal sealed class LlmCallConfiguration : IEntityTypeConfiguration<LlmCall>
 {
     public void Configure(EntityTypeBuilder<LlmCall> builder)

@@ -966,64 +966,6 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
-            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
-                {
-                    b.Property<long>("ProjectId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("project_id");
-
-                    b.Property<int>("Kind")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("kind");
-
-                    b.Property<int>("Hour")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("hour");
-
-                    b.Property<long>("UserId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("user_id");
-
-                    b.Property<long>("OtherId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("other_id");
-
-                    b.Property<int>("Source")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("source");
-
-                    b.Property<int>("Outcome")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("outcome");
-
-                    b.Property<string>("Label")
-                        .HasMaxLength(200)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("label");
-
-                    b.Property<string>("Other")
-                        .HasMaxLength(200)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("other");
-
-                    b.Property<long>("Amount")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("amount");
-
-                    b.Property<long>("Count")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("count");
-
-                    b.Property<long>("Extra")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("extra");
-
-                    b.HasKey("ProjectId", "Kind", "Hour", "UserId", "OtherId", "Source", "Outcome", "Label", "Other")
-                        .HasName("pk_tallies");
-
-                    b.ToTable("tallies", (string)null);
-                });
-
             modelBuilder.Entity("Annotator.Core.Review.Decision", b =>
                 {
                     b.Property<long>("Id")
@@ -1110,10 +1052,6 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
 
                     b.HasIndex("ProjectId", "UserId", "Id")
                         .HasDatabaseName("ix_decisions_project_id_user_id_id");
-
-                    b.HasIndex(new[] { "ProjectId", "ItemId" }, "ix_decisions_corrected")
-                        .HasDatabaseName("ix_decisions_corrected")
-                        .HasFilter("shown_value <> value AND undone_by_id IS NULL");
 
                     b.ToTable("decisions", (string)null);
                 });
