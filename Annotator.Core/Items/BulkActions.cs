@@ -73,7 +73,7 @@ public sealed class BulkActions(AnnotatorDatabase database, DecisionRecorder rec
             {
                 await scope.Dialect.LockItemsAsync(scope.Db, project.Id, ids, cancellationToken);
                 var events = await scope.Db.ItemEvents.AsNoTracking().Where(e => e.ProjectId == project.Id && ids.Contains(e.ItemId) && e.Kind == Kind).OrderBy(e => e.Id).ToListAsync(cancellationToken);
-                var before = events.Where(e => e.Detail is not null && JsonSerializer.Deserialize<Before>(e.Detail, ProjectJson.Options)?.Operation == done.Operation).ToDictionary(e => e.ItemId);
+                var before = events.Where(e => e.Detail is not null && string.Equals(JsonSerializer.Deserialize<Before>(e.Detail, ProjectJson.Options)?.Operation, done.Operation, StringComparison.Ordinal)).ToDictionary(e => e.ItemId);
                 var latest = (await scope.Db.Decisions.AsNoTracking().Where(d => d.ProjectId == project.Id && ids.Contains(d.ItemId) && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Action != DecisionAction.Undo).ToListAsync(cancellationToken))
                     .GroupBy(d => d.ItemId).ToDictionary(g => g.Key, g => g.MaxBy(d => d.Id)!);
                 var count = 0;

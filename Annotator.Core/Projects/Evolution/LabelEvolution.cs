@@ -111,13 +111,15 @@ public sealed class LabelEvolution(AnnotatorDatabase database, RunService runs)
 
         var labels = options.Kind switch
         {
-            EvolutionKind.Rename => schema.Labels.Select(l => l.Name == options.Labels[0] ? l with { Name = names[0] } : l.Parent == options.Labels[0] ? l with { Parent = names[0] } : l),
-            EvolutionKind.Split => schema.Labels.SelectMany(l => l.Name == options.Labels[0] ? names.Select((n, i) => i == 0 ? l with { Name = n } : new LabelDefinition(n, Parent: l.Parent)) : [l]),
+            EvolutionKind.Rename => schema.Labels.Select(l => Is(l.Name) ? l with { Name = names[0] } : Is(l.Parent) ? l with { Parent = names[0] } : l),
+            EvolutionKind.Split => schema.Labels.SelectMany(l => Is(l.Name) ? names.Select((n, i) => i == 0 ? l with { Name = n } : new LabelDefinition(n, Parent: l.Parent)) : [l]),
             _ => schema.Labels.Where(l => !options.Labels.Contains(l.Name, StringComparer.Ordinal)),
         };
         var after = (schema with { Labels = [.. labels] }).WithDefaults();
         var wrong = after.Validate(project.Modality);
         return wrong.Count > 0 ? Outcome<LabelSchema>.Fail([.. wrong.Select(w => ("to", w.Message))]) : after;
+
+        bool Is(string? name) => string.Equals(name, options.Labels[0], StringComparison.Ordinal);
     }
 
     /// <summary>The name of a label after a change; null: people decide.</summary>
