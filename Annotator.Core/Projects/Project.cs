@@ -90,6 +90,9 @@ public sealed record ProjectSettings
     /// <summary>Whether near-duplicates are labelled once.</summary>
     public bool GroupDuplicates { get; init; } = true;
 
+    /// <summary>Which labels of people somebody else looks at before they are final.</summary>
+    public Review.SecondLookSettings SecondLook { get; init; } = new();
+
     /// <summary>How people are measured.</summary>
     public Review.Checks.CheckSettings Checks { get; init; } = new();
 
@@ -113,6 +116,8 @@ public sealed record ProjectSettings
         Range("confidence", Confidence, 0.5, 0.999);
         Range("leaseSeconds", LeaseSeconds, 30, 86_400);
         Range("auditShare", AuditShare, 0, 0.5);
+        Range("secondLook.share", SecondLook.Share, 0, 1);
+        Range("secondLook.belowConfidence", SecondLook.BelowConfidence, 0, 1);
         Range("checks.goldShare", Checks.GoldShare, 0, 0.5);
         Range("checks.repeatShare", Checks.RepeatShare, 0, 0.5);
         Range("checks.pauseBelow", Checks.PauseBelow, 0, 1);

@@ -249,7 +249,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     {
         var needed = Needed(project, votes);
         var (winner, count) = Majority(votes);
-        var settled = (votes.Count >= project.Settings.Overlap && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
+        var people = SecondLook.PeopleFor(project.Settings, votes);
+        var settled = (votes.Count >= people && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
         if (settled)
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
@@ -262,8 +263,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var stuck = votes.Count >= needed;
         var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
-            votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
-            votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
+            votes.Count >= people ? -1e6 : -1e3,
+            votes.Count >= people ? QueueReason.PeopleDisagree : QueueReason.Random,
             item.Audit,
             stuck ? 0 : Math.Max(0, needed - votes.Count - others),
             userId);
@@ -382,7 +383,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // The overlap, and one more for every vote that left the item undecided, up to a bound.
     private static int Needed(Project project, List<Decision> votes)
     {
-        var overlap = project.Settings.Overlap;
+        var overlap = SecondLook.PeopleFor(project.Settings, votes);
         if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;
         var (_, count) = Majority(votes);
