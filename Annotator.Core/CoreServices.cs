@@ -13,9 +13,11 @@ using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Checks;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Streaming;
@@ -40,8 +42,12 @@ public static class CoreServices
         services.AddSingleton<InstallationOverviews>();
         services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
+        services.AddSingleton<LabelEvolution>();
+        services.AddSingleton<IRunHandler, EvolveLabelsHandler>().AddStartableRun<EvolveLabelsOptions>(EvolveLabelsHandler.RunKind);
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
+        services.AddSingleton<BulkActions>();
+        services.AddSingleton<AuditReader>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
@@ -79,8 +85,10 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
+        services.AddQualityChecks();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
+        services.AddSingleton<AdjudicationReader>();
         services.AddSingleton<DecisionRecorder>();
 
         services.AddSingleton<LearningTrigger>();

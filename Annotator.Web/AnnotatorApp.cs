@@ -121,6 +121,7 @@ public static class AnnotatorApp
         app.MapResultsApi();
         app.MapQualityApi();
         app.MapDashboardApi();
+        app.MapChecksApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapEdgeApi();

@@ -710,6 +710,7 @@ class Review {
   #note({ kind, entry, detail }) {
     const { t, view } = this;
     if (kind === "conflict") view.remark(t("Review.ConflictNote", entry.text), "warn");
+    else if (kind === "feedback") view.remark(`${entry.text}: ${entry.detail}`, "warn");
     else if (kind === "problem") view.remark(t("Review.ProblemNote", entry.text, entry.detail), "warn");
     else if (kind === "notUndone") view.remark(t("Review.NotUndone", entry.text, detail ?? ""), "warn");
   }
