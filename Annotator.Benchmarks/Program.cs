@@ -9,9 +9,11 @@ internal static class Program
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
         ["active"] = ActiveBenchmark.RunAsync,
+        ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
+        ["images"] = Images.ImageStudentBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
@@ -19,6 +21,7 @@ internal static class Program
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["system-import"] = Load.ImportLoad.RunAsync,
         ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-learn"] = Load.LearnLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,

@@ -1,5 +1,6 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Cascade;
+using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
@@ -13,6 +14,7 @@ using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -40,6 +42,7 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
+        services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
@@ -65,12 +68,13 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, LlmBatchHandler>().AddStartableRun<LlmBatchOptions>(LlmBatchHandler.RunKind);
         services.AddSingleton<PromptRules>();
         services.AddSingleton<IRunHandler, FindRulesHandler>().AddStartableRun<FindRulesOptions>(FindRulesHandler.RunKind);
+        services.AddSingleton<StudentReader>();
         services.AddSingleton<BiasReader>();
         services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
         services.AddSingleton<TaxonomyService>();
         services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
         services.AddSingleton<ItemIntake>();
-        services.AddSingleton<MediaService>();
+        services.AddAnnotatorMedia();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
@@ -80,12 +84,16 @@ public static class CoreServices
 
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
+        services.AddSingleton<ItemFeatures>();
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();
         services.AddSingleton<StudentCatalog>();
         services.AddSingleton<IRunHandler, TrainHandler>().AddStartableRun(TrainHandler.RunKind);
 
+        services.AddEdge();
+
+        services.AddDashboards();
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));

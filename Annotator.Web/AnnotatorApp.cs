@@ -1,10 +1,12 @@
 using Annotator.Core;
 using Annotator.Core.Learning;
 using Annotator.Core.Llm;
+using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
 using Annotator.Web.Components;
+using Annotator.Web.Edge;
 using Annotator.Web.Hosting;
 using Annotator.Web.Import;
 using Annotator.Web.Items;
@@ -68,8 +70,10 @@ public static class AnnotatorApp
         builder.Services.AddSingleton(TimeProvider.System);
         var storage = builder.AddStorage();
         builder.AddAccounts();
+        builder.AddEdgeDevices();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.AddSettings<LearningOptions>("Annotator:Learning");
+        builder.AddSettings<MediaOptions>("Annotator:Media");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();
@@ -109,8 +113,10 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapDashboardApi();
         app.MapLlmApi();
         app.MapPromptsApi();
+        app.MapEdgeApi();
         app.MapAnnotatorUi();
         return app;
     }

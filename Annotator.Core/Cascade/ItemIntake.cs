@@ -19,7 +19,9 @@ namespace Annotator.Core.Cascade;
 /// <param name="Text">The text.</param>
 /// <param name="Url">Address of the medium.</param>
 /// <param name="Metadata">Other fields as a JSON object.</param>
-public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null);
+/// <param name="DeviceId">The device that sends it.</param>
+/// <param name="ForPerson">Whether a person is to see it, however sure the models are: so with what is of a kind that they have not seen.</param>
+public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false);
 
 /// <summary>What became of an item that arrived.</summary>
 /// <param name="Item">The item as it stands.</param>
@@ -27,7 +29,7 @@ public sealed record NewItem(string? Key, string? Text, string? Url = null, stri
 public sealed record StoredItem(Item Item, bool Created);
 
 /// <summary>Takes single items in and lets the fast stage annotate them at once.</summary>
-public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog students, LabelHints hints, RunService runs, LlmStage llm)
+public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, LabelHints hints, RunService runs, LlmStage llm)
 {
     /// <summary>The most items in one call.</summary>
     public const int MostAtOnce = 1_000;
@@ -58,6 +60,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
                 {
                     if (fresh.ContainsKey(keys[n])) continue;
                     var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm, llmFailed: false);
+                    if (items[n].ForPerson) routing = routing with { Route = Route.Human, Uncertainty = 1 };
                     var item = NewRow(scope, project, items[n], keys[n], routing);
                     fresh[item.Key] = item;
                     if (item.State == ItemState.Queued) queue.Add(Entry(project, item, routing));
@@ -114,6 +117,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
             LabelSource = accepted ? LabelSource.Auto : null,
             LabelConfidence = accepted ? routing.Prelabel!.Confidence : null,
             DecidedAt = accepted ? scope.Now : null,
+            DeviceId = given.DeviceId,
             CreatedAt = scope.Now,
         };
     }
@@ -127,14 +131,12 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
         Open = project.Settings.Overlap,
     };
 
-    private async Task<(double Line, IReadOnlyList<Opinion>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
+    private async Task<(double Line, IReadOnlyList<Opinion?>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
     {
-        var schema = project.Schema;
-        if (project.Modality != Modality.Text || schema.Type != TaskType.Classification) return (double.PositiveInfinity, null, null);
-        var texts = items.Select(i => i.Text!).ToList();
-        if (await students.FindAsync(project.Id, cancellationToken) is not { } student) return (double.PositiveInfinity, null, hints.Guess(project, texts));
-        var predictions = student.Predict(texts, cancellationToken);
-        return (AcceptanceLines.Of(student.Version), [.. Enumerable.Range(0, texts.Count).Select(i => CascadeRouter.FromStudent(predictions.Classes, predictions.Row(i), schema.Multiple, student.Version.Version))], null);
+        if (await students.FindAsync(project, cancellationToken) is { } student)
+            return (AcceptanceLines.Of(student.Version), await students.OpinionsAsync(project, student, [.. items.Select(i => (i.Text, i.Url))], cancellationToken), null);
+        var guessed = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification;
+        return (double.PositiveInfinity, null, guessed ? hints.Guess(project, [.. items.Select(i => i.Text!)]) : null);
     }
 
     private static List<(string Field, string Message)> Check(Project project, IReadOnlyList<NewItem> items)
@@ -156,7 +158,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
     }
 
     // What a page may show as a picture or a link: an address that runs something is none.
-    private static bool IsAddress(Project project, string url) =>
+    internal static bool IsAddress(Project project, string url) =>
         url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
     private static string KeyOf(NewItem item)

@@ -37,7 +37,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
+internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -77,7 +77,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             var ahead = cursor.After;
             while (true)
             {
-                var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
+                var student = await students.FindAsync(project, cancellationToken);
                 var version = student?.Version.Version ?? 0;
                 if (version != cursor.StudentVersion && !steered)
                 {
@@ -97,7 +97,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 var askLlm = options.Stage != PrelabelStage.Student && asking is not { Stopped: true } && await llm.IsAvailableAsync(project, cancellationToken);
                 var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
                 if (askLlm) batch.Forget(run.Run.StartedAt);
-                var routed = Route(project, options, student, batch, askLlm, reliability, cancellationToken);
+                var routed = await RouteAsync(project, options, student, batch, askLlm, reliability, cancellationToken);
                 var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
                 ahead = batch.Items[^1].Id;
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
@@ -135,19 +135,19 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             answered += answers.Count(a => a.Value is not null);
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
+            foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
+            var again = await RouteAsync(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
                     // What was answered is stored already, with the ledger.
                     await scope.Dialect.UpsertAsync(scope.Db, [.. answers.Where(a => a.Value is null)], cancellationToken);
-                    foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-                    var again = Route(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
                     changed += await ApplyAsync(scope, project, flight.Batch, again);
                     accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, Route(project, options, flight.Student, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -156,18 +156,17 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         }
     }
 
-    private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
+    private async Task<List<(Item Item, Routing Routing)>> RouteAsync(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
-        var texts = batch.Items.Select(i => i.Text ?? "").ToList();
-        var predictions = student?.Predict(texts, cancellationToken);
-        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, texts) : null;
+        var opinions = student is null ? null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
+        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, [.. batch.Items.Select(i => i.Text ?? "")]) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);
         for (var n = 0; n < batch.Items.Count; n++)
         {
             var item = batch.Items[n];
-            var own = predictions is null ? null : CascadeRouter.FromStudent(predictions.Classes, predictions.Row(n), schema.Multiple, student!.Version.Version);
+            var own = opinions?[n];
             var follows = batch.Follows(item);
             var said = batch.Said(item);
             var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;

@@ -159,6 +159,12 @@ public sealed class Item
     /// <summary>Whether the item is an audit draw: shown without a pre-label, and counted for the certificate.</summary>
     public bool Audit { get; set; }
 
+    /// <summary>Until when a person should have decided it; null where nobody waits for it.</summary>
+    public DateTimeOffset? DueAt { get; set; }
+
+    /// <summary>The device that sent it; null where it came another way.</summary>
+    public long? DeviceId { get; set; }
+
     /// <summary>When it arrived.</summary>
     public DateTimeOffset CreatedAt { get; set; }
 

@@ -10,6 +10,7 @@ namespace Annotator.Core.Live;
 [JsonDerivedType(typeof(ModelTrained), "trained")]
 [JsonDerivedType(typeof(RunChanged), "run")]
 [JsonDerivedType(typeof(ProjectChanged), "project")]
+[JsonDerivedType(typeof(DevicesChanged), "devices")]
 [JsonDerivedType(typeof(EventsMissed), "missed")]
 public abstract record LiveEvent(long ProjectId);
 
@@ -50,3 +51,6 @@ public sealed record RunChanged(long ProjectId, long RunId) : LiveEvent(ProjectI
 
 /// <summary>Counts, queue or settings of a project changed.</summary>
 public sealed record ProjectChanged(long ProjectId) : LiveEvent(ProjectId);
+
+/// <summary>Devices of a project reported.</summary>
+public sealed record DevicesChanged(long ProjectId) : LiveEvent(ProjectId);

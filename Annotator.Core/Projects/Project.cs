@@ -1,3 +1,4 @@
+using Annotator.Core.Edge;
 using Annotator.Core.Labels;
 
 namespace Annotator.Core.Projects;
@@ -51,6 +52,9 @@ public sealed class Project
         set => SchemaJson = ProjectJson.WriteSchema(value);
     }
 
+    /// <summary>Whether the built-in student learns the project's labels: classes of texts or images.</summary>
+    public bool HasStudent => Modality is Modality.Text or Modality.Image && Schema.Type == TaskType.Classification;
+
     /// <summary>The settings.</summary>
     public ProjectSettings Settings
     {
@@ -89,6 +93,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
+    /// <summary>The project's devices.</summary>
+    public EdgeSettings Edge { get; init; } = new();
+
     /// <summary>Checks the ranges; messages by field.</summary>
     public IReadOnlyList<(string Field, string Message)> Validate()
     {
@@ -112,6 +119,7 @@ public sealed record ProjectSettings
         Range("llm.sampleBelow", Llm.SampleBelow, 0, 1);
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
+        errors.AddRange(Edge.Validate());
         return errors;
     }
 }

@@ -76,6 +76,9 @@ public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared
         return await ReadAsync(projectId, agreement, cancellationToken);
     }
 
+    /// <summary>Where a project stands, without the agreement of people: for a page that must not wait for every vote.</summary>
+    public Task<ProjectMetrics> SummaryAsync(long projectId, CancellationToken cancellationToken = default) => ReadAsync(projectId, null, cancellationToken);
+
     private Task<ProjectMetrics> ReadAsync(long projectId, AgreementMetrics? agreement, CancellationToken cancellationToken) => database.ReadAsync(
         async db =>
         {

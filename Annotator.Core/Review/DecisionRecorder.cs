@@ -178,6 +178,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         }
 
         await scope.Dialect.InsertAsync(scope.Db, facts, ignoreConflicts: false, scope.CancellationToken);
+        scope.Tallies.Decided(facts);
         if (live.Count > 0) scope.Publish(new ItemsDecided(project.Id, live));
         scope.Publish(new ProjectChanged(project.Id));
         return results;
@@ -186,6 +187,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // The earlier one may be of the same call, and then is not stored yet.
     private static async Task ReplaceAsync(WriteScope scope, Decision earlier, Decision by, List<Decision> facts)
     {
+        if (!facts.Exists(f => f.Id == earlier.Id)) scope.Tallies.TakenBack([earlier]);
         earlier.UndoneById = by.Id;
         foreach (var fact in facts.Where(f => f.Id == earlier.Id)) fact.UndoneById = by.Id;
         await scope.Db.Decisions.Where(d => d.Id == earlier.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, by.Id), scope.CancellationToken);
@@ -290,6 +292,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         };
         await scope.Dialect.InsertAsync(scope.Db, [undo], ignoreConflicts: false, scope.CancellationToken);
         await scope.Db.Decisions.Where(d => d.Id == last.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, undo.Id), scope.CancellationToken);
+        scope.Tallies.TakenBack([last]);
 
         var gaveLabel = last.Action is DecisionAction.Accept or DecisionAction.Correct;
         if (gaveLabel)

@@ -103,6 +103,7 @@ internal sealed class DecisionConfiguration : IEntityTypeConfiguration<Decision>
         builder.Property(d => d.Id).ValueGeneratedNever();
         builder.HasIndex(d => new { d.ProjectId, d.ItemId, d.Id });
         builder.HasIndex(d => new { d.ProjectId, d.UserId, d.Id });
+        builder.HasIndex(d => new { d.ProjectId, d.ItemId }, "ix_decisions_corrected").HasFilter("shown_value <> value AND undone_by_id IS NULL");
     }
 }
 

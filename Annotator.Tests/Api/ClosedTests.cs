@@ -26,6 +26,9 @@ public class ClosedTests(SharedHost shared)
         // Signing in, leaving, the first administrator, invitations and the language of these pages.
         "GET /account/login", "POST /account/login", "POST /account/logout", "GET /account/denied", "POST /account/denied",
         "GET /account/setup", "POST /account/setup", "GET /account/invitation", "POST /account/invitation", "GET /account/language",
+
+        // A device that is not known yet shows a code that works once.
+        "POST /api/v1/edge/enrol",
     };
 
     private readonly AppHost _host = shared.Host;

@@ -55,6 +55,7 @@ internal static class PageScenes
         ("upload", $"/projects/{project}/upload"),
         ("runs", $"/projects/{project}/runs"),
         ("export", $"/projects/{project}/export"),
+        ("devices", $"/projects/{project}/devices"),
         ("members", $"/projects/{project}/members"),
         ("settings", $"/projects/{project}/settings"),
         ("new-project", "/projects/new"),

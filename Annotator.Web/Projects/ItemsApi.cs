@@ -1,4 +1,5 @@
 using Annotator.Core.Cascade;
+using Annotator.Core.Edge;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
@@ -15,7 +16,7 @@ public sealed record PredictionView(RawJson Value, double Confidence, LabelSourc
 /// <summary>An item in a list.</summary>
 public sealed record ItemView(
     string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
-    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt);
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, string? Device = null, DateTimeOffset? DueAt = null);
 
 /// <summary>What one labeller last said of an item.</summary>
 public sealed record LabellerView(LabelSource Source, int Version, RawJson? Value, double Confidence, string? Failure, DateTimeOffset CreatedAt);
@@ -27,7 +28,7 @@ public sealed record AnnotationView(
 /// <summary>An item with all that is known of it.</summary>
 public sealed record ItemDetailView(
     string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
-    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History);
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History, string? Device = null, DateTimeOffset? DueAt = null);
 
 /// <summary>Items as they are sent.</summary>
 public sealed record NewItemsBody(IReadOnlyList<NewItemBody?>? Items);
@@ -65,7 +66,7 @@ internal static class ItemsApi
                 : (IResult)Problems.Validation(stored.Errors);
         }).RequireLead().WithSummary("Stores items, annotated by the fast stage at once").Produces<StoredItemsView>();
 
-        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, HttpContext context) =>
+        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, DeviceService devices, HttpContext context) =>
         {
             var filter = new ItemFilter(Label: Blank(label), Text: Blank(q), Flagged: flagged ?? false, Group: Blank(group) is { } g ? Ids.Parse(g) : null);
             if (Blank(state) is { } wanted)
@@ -82,14 +83,15 @@ internal static class ItemsApi
             }
 
             var rows = await queries.ListAsync(context.Grant().Project.Id, filter, paging.Id, paging.Limit + 1, context.RequestAborted);
-            return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview)));
+            var names = await devices.NamesAsync(context.Grant().Project.Id, [.. rows.Select(r => r.Item.DeviceId).OfType<long>().Distinct()], context.RequestAborted);
+            return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview, names)));
         }).RequireLead().WithSummary("Items in order of arrival").Produces<Listing<ItemView>>();
 
-        items.MapGet("/{itemId}", async (string itemId, ItemQueries queries, HttpContext context) =>
+        items.MapGet("/{itemId}", async (string itemId, ItemQueries queries, DeviceService devices, HttpContext context) =>
         {
             var found = await queries.FindAsync(context.Grant().Project.Id, Ids.Parse(itemId), context.RequestAborted);
             if (found is null || !MaySee(found, context)) return (IResult)Problems.NotFound();
-            return TypedResults.Ok(Detail(found));
+            return TypedResults.Ok(Detail(found, found.Item.DeviceId is { } device ? await devices.NamesAsync(context.Grant().Project.Id, [device], context.RequestAborted) : []));
         }).WithSummary("An item with its predictions, annotations and history").Produces<ItemDetailView>();
         items.MapGet("/{itemId}/similar", async (string itemId, int? limit, ItemQueries queries, Representations representations, HttpContext context) =>
         {
@@ -117,19 +119,21 @@ internal static class ItemsApi
         return item.Decisions.Any(d => d.Decision.UserId == me);
     }
 
-    private static ItemView View(Item i, bool inReview) => new(
+    private static ItemView View(Item i, bool inReview, Dictionary<long, string> devices) => new(
         Ids.Text(i.Id), i.Key, State(i, inReview), i.Text, i.Url, RawJson.Of(i.Metadata), i.GroupId is { } g ? Ids.Text(g) : null, Prediction(i), RawJson.Of(i.LabelValue), i.LabelSource, i.LabelConfidence,
-        i.Route, i.Flagged, i.DecidedAt, i.CreatedAt);
+        i.Route, i.Flagged, i.DecidedAt, i.CreatedAt, i.DeviceId is { } device ? devices.GetValueOrDefault(device) : null, i.DueAt);
 
-    private static ItemDetailView Detail(ItemDetail d)
+    private static ItemDetailView Detail(ItemDetail d, Dictionary<long, string> devices)
     {
-        var v = View(d.Item, d.InReview);
+        var v = View(d.Item, d.InReview, devices);
         var history = d.Decisions.Select(x => Annotation(x.Decision, x.Who)).ToList();
         return new ItemDetailView(
             v.Id, v.Key, v.State, v.Text, v.Url, v.Metadata, v.Group, v.Prediction, v.Label, v.Source, v.Confidence, v.Route, v.Flagged, v.DecidedAt, v.CreatedAt,
             [.. d.Predictions.Select(p => new LabellerView(p.Source, p.Version, RawJson.Of(p.Value), p.Confidence, p.Failure, p.CreatedAt))],
             [.. history.Where(h => h is { Undone: false, Value: not null, Status: DecisionStatus.Recorded })],
-            history);
+            history,
+            v.Device,
+            v.DueAt);
     }
 
     private static AnnotationView Annotation(Decision d, string? who) => new(

@@ -159,6 +159,8 @@ internal static class ApiDescription
             ProjectApi.RouteValue => "The project.",
             "runId" => "The run.",
             "itemId" => "The item.",
+            "deviceId" => "The device.",
+            "serial" => "Running number of the rollout in its project.",
             "userId" => "The account; 'me' is the caller's own.",
             "tokenId" => "The token.",
             "q" => "Only what contains this text.",

@@ -554,35 +554,6 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("project_counters", (string)null);
                 });
 
-            modelBuilder.Entity("Annotator.Core.Llm.CachedAnswer", b =>
-                {
-                    b.Property<long>("ProjectId")
-                        .HasColumnType("bigint")
-                        .HasColumnName("project_id");
-
-                    b.Property<string>("Key")
-                        .HasMaxLength(32)
-                        .HasColumnType("character varying(32)")
-                        .HasColumnName("key");
-
-                    b.Property<string>("Answer")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("answer");
-
-                    b.Property<long>("CreatedAt")
-                        .HasColumnType("bigint")
-                        .HasColumnName("created_at");
-
-                    b.HasKey("ProjectId", "Key")
-                        .HasName("pk_llm_answers");
-
-                    b.HasIndex("CreatedAt")
-                        .HasDatabaseName("ix_llm_answers_created_at");
-
-                    b.ToTable("llm_answers", (string)null);
-                });
-
             modelBuilder.Entity("Annotator.Core.Llm.LlmCall", b =>
                 {
                     b.Property<long>("Id")

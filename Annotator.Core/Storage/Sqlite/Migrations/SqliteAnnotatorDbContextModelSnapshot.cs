@@ -543,35 +543,6 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("project_counters", (string)null);
                 });
 
-            modelBuilder.Entity("Annotator.Core.Llm.CachedAnswer", b =>
-                {
-                    b.Property<long>("ProjectId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("project_id");
-
-                    b.Property<string>("Key")
-                        .HasMaxLength(32)
-                        .HasColumnType("TEXT")
-                        .HasColumnName("key");
-
-                    b.Property<string>("Answer")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("answer");
-
-                    b.Property<long>("CreatedAt")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("created_at");
-
-                    b.HasKey("ProjectId", "Key")
-                        .HasName("pk_llm_answers");
-
-                    b.HasIndex("CreatedAt")
-                        .HasDatabaseName("ix_llm_answers_created_at");
-
-                    b.ToTable("llm_answers", (string)null);
-                });
-
             modelBuilder.Entity("Annotator.Core.Llm.LlmCall", b =>
                 {
                     b.Property<long>("Id")

@@ -1,0 +1,3 @@
+using Annotator.Edge;
+
+return await EdgeProgram.RunAsync(args);
