@@ -111,9 +111,9 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         if (MediaFormats.IsKnown(format)) return format!.ToLowerInvariant();
         if (!string.IsNullOrEmpty(format)) return null;
         var head = new byte[4];
-        await stored.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        var read = await stored.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
         stored.Position = 0;
-        return head.AsSpan().StartsWith("PK\u0003\u0004"u8) ? MediaFormats.Zip : null;
+        return head.AsSpan(0, read).StartsWith("PK\u0003\u0004"u8) ? MediaFormats.Zip : null;
     }
 
     /// <summary>Formats of archives and files of annotations that a project takes; <c>zip</c> finds out by itself.</summary>

@@ -33,11 +33,11 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
     public async Task<ImportCursor> ReadAsync(RunContext run, Project project, ImportOptions upload, Stream file, ImportCursor cursor, CancellationToken cancellationToken)
     {
         var head = new byte[4];
-        await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        var read = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
         file.Position = 0;
         try
         {
-            if (!head.AsSpan().StartsWith("PK\u0003\u0004"u8) && !head.AsSpan().StartsWith("PK\u0005\u0006"u8)) return await ReadBareAsync(run, project, upload, file, cursor, cancellationToken);
+            if (!head.AsSpan(0, read).StartsWith("PK\u0003\u0004"u8) && !head.AsSpan(0, read).StartsWith("PK\u0005\u0006"u8)) return await ReadBareAsync(run, project, upload, file, cursor, cancellationToken);
             using var archive = MediaArchive.Open(file, options.Value);
             return await ReadArchiveAsync(run, project, upload, archive, cursor, cancellationToken);
         }

@@ -35,7 +35,7 @@ public static class StudentGraph
         graph.Metadata("task", "text-classification");
         graph.Metadata("maximumLength", options.MaximumLength.ToString(CultureInfo.InvariantCulture));
         graph.Metadata("multiple", model.Multiple ? "true" : "false");
-        graph.Metadata("features", string.Create(CultureInfo.InvariantCulture, $"{model.Features.CharacterBits} {model.Features.WordBits} {model.Features.ShortestCharacters} {model.Features.LongestCharacters}"));
+        graph.Metadata("features", string.Create(CultureInfo.InvariantCulture, $"{options.CharacterBits} {options.WordBits} {options.ShortestCharacters} {options.LongestCharacters}"));
 
         var text = graph.Input("text", OnnxType.Text, "N");
         var buckets = Features(graph, text, options);

@@ -328,6 +328,301 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("memberships", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Edge.EdgeDevice", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("AgentVersion")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("agent_version");
+
+                    b.Property<long>("Annotated")
+                        .HasColumnType("bigint")
+                        .HasColumnName("annotated");
+
+                    b.Property<double?>("Confidence")
+                        .HasColumnType("double precision")
+                        .HasColumnName("confidence");
+
+                    b.Property<double?>("Drift")
+                        .HasColumnType("double precision")
+                        .HasColumnName("drift");
+
+                    b.Property<long>("EnrolledAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("enrolled_at");
+
+                    b.Property<long>("Failed")
+                        .HasColumnType("bigint")
+                        .HasColumnName("failed");
+
+                    b.Property<long>("Items")
+                        .HasColumnType("bigint")
+                        .HasColumnName("items");
+
+                    b.Property<double>("ItemsPerSecond")
+                        .HasColumnType("double precision")
+                        .HasColumnName("items_per_second");
+
+                    b.Property<long>("Labels")
+                        .HasColumnType("bigint")
+                        .HasColumnName("labels");
+
+                    b.Property<double?>("LatencyP50")
+                        .HasColumnType("double precision")
+                        .HasColumnName("latency_p50");
+
+                    b.Property<double?>("LatencyP99")
+                        .HasColumnType("double precision")
+                        .HasColumnName("latency_p99");
+
+                    b.Property<int?>("ModelVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("model_version");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasMaxLength(80)
+                        .HasColumnType("character varying(80)")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Platform")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("platform");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Refusal")
+                        .HasColumnType("text")
+                        .HasColumnName("refusal");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("revoked_at");
+
+                    b.Property<long?>("SeenAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seen_at");
+
+                    b.Property<long>("Serial")
+                        .HasColumnType("bigint")
+                        .HasColumnName("serial");
+
+                    b.Property<long>("StoredBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("stored_bytes");
+
+                    b.Property<string>("TokenHash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("token_hash");
+
+                    b.Property<int>("Waiting")
+                        .HasColumnType("integer")
+                        .HasColumnName("waiting");
+
+                    b.HasKey("Id")
+                        .HasName("pk_edge_devices");
+
+                    b.HasIndex("TokenHash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_edge_devices_token_hash");
+
+                    b.HasIndex("ProjectId", "Name")
+                        .IsUnique()
+                        .HasDatabaseName("ix_edge_devices_project_id_name");
+
+                    b.ToTable("edge_devices", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.EdgeKey", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("PrivateKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("private_key");
+
+                    b.Property<string>("PublicKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("public_key");
+
+                    b.HasKey("Id")
+                        .HasName("pk_edge_keys");
+
+                    b.ToTable("edge_keys", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.EdgeLabel", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    b.Property<long>("At")
+                        .HasColumnType("bigint")
+                        .HasColumnName("at");
+
+                    b.Property<double>("Confidence")
+                        .HasColumnType("double precision")
+                        .HasColumnName("confidence");
+
+                    b.Property<string>("Key")
+                        .IsRequired()
+                        .HasMaxLength(400)
+                        .HasColumnType("character varying(400)")
+                        .HasColumnName("key");
+
+                    b.Property<int>("ModelVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("model_version");
+
+                    b.Property<int>("Reason")
+                        .HasColumnType("integer")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("ReceivedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("received_at");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("value");
+
+                    b.HasKey("ProjectId", "DeviceId", "Sequence")
+                        .HasName("pk_edge_labels");
+
+                    b.ToTable("edge_labels", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.EdgeRollout", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("Serial")
+                        .HasColumnType("bigint")
+                        .HasColumnName("serial");
+
+                    b.Property<bool>("Automatic")
+                        .HasColumnType("boolean")
+                        .HasColumnName("automatic");
+
+                    b.Property<long>("BaseSerial")
+                        .HasColumnType("bigint")
+                        .HasColumnName("base_serial");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("CreatedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
+
+                    b.Property<int>("Percent")
+                        .HasColumnType("integer")
+                        .HasColumnName("percent");
+
+                    b.Property<long>("StageSince")
+                        .HasColumnType("bigint")
+                        .HasColumnName("stage_since");
+
+                    b.Property<int>("State")
+                        .HasColumnType("integer")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("ProjectId", "Serial")
+                        .HasName("pk_edge_rollouts");
+
+                    b.ToTable("edge_rollouts", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.EnrolmentCode", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("CreatedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_by");
+
+                    b.Property<long?>("DeviceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hash");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_edge_codes");
+
+                    b.HasIndex("Hash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_edge_codes_hash");
+
+                    b.HasIndex("ProjectId")
+                        .HasDatabaseName("ix_edge_codes_project_id");
+
+                    b.ToTable("edge_codes", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Items.Item", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -349,6 +644,14 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.Property<long?>("DecidedAt")
                         .HasColumnType("bigint")
                         .HasColumnName("decided_at");
+
+                    b.Property<long?>("DeviceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("device_id");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("due_at");
 
                     b.Property<bool>("Flagged")
                         .HasColumnType("boolean")
@@ -554,6 +857,35 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("project_counters", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Llm.CachedAnswer", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Key")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("key");
+
+                    b.Property<string>("Answer")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("answer");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.HasKey("ProjectId", "Key")
+                        .HasName("pk_llm_answers");
+
+                    b.HasIndex("CreatedAt")
+                        .HasDatabaseName("ix_llm_answers_created_at");
+
+                    b.ToTable("llm_answers", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Llm.LlmCall", b =>
                 {
                     b.Property<long>("Id")
@@ -745,6 +1077,56 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasName("pk_prompts");
 
                     b.ToTable("prompts", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Media.MediaFile", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Name")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("name");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("ContentType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("DifferenceHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("difference_hash");
+
+                    b.Property<long?>("FrequencyHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("frequency_hash");
+
+                    b.Property<int>("Height")
+                        .HasColumnType("integer")
+                        .HasColumnName("height");
+
+                    b.Property<string>("Thumbnail")
+                        .HasColumnType("text")
+                        .HasColumnName("thumbnail");
+
+                    b.Property<int>("Width")
+                        .HasColumnType("integer")
+                        .HasColumnName("width");
+
+                    b.HasKey("ProjectId", "Name")
+                        .HasName("pk_media_files");
+
+                    b.ToTable("media_files", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Projects.Project", b =>
@@ -981,6 +1363,64 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer")
+                        .HasColumnName("kind");
+
+                    b.Property<int>("Hour")
+                        .HasColumnType("integer")
+                        .HasColumnName("hour");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.Property<long>("OtherId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("other_id");
+
+                    b.Property<int>("Source")
+                        .HasColumnType("integer")
+                        .HasColumnName("source");
+
+                    b.Property<int>("Outcome")
+                        .HasColumnType("integer")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Label")
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("label");
+
+                    b.Property<string>("Other")
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("other");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("bigint")
+                        .HasColumnName("amount");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("bigint")
+                        .HasColumnName("count");
+
+                    b.Property<long>("Extra")
+                        .HasColumnType("bigint")
+                        .HasColumnName("extra");
+
+                    b.HasKey("ProjectId", "Kind", "Hour", "UserId", "OtherId", "Source", "Outcome", "Label", "Other")
+                        .HasName("pk_tallies");
+
+                    b.ToTable("tallies", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Review.Decision", b =>
                 {
                     b.Property<long>("Id")
@@ -1067,6 +1507,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
 
                     b.HasIndex("ProjectId", "UserId", "Id")
                         .HasDatabaseName("ix_decisions_project_id_user_id_id");
+
+                    b.HasIndex(new[] { "ProjectId", "ItemId" }, "ix_decisions_corrected")
+                        .HasDatabaseName("ix_decisions_corrected")
+                        .HasFilter("shown_value <> value AND undone_by_id IS NULL");
 
                     b.ToTable("decisions", (string)null);
                 });
