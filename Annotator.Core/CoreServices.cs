@@ -9,6 +9,7 @@ using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Models;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Batches;
 using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Llm.Taxonomy;
@@ -72,6 +73,9 @@ public static class CoreServices
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<IRunHandler, LlmBatchHandler>().AddStartableRun<LlmBatchOptions>(LlmBatchHandler.RunKind);
+        services.AddSingleton<PromptRules>();
+        services.AddSingleton<IRunHandler, FindRulesHandler>().AddStartableRun<FindRulesOptions>(FindRulesHandler.RunKind);
         services.AddSingleton<StudentReader>();
         services.AddSingleton<BiasReader>();
         services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
