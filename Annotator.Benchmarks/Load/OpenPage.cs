@@ -54,7 +54,7 @@ internal sealed class OpenPage : IAsyncDisposable
     }
 
     /// <summary>Says that an item whose text begins with this word is sent now.</summary>
-    public void Sent(string word) => _sent[word] = DateTimeOffset.UtcNow;
+    public void Sent(string word) => _sent[word] = TimeProvider.System.GetUtcNow();
 
     /// <summary>Waits for the last one, and says how long they took.</summary>
     public async Task<Latencies> SeenAsync()
