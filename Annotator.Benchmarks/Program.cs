@@ -9,11 +9,13 @@ internal static class Program
     private static readonly Dictionary<string, Func<string[], Task<int>>> s_programs = new(StringComparer.Ordinal)
     {
         ["active"] = ActiveBenchmark.RunAsync,
+        ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
         ["edge-frames"] = Edge.EdgeFrames.RunAsync,
         ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
+        ["images"] = Images.ImageStudentBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
@@ -21,6 +23,7 @@ internal static class Program
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["system-import"] = Load.ImportLoad.RunAsync,
         ["system-items"] = Load.ItemsLoad.RunAsync,
+        ["system-learn"] = Load.LearnLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
         ["system-stream"] = Load.StreamLoad.RunAsync,

@@ -8,9 +8,12 @@ using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
+using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -39,6 +42,7 @@ public static class CoreServices
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<ImportService>();
+        services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
         services.AddSingleton<DuplicateWorkspaces>();
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
@@ -53,14 +57,22 @@ public static class CoreServices
         services.AddSingleton<LlmProviders>();
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
+        services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmRecovery>();
+        services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<StudentReader>();
+        services.AddSingleton<BiasReader>();
+        services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
+        services.AddSingleton<TaxonomyService>();
+        services.AddSingleton<IRunHandler, ProposeTaxonomyHandler>().AddStartableRun<ProposeTaxonomyOptions>(ProposeTaxonomyHandler.RunKind);
         services.AddSingleton<ItemIntake>();
         services.AddSingleton<IntakeLanes>();
-        services.AddSingleton<MediaService>();
+        services.AddAnnotatorMedia();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
@@ -70,6 +82,7 @@ public static class CoreServices
 
         services.AddSingleton<LearningTrigger>();
         services.AddHostedService(p => p.GetRequiredService<LearningTrigger>());
+        services.AddSingleton<ItemFeatures>();
         services.AddSingleton<TrainingWorkspaces>();
         services.AddSingleton<AuditLedger>();
         services.AddSingleton<SteeringService>();
@@ -78,6 +91,7 @@ public static class CoreServices
 
         services.AddEdge();
 
+        services.AddDashboards();
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));

@@ -1,6 +1,7 @@
 using Annotator.Core;
 using Annotator.Core.Learning;
 using Annotator.Core.Llm;
+using Annotator.Core.Media;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
@@ -72,6 +73,7 @@ public static class AnnotatorApp
         builder.AddEdgeDevices();
         builder.AddSettings<LlmProviderOptions>("Annotator:Llm");
         builder.AddSettings<LearningOptions>("Annotator:Learning");
+        builder.AddSettings<MediaOptions>("Annotator:Media");
         builder.Services.AddAnnotatorCore();
         builder.AddJobs(storage);
         builder.AddApi();
@@ -111,6 +113,7 @@ public static class AnnotatorApp
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
+        app.MapDashboardApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapEdgeApi();

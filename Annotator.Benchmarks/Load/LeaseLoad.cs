@@ -12,7 +12,7 @@ namespace Annotator.Benchmarks.Load;
 
 /// <summary>
 /// What a lease of ten costs in a queue of 10,000 and of 1,000,000 items: it must be the same. Between the leases the items
-/// are decided, as people do. <c>-- system-lease [SMALL] [LARGE] [LEASES] [postgresql]</c>.
+/// are decided, as people do; with <c>given-back</c> they are given back, so that no learning goes on beside. <c>-- system-lease [SMALL] [LARGE] [LEASES] [given-back] [postgresql]</c>.
 /// </summary>
 internal static class LeaseLoad
 {
@@ -41,7 +41,8 @@ internal static class LeaseLoad
             var took = watch.Elapsed;
             if (lent.Count != 10) throw new InvalidOperationException($"{lent.Count} items were lent.");
             watch.Restart();
-            await host.Server.PostAsync($"/api/v1/projects/{project}/decisions", new
+            if (args.Contains("given-back", StringComparer.Ordinal)) await host.Server.PostAsync($"/api/v1/projects/{project}/queue/release", new { leases = lent.Select(l => l!["lease"]!.GetValue<string>()) });
+            else await host.Server.PostAsync($"/api/v1/projects/{project}/decisions", new
             {
                 decisions = lent.Select((l, i) => new { itemId = l!["itemId"]!.GetValue<string>(), lease = l["lease"]!.GetValue<string>(), action = "correct", value = new { choice = Rows.Labels[i % 4] }, seconds = 1.5 }),
             });

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.SignalR.Client;
 namespace Annotator.Benchmarks.Load;
 
 /// <summary>
-/// From the moment that a program sends an item to the moment that its pre-label arrives at a subscriber of the hub, on
-/// loopback, with a trained student. <c>-- system-push [ITEMS] [PER SECOND] [postgresql]</c>.
+/// From the moment that a program sends an item to the moment that its pre-label arrives at a subscriber of the hub, and that it stands on another
+/// person's open review page in Chromium, on loopback, with a trained student. <c>-- system-push [ITEMS] [PER SECOND] [postgresql]</c>.
 /// </summary>
 internal static class PushLoad
 {
@@ -50,6 +50,17 @@ internal static class PushLoad
         Console.WriteLine($"{items:N0} items, {rate} a second, {host.Database.Provider}");
         Console.WriteLine($"  POST answered            {answered}");
         Console.WriteLine($"  POST to hub subscriber   {pushed}");
+        await using var page = await OpenPage.OpenAsync(host.Server.Address, project);
+        if (page is null) return 0;
+        for (var n = 0; n < Math.Min(items, 300); n++)
+        {
+            await timer.WaitForNextTickAsync();
+            if (n % Math.Max(1, rate / 10) != 0) continue;
+            page.Sent($"p{n}");
+            await SendAsync(host, project, $"p{n}", $"p{n} {texts[n].Text}", sent, null);
+        }
+
+        Console.WriteLine($"  POST to open page        {await page.SeenAsync()}");
         return 0;
     }
 

@@ -66,7 +66,7 @@ internal static class StudentBenchmark
             Console.WriteLine();
         }
 
-        Prior(trainer.Features, sets);
+        Prior(features, sets);
         if (!args.Contains("accuracy-only", StringComparer.Ordinal)) StudentSpeed.Run(trainer);
         return 0;
     }
@@ -130,7 +130,7 @@ internal static class StudentBenchmark
     {
         var watch = Stopwatch.StartNew();
         var rows = new SparseRows();
-        new TextFeatures(trainer.Features).Append(set.Texts, rows);
+        new TextFeatures((TextFeatureOptions)trainer.Features).Append(set.Texts, rows);
         var featureMs = watch.Elapsed.TotalMilliseconds;
         var order = Enumerable.Range(0, set.Texts.Length).ToArray();
         new SplitMix(20).Shuffle(order);

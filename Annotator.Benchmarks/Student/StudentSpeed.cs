@@ -13,7 +13,7 @@ internal static class StudentSpeed
     {
         var set = LabelledTexts.Load("banking77");
         var classes = set.Classes.Length;
-        var features = new TextFeatures(trainer.Features);
+        var features = new TextFeatures((TextFeatureOptions)trainer.Features);
         Console.WriteLine("| what (banking77, 77 classes) | median | unit | processor ms a run |");
         Console.WriteLine("|---|---|---|---|");
 

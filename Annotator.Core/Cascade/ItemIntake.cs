@@ -33,7 +33,7 @@ public sealed record NewItem(
 public sealed record StoredItem(Item Item, bool Created);
 
 /// <summary>Takes single items in and lets the fast stage annotate them at once.</summary>
-public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog students, LabelHints hints, RunService runs, LlmStage llm)
+public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, LabelHints hints, RunService runs, LlmStage llm)
 {
     /// <summary>The most items in one call.</summary>
     public const int MostAtOnce = 1_000;
@@ -138,14 +138,12 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
         Open = project.Settings.Overlap,
     };
 
-    private async Task<(double Line, IReadOnlyList<Opinion>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
+    private async Task<(double Line, IReadOnlyList<Opinion?>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
     {
-        var schema = project.Schema;
-        if (project.Modality != Modality.Text || schema.Type != TaskType.Classification) return (double.PositiveInfinity, null, null);
-        var texts = items.Select(i => i.Text!).ToList();
-        if (await students.FindAsync(project.Id, cancellationToken) is not { } student) return (double.PositiveInfinity, null, hints.Guess(project, texts));
-        var predictions = student.Predict(texts, cancellationToken);
-        return (AcceptanceLines.Of(student.Version), [.. Enumerable.Range(0, texts.Count).Select(i => CascadeRouter.FromStudent(predictions.Classes, predictions.Row(i), schema.Multiple, student.Version.Version))], null);
+        if (await students.FindAsync(project, cancellationToken) is { } student)
+            return (AcceptanceLines.Of(student.Version), await students.OpinionsAsync(project, student, [.. items.Select(i => (i.Text, i.Url))], cancellationToken), null);
+        var guessed = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification;
+        return (double.PositiveInfinity, null, guessed ? hints.Guess(project, [.. items.Select(i => i.Text!)]) : null);
     }
 
     /// <summary>Checks items; messages by field.</summary>
@@ -168,7 +166,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentCatalog studen
     }
 
     // What a page may show as a picture or a link: an address that runs something is none.
-    private static bool IsAddress(Project project, string url) =>
+    internal static bool IsAddress(Project project, string url) =>
         url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
     /// <summary>The key of an item: the caller's, or one that is made of its content.</summary>

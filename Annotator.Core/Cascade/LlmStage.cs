@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Cascade;
 
 /// <summary>The cascade's use of the LLM: what is asked, within the project's budget, and what is thought of the answers.</summary>
-public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, TimeProvider time)
+public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, TimeProvider time)
 {
     // Until people have judged enough of its answers, the model is thought to be right as often as not.
     private const double PriorRight = 4;
@@ -57,6 +57,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             prompt.Content,
             await LeftAsync(project, cancellationToken),
             (scope, answers) => scope.Dialect.UpsertAsync(scope.Db, [.. answers.Select(a => LlmAsking.Prediction(a, asker, task, scope.Now))], scope.CancellationToken),
+            LlmWays.All,
             cancellationToken);
     }
 
@@ -65,25 +66,28 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
     /// <param name="asker">For whom.</param>
     /// <param name="content">The prompt.</param>
     /// <param name="budget">Money that may be spent; null: no bound.</param>
-    /// <param name="keep">Keeps what was answered, in the transaction of the ledger.</param>
+    /// <param name="keep">Keeps what was answered, in the transaction of the ledger; null: nothing is kept.</param>
+    /// <param name="ways">How items are asked about.</param>
     /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="itemsPerCall">Items of a call; null: as the project says.</param>
     internal async Task<LlmAsking> OpenAsync(
-        Project project, Asker asker, PromptContent content, decimal? budget, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task> keep, CancellationToken cancellationToken)
+        Project project, Asker asker, PromptContent content, decimal? budget, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, LlmWays ways, CancellationToken cancellationToken,
+        int? itemsPerCall = null)
     {
         var (labeller, why) = await providers.ForAsync(project, cancellationToken);
         if (labeller is null) throw new RunFailedException(why!);
         var settings = project.Settings.Llm;
         Func<string, string>? mask = settings.MaskPersonalData ? PersonalData.Mask : null;
-        var index = settings.Examples > 0 ? await decided.IndexAsync(project, cancellationToken) : null;
+        var index = settings.Examples > 0 && ways.HasFlag(LlmWays.Examples) ? await decided.IndexAsync(project, cancellationToken) : null;
         var options = new LlmRunOptions
         {
-            ItemsPerCall = settings.ItemsPerCall,
+            ItemsPerCall = itemsPerCall ?? settings.ItemsPerCall,
             Budget = budget,
             Seed = (int)((asker.RunId ?? 0) & int.MaxValue),
             Mask = mask,
             ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask),
         };
-        return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, keep, time, cancellationToken);
+        return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, keep, time, cancellationToken);
     }
 
     /// <summary>How often the model's answers are right, as people have judged them; held back while they are few.</summary>
@@ -97,6 +101,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         cancellationToken);
 
     // The version in use has lost the trust once even the upper end of its accuracy's interval is below the line.
+    // Judgements of people who did not see the answer count alone once they are enough: who sees one is led by it.
     private async Task<string?> PausedAsync(Project project, CancellationToken cancellationToken)
     {
         var line = project.Settings.Llm.PauseBelow;
@@ -105,9 +110,10 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             async db =>
             {
                 if (await db.Prompts.Where(p => p.ProjectId == project.Id && p.Active).Select(p => (int?)p.Version).FirstOrDefaultAsync(cancellationToken) is not { } active) return (0, 0, 0);
-                var (r, j) = (CounterNames.LlmRightOf(active), CounterNames.LlmJudgedOf(active));
-                var counters = await db.Counters.Where(c => c.ProjectId == project.Id && (c.Name == r || c.Name == j)).ToDictionaryAsync(c => c.Name, c => (int)c.Value, StringComparer.Ordinal, cancellationToken);
-                return (counters.GetValueOrDefault(r), counters.GetValueOrDefault(j), active);
+                string[] names = [CounterNames.LlmRightOf(active), CounterNames.LlmJudgedOf(active), CounterNames.LlmBlindRightOf(active), CounterNames.LlmBlindJudgedOf(active)];
+                var counters = await db.Counters.Where(c => c.ProjectId == project.Id && names.Contains(c.Name)).ToDictionaryAsync(c => c.Name, c => (int)c.Value, StringComparer.Ordinal, cancellationToken);
+                var blind = counters.GetValueOrDefault(names[3]);
+                return blind >= JudgedBeforePause ? (counters.GetValueOrDefault(names[2]), blind, active) : (counters.GetValueOrDefault(names[0]), counters.GetValueOrDefault(names[1]), active);
             },
             cancellationToken);
         if (judged < JudgedBeforePause || ProportionInterval.Wilson(Math.Clamp(right, 0, judged), judged) is not { } accuracy || accuracy.Upper >= line) return null;
@@ -119,79 +125,4 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         async db => await db.Counters.Where(c => c.ProjectId == projectId && (c.Name == CounterNames.LlmCost || c.Name == CounterNames.LlmEstimatedCost)).SumAsync(c => c.Value, cancellationToken)
             / (double)CounterNames.CostUnits,
         cancellationToken);
-}
-
-/// <summary>Asks the LLM about the items of one run, part by part, each part while the one before is still under way.</summary>
-internal sealed class LlmAsking : IAsyncDisposable
-{
-    private readonly Asker _asker;
-    private readonly LlmTask _task;
-    private readonly TimeProvider _time;
-    private readonly LedgerWriter _ledger;
-    private readonly LlmSession _session;
-
-    public LlmAsking(
-        AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task> keep, TimeProvider time, CancellationToken cancellationToken)
-    {
-        (_asker, _time, _task) = (asker, time, prompt.Task);
-        _ledger = new LedgerWriter(database, asker, keep);
-        _session = labeller.Begin(prompt, options with { Ledger = _ledger }, cancellationToken);
-        PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
-    }
-
-    /// <summary>Items of a part: one call for each of those that may be under way at a time.</summary>
-    public int PartSize { get; }
-
-    /// <summary>Whether nothing more is asked: the server failed, or does not accept requests.</summary>
-    public bool Stopped => _session.StopReason != LlmFailure.None;
-
-    /// <summary>What was spent so far.</summary>
-    public decimal Cost => _session.Cost;
-
-    /// <summary>A result as a prediction.</summary>
-    public static Prediction Prediction(LlmItemResult result, Asker asker, LlmTask task, DateTimeOffset now) => new()
-    {
-        ProjectId = asker.ProjectId,
-        ItemId = long.Parse(result.Item.Id, CultureInfo.InvariantCulture),
-        Source = LabelSource.Llm,
-        Version = asker.PromptVersion,
-        Value = result.Answer is { } answer ? Value(answer, task) : null,
-        Confidence = result.Answer?.Confidence ?? 0,
-        Failure = result.Answer is null ? result.Failure.ToString() : null,
-        CreatedAt = now,
-    };
-
-    /// <summary>An answer as a label value in canonical JSON.</summary>
-    public static string Value(LlmAnswer answer, LlmTask task) => LabelJson.Write(task switch
-    {
-        LlmTask.SingleChoice => new ChoiceValue(answer.Labels[0]),
-        LlmTask.MultipleChoice => new ChoicesValue(answer.Labels),
-        _ => new SpansValue(answer.Spans.Select(s => new Span(s.Start, s.End, s.Label))),
-    });
-
-    /// <summary>Asks about items; every item gets a prediction, or the reason why it has none. Answers are stored when this ends, failures are not.</summary>
-    public async Task<IReadOnlyList<Prediction>> AskAsync(IReadOnlyList<Item> items)
-    {
-        var results = await AskAsync([.. items.Select(i => new LlmItem(i.Id.ToString(CultureInfo.InvariantCulture), i.Text ?? ""))]);
-        var now = _time.GetUtcNow();
-        return [.. results.Select(r => Prediction(r, _asker, _task, now))];
-    }
-
-    /// <summary>Asks about texts.</summary>
-    public async Task<IReadOnlyList<LlmItemResult>> AskAsync(IReadOnlyList<LlmItem> items)
-    {
-        var results = await _session.AskAsync(items);
-        await _ledger.FlushAsync();
-        return results;
-    }
-
-    /// <summary>Asks a question.</summary>
-    public Task<(string? Content, string? Why)> CompleteAsync(LlmQuestion question) => _session.CompleteAsync(question);
-
-    /// <inheritdoc />
-    public async ValueTask DisposeAsync()
-    {
-        await _session.DisposeAsync();
-        await _ledger.DisposeAsync();
-    }
 }

@@ -37,7 +37,7 @@ public sealed record PrelabelOptions
 /// Sends every item that has no final label of a person through the cascade, in order of arrival. A newer student that
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
-internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints, LlmStage llm, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
+internal sealed class PrelabelHandler(StudentReader students, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -63,7 +63,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
         var total = Math.Max(run.Run.Total, left);
         await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
-        var (changed, accepted, asked) = (0L, 0L, 0L);
+        var (changed, accepted, asked, answered, lost) = (0L, 0L, 0L, 0L, 0L);
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
         var steered = await steering.SteersAsync(project, cancellationToken);
@@ -77,7 +77,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             var ahead = cursor.After;
             while (true)
             {
-                var student = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification ? await students.FindAsync(project.Id, cancellationToken) : null;
+                var student = await students.FindAsync(project, cancellationToken);
                 var version = student?.Version.Version ?? 0;
                 if (version != cursor.StudentVersion && !steered)
                 {
@@ -97,7 +97,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
                 var askLlm = options.Stage != PrelabelStage.Student && asking is not { Stopped: true } && await llm.IsAvailableAsync(project, cancellationToken);
                 var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
                 if (askLlm) batch.Forget(run.Run.StartedAt);
-                var routed = Route(project, options, student, batch, askLlm, reliability, cancellationToken);
+                var routed = await RouteAsync(project, options, student, batch, askLlm, reliability, cancellationToken);
                 var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
                 ahead = batch.Items[^1].Id;
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
@@ -105,7 +105,7 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
 
                 // What the student says is shown while the LLM thinks.
                 var here = routed.Count - waiting.Count;
-                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
+                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
                 if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
                 foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
                 {
@@ -122,6 +122,8 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
             if (asking is not null) await asking.DisposeAsync();
         }
 
+        // A server that answered nothing is out of order, however few requests it got.
+        if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
         await first.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
@@ -130,16 +132,22 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         {
             var flight = flights.Dequeue();
             var answers = await flight.Answers;
+            answered += answers.Count(a => a.Value is not null);
+            lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
+            foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
+            var again = await RouteAsync(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
                     // What was answered is stored already, with the ledger.
                     await scope.Dialect.UpsertAsync(scope.Db, [.. answers.Where(a => a.Value is null)], cancellationToken);
-                    foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-                    var again = Route(project, options, flight.Student, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
-                    changed += await ApplyAsync(scope, project, again);
+                    changed += await ApplyAsync(scope, project, flight.Batch, again);
                     accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
+
+                    // What was said of the first of a group is said of those that follow it.
+                    if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -148,21 +156,23 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         }
     }
 
-    private List<(Item Item, Routing Routing)> Route(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
+    private async Task<List<(Item Item, Routing Routing)>> RouteAsync(Project project, PrelabelOptions options, LoadedStudent? student, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
-        var texts = batch.Items.Select(i => i.Text ?? "").ToList();
-        var predictions = student?.Predict(texts, cancellationToken);
-        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, texts) : null;
+        var opinions = student is null ? null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
+        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, [.. batch.Items.Select(i => i.Text ?? "")]) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);
         for (var n = 0; n < batch.Items.Count; n++)
         {
             var item = batch.Items[n];
-            var own = predictions is null ? null : CascadeRouter.FromStudent(predictions.Classes, predictions.Row(n), schema.Multiple, student!.Version.Version);
-            var said = batch.Llm.GetValueOrDefault(item.Id);
+            var own = opinions?[n];
+            var follows = batch.Follows(item);
+            var said = batch.Said(item);
             var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
-            var ask = askLlm && said is null;
+
+            // A copy is not asked about: what is said of the first of its group holds for it.
+            var ask = askLlm && said is null && !follows;
             var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
             routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));
         }
@@ -170,49 +180,58 @@ internal sealed class PrelabelHandler(StudentCatalog students, LabelHints hints,
         return routed;
     }
 
-    private static async Task<long> ApplyAsync(WriteScope scope, Project project, List<(Item Item, Routing Routing)> routed)
+    private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
     {
         var changes = new List<ItemChange>();
         var ranks = new List<(long, double, QueueReason)>();
+        var blinded = new List<long>();
+
         // What waits for its audit is decided by a person too, or by the bound.
         var accepted = routed.Where(r => r.Routing.Route == Items.Route.Auto).Select(r => r.Item).ToList();
         var held = await HeldByPeople.AmongAsync(scope, project.Id, accepted);
-        held.UnionWith(accepted.Where(i => i.Audit).Select(i => i.Id));
+        held.UnionWith(accepted.Where(i => i.Audit || batch.IsChecked(i, project)).Select(i => i.Id));
         foreach (var (item, given) in routed)
         {
             var routing = given.Route == Items.Route.Auto && held.Contains(item.Id) ? given with { Route = Items.Route.Human } : given;
 
-            // A member of a near-duplicate group waits for the first of its group.
-            var follows = item.GroupId is { } group && group != item.Id;
+            // A member of a near-duplicate group waits for the first of its group. Where the LLM failed on that one, it waits for a person as that one
+            // does, behind all that are no copies: most often it has its label by then.
+            var follows = batch.Follows(item);
+            var behind = follows && batch.Said(item) is { Value: null };
+            var waits = follows && !behind;
+            var blind = routing.Route == Items.Route.Human && !follows && batch.IsChecked(item, project);
             var to = routing.Route switch
             {
                 Items.Route.Auto => ItemState.Final,
                 Items.Route.Llm when item.State != ItemState.Queued => ItemState.Prelabelled,
                 Items.Route.Llm => ItemState.Queued,
-                _ => follows ? ItemState.Prelabelled : ItemState.Queued,
+                _ => waits ? ItemState.Prelabelled : ItemState.Queued,
             };
             var opinion = routing.Prelabel;
             var same = string.Equals(item.PredictionValue, opinion?.Value, StringComparison.Ordinal) && item.PredictionSource == opinion?.Source
                 && Math.Abs((item.PredictionConfidence ?? 0) - (opinion?.Confidence ?? 0)) < Noticeable;
-            var rank = QueueRanks.Of(routing, item.Id);
+            var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind ? 1 : 0);
+            var reason = blind ? QueueReason.Random : routing.Reason;
+            if (blind && item.State == ItemState.Queued) blinded.Add(item.Id);
             if (same && to == item.State && item.Route == routing.Route)
             {
-                if (to == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
+                if (to == ItemState.Queued) ranks.Add((item.Id, rank, reason));
                 continue;
             }
 
-            if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
+            if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, reason));
             changes.Add(new ItemChange(
                 item,
                 to,
                 routing.Route,
                 new PrelabelChange(opinion?.Value, opinion?.Confidence, opinion?.Source, opinion?.Version),
                 to == ItemState.Final ? new LabelChange(opinion!.Value, LabelSource.Auto, opinion.Confidence) : null,
-                to == ItemState.Queued && item.State != ItemState.Queued ? new QueuePlace(rank, routing.Reason, item.Audit, Math.Max(0, project.Settings.Overlap - item.Votes)) : null));
+                to == ItemState.Queued && item.State != ItemState.Queued ? new QueuePlace(rank, reason, item.Audit || blind, Math.Max(0, project.Settings.Overlap - item.Votes)) : null));
         }
 
         var done = await ItemTransitions.ApplyAsync(scope, changes);
         await ItemTransitions.RerankAsync(scope, project.Id, ranks);
+        if (blinded.Count > 0) await scope.Db.Queue.Where(q => q.ProjectId == project.Id && blinded.Contains(q.ItemId)).ExecuteUpdateAsync(x => x.SetProperty(q => q.Blind, true), scope.CancellationToken);
         var told = changes.Where((_, i) => done[i]).Select(c => c.Item).ToList();
         PrelabelEvents.Publish(scope, project.Id, told.Where(i => i.State != ItemState.Final || i.LabelSource == LabelSource.Auto));
         scope.Publish(new ProjectChanged(project.Id));
@@ -238,11 +257,31 @@ internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction
 /// <summary>Some items on their way through the cascade.</summary>
 internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long, Prediction> Llm)
 {
+    // Which items are checked does not depend on where else their number decides.
+    private const long CheckSalt = 0x5EED_0F_C4EC;
+
+    // The first items of the groups that items of the batch follow, with where they stand.
+    private Dictionary<long, ItemState> Leaders { get; init; } = [];
+
     // Nothing was said against the item: the server was not to be had, or was not asked.
     private static readonly HashSet<string> Passing = new(StringComparer.Ordinal)
     {
         nameof(LlmFailure.Unreachable), nameof(LlmFailure.RateLimited), nameof(LlmFailure.Rejected), nameof(LlmFailure.CircuitOpen), nameof(LlmFailure.BudgetSpent),
     };
+
+    /// <summary>Whether an item waits for the first of its near-duplicate group, which waits itself.</summary>
+    public bool Follows(Item item) =>
+        item is { Votes: 0, Audit: false, GroupId: { } group } && group != item.Id && Leaders.TryGetValue(group, out var state) && state != ItemState.Final;
+
+    /// <summary>What the LLM said of an item, or of the one that it follows; null where it was not asked.</summary>
+    public Prediction? Said(Item item) => Llm.GetValueOrDefault(item.Id) ?? (Follows(item) ? Llm.GetValueOrDefault(item.GroupId!.Value) : null);
+
+    /// <summary>Whether a person checks an item that the LLM labelled, without seeing its answer.</summary>
+    public bool IsChecked(Item item, Project project) =>
+        Llm.TryGetValue(item.Id, out var said) && said.Value is not null && QueueRanks.Shuffle(item.Id ^ CheckSalt) < project.Settings.Llm.CheckShare;
+
+    /// <summary>Whether an item has no answer because the server failed, so that asking again later may help.</summary>
+    public static bool IsForTheServersSake(Prediction said) => said.Failure is nameof(LlmFailure.Unreachable) or nameof(LlmFailure.RateLimited) or nameof(LlmFailure.CircuitOpen);
 
     /// <summary>Lets items be asked about again that failed in an earlier run, and not for their own sake.</summary>
     public void Forget(DateTimeOffset? runStarted)
@@ -253,9 +292,31 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
     public static async Task<PrelabelBatch> ReadAsync(AnnotatorDbContext db, long projectId, long after, int size, CancellationToken cancellationToken)
     {
         var items = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after && i.State != ItemState.Final).OrderBy(i => i.Id).Take(size).ToListAsync(cancellationToken);
-        if (items.Count == 0) return new PrelabelBatch([], []);
+        return items.Count == 0 ? new PrelabelBatch([], []) : await WithAsync(db, projectId, items, cancellationToken);
+    }
+
+    /// <summary>The items that follow some of a batch, with what is said of those.</summary>
+    public static async Task<PrelabelBatch?> FollowersAsync(AnnotatorDbContext db, long projectId, PrelabelBatch batch, CancellationToken cancellationToken)
+    {
+        var leaders = batch.Items.Where(i => i.GroupId == i.Id).Select(i => i.GroupId).ToList();
+        if (leaders.Count == 0) return null;
+        var items = await db.Items.AsNoTracking().Where(i => i.ProjectId == projectId && leaders.Contains(i.GroupId) && i.Id != i.GroupId && i.State != ItemState.Final).OrderBy(i => i.Id).ToListAsync(cancellationToken);
+        if (items.Count == 0) return null;
+        var following = await WithAsync(db, projectId, items, cancellationToken);
+
+        // What the transaction has not written yet.
+        foreach (var leader in batch.Items.Where(i => batch.Llm.ContainsKey(i.Id))) following.Llm[leader.Id] = batch.Llm[leader.Id];
+        return following;
+    }
+
+    private static async Task<PrelabelBatch> WithAsync(AnnotatorDbContext db, long projectId, List<Item> items, CancellationToken cancellationToken)
+    {
         var (first, last) = (items[0].Id, items[^1].Id);
         var said = await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
-        return new PrelabelBatch(items, said);
+        var groups = items.Where(i => i.GroupId is { } group && group != i.Id).Select(i => i.GroupId!.Value).Distinct().ToList();
+        if (groups.Count == 0) return new PrelabelBatch(items, said);
+        var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.State, cancellationToken);
+        foreach (var of in await db.Predictions.AsNoTracking().Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && groups.Contains(p.ItemId)).ToListAsync(cancellationToken)) said[of.ItemId] = of;
+        return new PrelabelBatch(items, said) { Leaders = leaders };
     }
 }

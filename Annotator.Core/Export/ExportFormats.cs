@@ -1,4 +1,5 @@
 using Annotator.Core.Formats;
+using Annotator.Core.Formats.Media;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
@@ -14,6 +15,9 @@ public sealed record ExportFormat(string Name, string ContentType, Func<Project,
 {
     /// <summary>The ending of its files.</summary>
     public string Extension { get; init; } = Name;
+
+    /// <summary>Whether the images or videos themselves may stand beside the annotations.</summary>
+    public bool HoldsMedia { get; init; }
 }
 
 /// <summary>The formats that exports are written in. A new one is a line here.</summary>
@@ -26,7 +30,15 @@ public static class ExportFormats
             new CsvExportWriter(output, urls: project.Modality != Modality.Text, spreadsheetSafe: request.SpreadsheetSafe, leaveOpen: true)),
         new("parquet", "application/vnd.apache.parquet", (project, _, output) => new ParquetExportWriter(output, urls: project.Modality != Modality.Text, leaveOpen: true)),
         new("label-studio", "application/json", (_, _, output) => new LabelStudioWriter(output, leaveOpen: true), project => project.Modality == Modality.Text) { Extension = "json" },
+        Archive("coco", (project, request, output) => new CocoWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
+        Archive("yolo", (project, request, output) => new YoloWriter(project.Schema, output, request.OpenMedia), project => project.Modality == Modality.Image),
+        Archive("voc", (project, request, output) => new VocWriter(project.Schema, output, request.OpenMedia), project => project is { Modality: Modality.Image, Schema.Type: TaskType.Boxes or TaskType.Polygons }),
+        Archive("cvat", (project, request, output) => new CvatWriter(project.Schema, project.Name, project.Modality == Modality.Video, output, request.OpenMedia), project => project.Modality == Modality.Image || project is { Modality: Modality.Video, Schema.Type: TaskType.Tracks }),
+        Archive("mot", (project, request, output) => new MotWriter(project.Schema, output, request.OpenMedia), project => project is { Modality: Modality.Video, Schema.Type: TaskType.Tracks }),
+        Archive(MediaFormats.Folders, (project, request, output) => new FolderWriter(output, request.OpenMedia), project => project is { Modality: Modality.Image, Schema.Type: TaskType.Classification }),
     ];
+
+    private static ExportFormat Archive(string name, Func<Project, ExportRequest, Stream, IExportWriter> open, Func<Project, bool> fits) => new(name, "application/zip", open, fits) { Extension = "zip", HoldsMedia = true };
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ExportFormat> All => s_all;
@@ -44,17 +56,25 @@ public static class ExportFormats
 /// <param name="SpreadsheetSafe">For CSV: cells that a spreadsheet would run as a formula are made harmless.</param>
 public sealed record ExportRequest(ExportFormat Format, bool All, bool SpreadsheetSafe)
 {
+    /// <summary>Whether the images or videos themselves are wanted.</summary>
+    public bool Media { get; init; }
+
+    /// <summary>Opens them; set by the export where they are wanted.</summary>
+    public MediaOpener? OpenMedia { get; init; }
+
     /// <summary>Reads a request as the API and runs write it.</summary>
     /// <param name="project">The project.</param>
     /// <param name="format">Name of the format; null: <c>jsonl</c>.</param>
     /// <param name="state"><c>final</c> (also for null) or <c>all</c>.</param>
     /// <param name="spreadsheetSafe">Whether cells are made harmless.</param>
-    public static Outcome<ExportRequest> Read(Project project, string? format, string? state, bool spreadsheetSafe)
+    /// <param name="media">Whether the images or videos themselves are wanted.</param>
+    public static Outcome<ExportRequest> Read(Project project, string? format, string? state, bool spreadsheetSafe, bool media = false)
     {
         var found = ExportFormats.Find(string.IsNullOrEmpty(format) ? "jsonl" : format);
         if (found is null) return Outcome<ExportRequest>.Fail("format", $"Must be one of: {ExportFormats.Names}.");
         if (found.Fits is { } fits && !fits(project)) return Outcome<ExportRequest>.Fail("format", $"{found.Name} cannot say what the labels of this project say.");
         if (state is not (null or "" or "final" or "all")) return Outcome<ExportRequest>.Fail("state", "Must be final or all.");
-        return new ExportRequest(found, string.Equals(state, "all", StringComparison.Ordinal), spreadsheetSafe);
+        if (media && !found.HoldsMedia) return Outcome<ExportRequest>.Fail("media", $"{found.Name} holds no images or videos.");
+        return new ExportRequest(found, string.Equals(state, "all", StringComparison.Ordinal), spreadsheetSafe) { Media = media };
     }
 }

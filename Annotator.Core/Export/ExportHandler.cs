@@ -21,6 +21,9 @@ public sealed record ExportOptions : IValidatableObject
     /// <summary>For CSV: cells that a spreadsheet would run as a formula are made harmless.</summary>
     public bool SpreadsheetSafe { get; init; }
 
+    /// <summary>Whether the images or videos themselves stand beside the annotations.</summary>
+    public bool Media { get; init; }
+
     /// <inheritdoc />
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -45,7 +48,7 @@ internal sealed class ExportHandler(ExportService exports, IBlobStore blobs) : I
     {
         var options = run.Options<ExportOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        var request = ExportRequest.Read(project, options.Format, options.State, options.SpreadsheetSafe);
+        var request = ExportRequest.Read(project, options.Format, options.State, options.SpreadsheetSafe, options.Media);
         if (!request.Succeeded) throw new RunFailedException(string.Join(" ", request.Errors.Select(e => e.Message)));
         var cursor = run.Cursor<ExportFile>();
         if (cursor.Blob.Length == 0)

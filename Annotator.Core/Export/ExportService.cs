@@ -1,6 +1,7 @@
 using Annotator.Core.Formats;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
@@ -10,7 +11,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Export;
 
 /// <summary>Writes labels with where they come from, page by page by key, at constant memory.</summary>
-public sealed class ExportService(AnnotatorDatabase database)
+public sealed class ExportService(AnnotatorDatabase database, IBlobStore blobs)
 {
     private const int Page = 2_000;
 
@@ -32,6 +33,7 @@ public sealed class ExportService(AnnotatorDatabase database)
     /// <returns>How many items were written.</returns>
     public async Task<long> WriteAsync(Project project, ExportRequest request, Stream output, Func<long, Task>? progress = null, CancellationToken cancellationToken = default)
     {
+        if (request.Media) request = request with { OpenMedia = (row, cancel) => OpenMediaAsync(project.Id, row, cancel) };
         await using var writer = request.Format.Open(project, request, output);
         var names = new Dictionary<long, string?>();
         long after = 0;
@@ -49,6 +51,19 @@ public sealed class ExportService(AnnotatorDatabase database)
         }
 
         return written;
+    }
+
+    private async Task<Stream?> OpenMediaAsync(long projectId, ExportRow row, CancellationToken cancellationToken)
+    {
+        if (MediaService.BlobOf(projectId, row.Url) is not { } blob) return null;
+        try
+        {
+            return await blobs.OpenAsync(blob, cancellationToken);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
     }
 
     private static async Task<(List<Item> Items, ILookup<long, long> Deciders)> ReadPageAsync(

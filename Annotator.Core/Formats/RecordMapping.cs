@@ -30,7 +30,8 @@ public sealed record RecordMapping(string Text, string? Key = null, string? Labe
 /// <param name="Annotator">Who gave the label; null where that is not said.</param>
 /// <param name="Metadata">The other columns as one JSON object; null where there are none.</param>
 /// <param name="LineNumber">1-based number of the line in the file.</param>
-public sealed record ImportRecord(string Key, bool IsKeyDerived, string Text, string? Label, string? Annotator, string? Metadata, long LineNumber);
+/// <param name="Url">Address of an image or video; the item has no text then.</param>
+public sealed record ImportRecord(string Key, bool IsKeyDerived, string Text, string? Label, string? Annotator, string? Metadata, long LineNumber, string? Url = null);
 
 /// <summary>Turns raw records into import records. Not for use by two threads at once.</summary>
 public sealed class RecordMapper : IDisposable

@@ -6,6 +6,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Review;
 using Annotator.Core.Runs;
@@ -18,7 +19,7 @@ namespace Annotator.Core.Import;
 /// Reads an uploaded file into items, batch by batch. The place in the file is committed with the batch, so a run that is
 /// taken up again neither loses nor doubles a line; the key keeps what is there already.
 /// </summary>
-internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningTrigger learning) : IRunHandler
+internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningTrigger learning, MediaImport media) : IRunHandler
 {
     public const string RunKind = "import";
 
@@ -39,34 +40,45 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         if (!cursor.Read)
         {
             await using var file = await blobs.OpenAsync(options.Blob, cancellationToken);
-            var from = cursor.Offset == 0 ? (ReaderCheckpoint?)null : new ReaderCheckpoint(cursor.Offset, cursor.Line);
-            await using var reader = options.Format.Open(file, from: from);
-            using var mapper = new RecordMapper(options.Mapping);
-            var tasks = options.LabelStudio ? new LabelStudioTasks(options.Mapping.Text.Length == 0 ? null : options.Mapping.Text, project.Schema.Multiple) : null;
-            await foreach (var batch in reader.ReadBatchesAsync(BatchRows, cancellationToken))
-            {
-                var mapped = tasks is null ? Map(mapper, batch, options) : Map(tasks, batch);
-                var seen = run.Run.Done + run.Run.Rejected + batch.Records.Count + batch.Rejected.Count;
-                var offset = batch.Next.ByteOffset;
-                var estimate = offset >= options.Bytes ? seen : Math.Max(seen, (long)(seen * ((double)options.Bytes / Math.Max(1, offset))));
-                var storing = new BatchWriter(run, mapped, project, annotators);
-                cursor = await storing.CommitAsync(cursor with { Offset = offset, Line = batch.Next.LineNumber }, estimate, cancellationToken);
-                project = storing.Project;
-            }
-
+            if (options.MediaFormat is not null)
+                cursor = await media.ReadAsync(run, project, options, file, cursor, cancellationToken);
+            else
+                (cursor, project) = await ReadRecordsAsync(run, project, options, file, cursor, annotators, cancellationToken);
             cursor = cursor with { Read = true };
             await run.CheckpointAsync(null, cursor, total: run.Run.Done + run.Run.Rejected, cancellationToken: cancellationToken);
         }
 
         if (cursor.Votes > 0) await ImportedVotes.AggregateAsync(run, project, cancellationToken);
 
-        run.SetResult(new ImportResult(cursor.Created, cursor.Existing, cursor.Labelled, run.Run.Rejected));
+        run.SetResult(new ImportResult(cursor.Created, cursor.Existing, cursor.Labelled, run.Run.Rejected) { Notes = cursor.Notes });
         await run.CheckpointAsync(
-            async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality == Modality.Text ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
+            async scope => await runs.AddOnceAsync(scope, project.Id, project.Settings.GroupDuplicates && project.Modality != Modality.Video ? DeduplicateHandler.RunKind : PrelabelHandler.RunKind),
             cursor,
             cancellationToken: cancellationToken);
         await blobs.DeleteAsync(options.Blob, CancellationToken.None);
         if (cursor.Labelled > 0 || cursor.Votes > 0) learning.DecisionsRecorded(project.Id);
+    }
+
+    private static async Task<(ImportCursor Cursor, Project Project)> ReadRecordsAsync(
+        RunContext run, Project project, ImportOptions options, Stream file, ImportCursor cursor, ImportedAnnotators annotators, CancellationToken cancellationToken)
+    {
+        var from = cursor.Offset == 0 ? (ReaderCheckpoint?)null : new ReaderCheckpoint(cursor.Offset, cursor.Line);
+        await using var reader = options.Format.Open(file, from: from);
+        using var mapper = new RecordMapper(options.Mapping);
+        var tasks = options.LabelStudio ? new LabelStudioTasks(options.Mapping.Text.Length == 0 ? null : options.Mapping.Text, project.Schema.Multiple) : null;
+        await foreach (var batch in reader.ReadBatchesAsync(BatchRows, cancellationToken))
+        {
+            var mapped = tasks is null ? Map(mapper, batch, options) : Map(tasks, batch);
+            if (project.Modality != Modality.Text) mapped = Addressed(mapped, project);
+            var seen = run.Run.Done + run.Run.Rejected + batch.Records.Count + batch.Rejected.Count;
+            var offset = batch.Next.ByteOffset;
+            var estimate = offset >= options.Bytes ? seen : Math.Max(seen, (long)(seen * ((double)options.Bytes / Math.Max(1, offset))));
+            var storing = new BatchWriter(run, mapped, project, annotators);
+            cursor = await storing.CommitAsync(cursor with { Offset = offset, Line = batch.Next.LineNumber }, estimate, cancellationToken);
+            project = storing.Project;
+        }
+
+        return (cursor, project);
     }
 
     private static MappedBatch Map(RecordMapper mapper, RecordBatch batch, ImportOptions options)
@@ -105,12 +117,38 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
         return new MappedBatch(records, rejected);
     }
 
-    internal sealed record MappedBatch(List<ImportRecord> Records, List<(long Line, string Reason)> Rejected);
+    // Of images and videos the text column holds the address.
+    private static MappedBatch Addressed(MappedBatch batch, Project project)
+    {
+        var rejected = batch.Rejected;
+        var records = new List<ImportRecord>(batch.Records.Count);
+        foreach (var record in batch.Records)
+        {
+            if (ItemIntake.IsAddress(project, record.Text.Trim())) records.Add(record with { Text = "", Url = record.Text.Trim() });
+            else rejected.Add((record.LineNumber, "the address must begin with http://, https:// or s3://, and have at most 4,000 characters"));
+        }
+
+        return new MappedBatch(records, rejected);
+    }
+
+    internal sealed record MappedBatch(List<ImportRecord> Records, List<(long Line, string Reason)> Rejected)
+    {
+        /// <summary>Labels that are read already, in place of those that the records have as text.</summary>
+        public Dictionary<ImportRecord, LabelValue>? Values { get; init; }
+
+        /// <summary>Kept files by the keys of their records; their rows are written with the items.</summary>
+        public Dictionary<string, MediaFile>? Files { get; init; }
+    }
 
     /// <summary>One batch on its way into the database.</summary>
-    private sealed class BatchWriter(RunContext run, MappedBatch batch, Project project, ImportedAnnotators annotators)
+    internal sealed class BatchWriter(RunContext run, MappedBatch batch, Project project, ImportedAnnotators annotators)
     {
+        private readonly HashSet<string> _made = new(StringComparer.Ordinal);
+
         public Project Project { get; private set; } = project;
+
+        /// <summary>Whether the file of a key became an item; not where one of that key was there already.</summary>
+        public bool Used(string key) => _made.Contains(key);
 
         public async Task<ImportCursor> CommitAsync(ImportCursor cursor, long estimate, CancellationToken cancellationToken)
         {
@@ -142,9 +180,24 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
                 schema = Project.Schema;
             }
 
+            if (batch.Values is { } given && (schema.Labels.Count == 0 || Project.OpenSchema))
+            {
+                var missing = given.Values.SelectMany(v => v.LabelNames).Distinct(StringComparer.Ordinal).Where(n => n.Length is > 0 and <= 200 && !schema.Contains(n)).Order(StringComparer.Ordinal).ToList();
+                if (missing.Count > 0) await AddLabelsAsync(missing, cancellationToken);
+                schema = Project.Schema;
+            }
+
             foreach (var record in batch.Records.ToList())
             {
                 values[record] = null;
+                if (batch.Values?.GetValueOrDefault(record) is { } read)
+                {
+                    // The item goes in all the same: an image is of use without its label.
+                    if (LabelJson.Check(read, schema) is { } wrong) batch.Rejected.Add((record.LineNumber, $"{MediaArchive.Shown(record.Key)}: its label is not read: {wrong}"));
+                    else values[record] = read;
+                    continue;
+                }
+
                 if (record.Label is null) continue;
                 if (ImportedLabel.TryRead(record.Label, schema, out var value, out var error))
                 {
@@ -201,7 +254,8 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
                     ProjectId = Project.Id,
                     Id = first++,
                     Key = record.Key,
-                    Text = record.Text,
+                    Text = record.Url is null && Project.Modality == Modality.Text ? record.Text : null,
+                    Url = record.Url,
                     Metadata = record.Metadata,
                     State = ItemState.New,
                     CreatedAt = scope.Now,
@@ -222,6 +276,13 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
                     existing[item.Key] = item;
                     fresh.Remove(item.Key);
                 }
+            }
+
+            _made.UnionWith(fresh.Keys);
+            if (batch.Files is { } files)
+            {
+                var used = files.Where(f => fresh.ContainsKey(f.Key)).Select(f => f.Value).ToList();
+                if (used.Count > 0) await scope.Dialect.InsertAsync(scope.Db, used, ignoreConflicts: false, scope.CancellationToken);
             }
 
             ItemTransitions.CountNew(scope, Project.Id, fresh.Values);
@@ -269,6 +330,7 @@ internal sealed class ImportHandler(IBlobStore blobs, RunService runs, LearningT
                 CreatedAt = scope.Now,
             }).ToList();
             await scope.Dialect.InsertAsync(scope.Db, facts, ignoreConflicts: false, scope.CancellationToken);
+            scope.Tallies.Decided(facts);
         }
 
         private Task<int> WriteRejectionsAsync(WriteScope scope)
@@ -302,6 +364,9 @@ internal sealed record ImportCursor
     public long Existing { get; init; }
 
     public long Labelled { get; init; }
+
+    /// <summary>What was lost or changed, for people to read.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Labels by named annotators, to be aggregated at the end.</summary>
     public long Votes { get; init; }

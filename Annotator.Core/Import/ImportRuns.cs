@@ -12,4 +12,8 @@ public static class ImportRuns
 /// <param name="Existing">Rows whose item was there already.</param>
 /// <param name="Labelled">Rows with a known label.</param>
 /// <param name="Rejected">Lines that could not be read.</param>
-public sealed record ImportResult(long Created, long Existing, long Labelled, long Rejected);
+public sealed record ImportResult(long Created, long Existing, long Labelled, long Rejected)
+{
+    /// <summary>What the project cannot hold of what the file says, a line for each kind.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Annotator.Core.Formats;
+using Annotator.Core.Formats.Media;
+using Annotator.Core.Labels;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -25,6 +27,9 @@ public sealed record ImportOptions
     /// <summary>Format, encoding and dialect.</summary>
     public DataFormat Format { get; init; } = new(DataFormatKind.Csv, TextEncoding.Utf8);
 
+    /// <summary>Format of an archive or file of annotations of images and videos; null where records are read.</summary>
+    public string? MediaFormat { get; init; }
+
     /// <summary>Whether the records are tasks of Label Studio; the mapping then names the text under <c>data</c>, or nothing.</summary>
     public bool LabelStudio { get; init; }
 
@@ -33,7 +38,7 @@ public sealed record ImportOptions
 }
 
 /// <summary>How an upload is to be read; what is null is detected.</summary>
-/// <param name="Format"><c>csv</c>, <c>tsv</c>, <c>jsonl</c> or <c>label-studio</c>.</param>
+/// <param name="Format"><c>csv</c>, <c>tsv</c>, <c>jsonl</c> or <c>label-studio</c>; of images and videos also <c>zip</c>, <c>coco</c>, <c>yolo</c>, <c>voc</c>, ….</param>
 /// <param name="Text">Column of the text.</param>
 /// <param name="Key">Column of the key.</param>
 /// <param name="Label">Column of known labels.</param>
@@ -48,6 +53,9 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
 
     private const string LabelStudio = "label-studio";
 
+    // Columns that hold the addresses of images and videos, where none is named.
+    private static readonly HashSet<string> AddressColumns = new(StringComparer.OrdinalIgnoreCase) { "url", "image", "image_url", "video", "video_url", "uri", "address", "file", "path" };
+
     /// <summary>Stores an upload and starts its run.</summary>
     /// <param name="project">The project.</param>
     /// <param name="request">How to read it.</param>
@@ -56,7 +64,9 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
     public async Task<Outcome<Run>> StartAsync(Project project, UploadRequest request, Stream content, long? userId, CancellationToken cancellationToken = default)
     {
-        var kind = ParseFormat(request.Format);
+        var asMedia = MediaFormats.IsKnown(request.Format);
+        if (asMedia && project.Modality == Modality.Text) return Outcome<Run>.Fail("format", $"'{request.Format}' is a format of images and videos, and this project takes texts.");
+        var kind = asMedia ? (DataFormatKind?)null : ParseFormat(request.Format);
         if (!kind.Succeeded) return Outcome<Run>.Fail(kind.Errors);
 
         await using var hashing = new HashingStream(content);
@@ -64,7 +74,7 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         var started = false;
         try
         {
-            var options = await DescribeAsync(blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
+            var options = await DescribeAsync(project, blob, bytes, kind.Value, request, hashing.Hash(), cancellationToken);
             if (!options.Succeeded) return Outcome<Run>.Fail(options.Errors);
             var run = await database.WriteAsync(scope => runs.AddAsync(scope, project.Id, ImportHandler.RunKind, options.Value, userId), cancellationToken);
 
@@ -95,25 +105,45 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         return left.Count;
     }
 
+    // A zip archive is told by its first bytes where no format is given.
+    private static async Task<string?> MediaFormatAsync(string? format, Stream stored, CancellationToken cancellationToken)
+    {
+        if (MediaFormats.IsKnown(format)) return format!.ToLowerInvariant();
+        if (!string.IsNullOrEmpty(format)) return null;
+        var head = new byte[4];
+        var read = await stored.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
+        stored.Position = 0;
+        return head.AsSpan(0, read).StartsWith("PK\u0003\u0004"u8) ? MediaFormats.Zip : null;
+    }
+
+    /// <summary>Formats of archives and files of annotations that a project takes; <c>zip</c> finds out by itself.</summary>
+    public static IReadOnlyList<string> MediaFormatsOf(Project project)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        return project.Modality == Modality.Text ? [] : [MediaFormats.Zip, .. MediaFormats.Names.Where(n => n is not MediaFormats.Zip && MediaFormats.Fits(n, project.Modality))];
+    }
+
     /// <summary>The format of a request, or what is wrong with it; null where it is to be detected.</summary>
     public static Outcome<DataFormatKind?> ParseFormat(string? format) => format?.ToLowerInvariant() switch
     {
         null or "" => (DataFormatKind?)null,
         "csv" or "tsv" => (DataFormatKind?)DataFormatKind.Csv,
         "jsonl" or "ndjson" or "json" or LabelStudio => (DataFormatKind?)DataFormatKind.Jsonl,
-        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl, label-studio."),
+        _ => Outcome<DataFormatKind?>.Fail("format", $"'{format}' cannot be imported. Known formats: csv, tsv, jsonl, label-studio; of images and videos also {string.Join(", ", MediaFormats.Names)}."),
     };
 
     private async Task<Outcome<ImportOptions>> DescribeAsync(
-        string blob, long bytes, DataFormatKind? kind, UploadRequest request, string hash, CancellationToken cancellationToken)
+        Project project, string blob, long bytes, DataFormatKind? kind, UploadRequest request, string hash, CancellationToken cancellationToken)
     {
         if (bytes == 0) return Outcome<ImportOptions>.Fail("file", "The file is empty.");
         await using var stored = await blobs.OpenAsync(blob, cancellationToken);
+        if (project.Modality != Modality.Text && await MediaFormatAsync(request.Format, stored, cancellationToken) is { } mediaFormat)
+            return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, MediaFormat = mediaFormat };
         var preview = await ImportPreview.PreviewAsync(stored, kind, cancellationToken: cancellationToken);
         if (string.Equals(request.Format, LabelStudio, StringComparison.OrdinalIgnoreCase))
             return new ImportOptions { Blob = blob, FileName = request.FileName, Bytes = bytes, Hash = hash, Format = preview.Format, Mapping = new RecordMapping(request.Text ?? ""), LabelStudio = true };
-        var text = request.Text ?? preview.Suggested?.Text;
-        if (text is null) return Outcome<ImportOptions>.Fail("text", "Name the column that holds the text.");
+        var text = request.Text ?? (project.Modality == Modality.Text ? preview.Suggested?.Text : preview.Columns.FirstOrDefault(c => AddressColumns.Contains(c)));
+        if (text is null) return Outcome<ImportOptions>.Fail("text", project.Modality == Modality.Text ? "Name the column that holds the text." : "Name the column that holds the addresses.");
         var mapping = new RecordMapping(text, request.Key, request.Label, request.Annotator);
 
         // Lines of JSON need not all have the same fields: a column that the first lines lack may still come.

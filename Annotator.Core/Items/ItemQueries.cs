@@ -14,8 +14,9 @@ namespace Annotator.Core.Items;
 /// <param name="Text">A part of text or key.</param>
 /// <param name="Flagged">Only items set aside for a lead.</param>
 /// <param name="Group">Only members of this near-duplicate group.</param>
+/// <param name="Decided">What people decided.</param>
 public sealed record ItemFilter(
-    ItemState? State = null, bool InReview = false, string? Label = null, LabelSource? Source = null, string? Text = null, bool Flagged = false, long? Group = null);
+    ItemState? State = null, bool InReview = false, string? Label = null, LabelSource? Source = null, string? Text = null, bool Flagged = false, long? Group = null, DecidedFilter? Decided = null);
 
 /// <summary>Everything that is known of an item.</summary>
 /// <param name="Item">The item.</param>
@@ -54,6 +55,7 @@ public sealed class ItemQueries(AnnotatorDatabase database)
                 items = items.Where(i => i.LabelValue != null ? i.LabelValue == choice || i.LabelValue.Contains(quoted) : i.PredictionValue != null && (i.PredictionValue == choice || i.PredictionValue.Contains(quoted)));
             }
 
+            if (filter.Decided is { } decided) items = decided.Apply(items, db.Decisions.Where(d => d.ProjectId == projectId));
             if (filter.Text is { Length: > 0 } text) items = items.Where(i => (i.Text != null && i.Text.Contains(text)) || i.Key.Contains(text));
             var rows = await items.OrderBy(i => i.Id).Take(limit).ToListAsync(cancellationToken);
             var ids = rows.Where(i => i.State == ItemState.Queued).Select(i => i.Id).ToList();

@@ -40,6 +40,7 @@ public sealed class ItemReopening(AnnotatorDatabase database, LearningTrigger le
         if (item is null) return false;
         var standing = await scope.Db.Decisions.AsNoTracking()
             .Where(d => d.ProjectId == project.Id && d.ItemId == itemId && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Action != DecisionAction.Undo).ToListAsync(scope.CancellationToken);
+        scope.Tallies.TakenBack(standing);
         foreach (var decision in standing)
         {
             var undo = new Decision

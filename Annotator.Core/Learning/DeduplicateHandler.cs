@@ -3,6 +3,7 @@ using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning.Duplicates;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -10,7 +11,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Learning;
 
-/// <summary>Groups near-duplicates of a project's texts, and gives what is decided of one to the others.</summary>
+/// <summary>Groups near-duplicates of a project's texts or images, and gives what is decided of one to the others.</summary>
 /// <remarks>
 /// Items are taken in once, in order of arrival: about a hundred thousand texts in a few seconds, at a bounded size an item. A later run goes on from there,
 /// with the index of the last one or, where that is gone, with the groups as they are stored. So a group that people split stays split.
@@ -30,29 +31,56 @@ internal sealed class DeduplicateHandler(RunService runs, DuplicateWorkspaces wo
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
     {
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (project.Modality == Modality.Text)
-        {
-            var before = await LastAsync(run, cancellationToken);
-            var kept = workspaces.Take(project.Id);
-            var index = kept ?? new NearDuplicateIndex();
-            var (through, added, touched) = await TakeInAsync(run, project, index, kept is null ? 0 : Math.Max(0, before.Through - LateIds), before.Through, cancellationToken);
-            await StoreAsync(run, project, index, touched, before.Through, cancellationToken);
-            workspaces.Put(project.Id, index);
-            var (groups, grouped) = await run.Database.ReadAsync(
-                async db =>
-                {
-                    var members = db.Items.Where(i => i.ProjectId == project.Id && i.GroupId != null);
-                    return (await members.Select(i => i.GroupId).Distinct().CountAsync(cancellationToken), await members.CountAsync(cancellationToken));
-                },
-                cancellationToken);
-            run.SetResult(new DeduplicateResult { Items = index.Count, Added = added, Groups = groups, Grouped = grouped, Through = through });
-            if (RepresentHandler.IsOutgrown(await representations.LatestAsync(project.Id, cancellationToken), index.Count))
-                await run.CheckpointAsync(async scope => await runs.AddOnceAsync(scope, project.Id, RepresentHandler.RunKind), null, cancellationToken: cancellationToken);
-        }
+        if (project.Modality == Modality.Text) await GroupAsync(run, project, () => new NearDuplicateIndex(), TextsAsync, cancellationToken);
+        else if (project.Modality == Modality.Image) await GroupAsync(run, project, () => new ImageDuplicateIndex(), HashesAsync, cancellationToken);
 
         // What came by the streaming API has been through the fast stage already.
-        if (project.Modality != Modality.Text || await run.Database.ReadAsync(db => db.Items.AnyAsync(i => i.ProjectId == project.Id && i.State == ItemState.New, cancellationToken), cancellationToken))
+        if (project.Modality == Modality.Video || await run.Database.ReadAsync(db => db.Items.AnyAsync(i => i.ProjectId == project.Id && i.State == ItemState.New, cancellationToken), cancellationToken))
             await run.CheckpointAsync(async scope => await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions()), null, cancellationToken: cancellationToken);
+    }
+
+    private async Task GroupAsync<T>(RunContext run, Project project, Func<IDuplicateIndex<T>> create, PageReader<T> read, CancellationToken cancellationToken)
+    {
+        var before = await LastAsync(run, cancellationToken);
+        var kept = workspaces.Take<T>(project.Id);
+        var index = kept ?? create();
+        var (through, added, touched) = await TakeInAsync(run, project, index, read, kept is null ? 0 : Math.Max(0, before.Through - LateIds), before.Through, cancellationToken);
+        await StoreAsync(run, project, index, touched, before.Through, cancellationToken);
+        workspaces.Put(project.Id, index);
+        var (groups, grouped) = await run.Database.ReadAsync(
+            async db =>
+            {
+                var members = db.Items.Where(i => i.ProjectId == project.Id && i.GroupId != null);
+                return (await members.Select(i => i.GroupId).Distinct().CountAsync(cancellationToken), await members.CountAsync(cancellationToken));
+            },
+            cancellationToken);
+        run.SetResult(new DeduplicateResult { Items = index.Count, Added = added, Groups = groups, Grouped = grouped, Through = through });
+        if (RepresentHandler.IsOutgrown(await representations.LatestAsync(project.Id, cancellationToken), index.Count))
+            await run.CheckpointAsync(async scope => await runs.AddOnceAsync(scope, project.Id, RepresentHandler.RunKind), null, cancellationToken: cancellationToken);
+    }
+
+    private delegate Task<(int Read, long Last, List<(long Id, long? Group, T Content)> Items)> PageReader<T>(AnnotatorDbContext db, long projectId, long after, CancellationToken cancellationToken);
+
+    private static async Task<(int Read, long Last, List<(long Id, long? Group, string Content)> Items)> TextsAsync(AnnotatorDbContext db, long projectId, long after, CancellationToken cancellationToken)
+    {
+        var page = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text, i.GroupId }).Take(Page).ToListAsync(cancellationToken);
+        return (page.Count, page.Count == 0 ? after : page[^1].Id, page.ConvertAll(i => (i.Id, i.GroupId, i.Text ?? "")));
+    }
+
+    // Images that are not kept here have no fingerprint, and are duplicates of nothing.
+    private static async Task<(int Read, long Last, List<(long Id, long? Group, PerceptualHash Content)> Items)> HashesAsync(AnnotatorDbContext db, long projectId, long after, CancellationToken cancellationToken)
+    {
+        var page = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url, i.GroupId }).Take(Page).ToListAsync(cancellationToken);
+        var hashes = new Dictionary<string, PerceptualHash>(StringComparer.Ordinal);
+        foreach (var names in page.Select(i => MediaService.NameOf(projectId, i.Url)).OfType<string>().Chunk(500))
+        {
+            var files = await db.MediaFiles.Where(m => m.ProjectId == projectId && names.Contains(m.Name) && m.DifferenceHash != null && m.FrequencyHash != null)
+                .Select(m => new { m.Name, m.DifferenceHash, m.FrequencyHash }).ToListAsync(cancellationToken);
+            foreach (var file in files) hashes[file.Name] = new PerceptualHash(unchecked((ulong)file.DifferenceHash!.Value), unchecked((ulong)file.FrequencyHash!.Value));
+        }
+
+        var known = page.Select(i => (i.Id, i.GroupId, Name: MediaService.NameOf(projectId, i.Url))).Where(i => i.Name is not null && hashes.ContainsKey(i.Name));
+        return (page.Count, page.Count == 0 ? after : page[^1].Id, [.. known.Select(i => (i.Id, i.GroupId, hashes[i.Name!]))]);
     }
 
     private static async Task<DeduplicateResult> LastAsync(RunContext run, CancellationToken cancellationToken)
@@ -64,8 +92,8 @@ internal sealed class DeduplicateHandler(RunService runs, DuplicateWorkspaces wo
     }
 
     /// <summary>Brings the index up to what is stored; returns the last item, how many were new, and one item of each group that something joined.</summary>
-    private static async Task<(long Through, long Added, HashSet<long> Touched)> TakeInAsync(
-        RunContext run, Project project, NearDuplicateIndex index, long from, long through, CancellationToken cancellationToken)
+    private static async Task<(long Through, long Added, HashSet<long> Touched)> TakeInAsync<T>(
+        RunContext run, Project project, IDuplicateIndex<T> index, PageReader<T> read, long from, long through, CancellationToken cancellationToken)
     {
         var touched = new HashSet<long>();
         var total = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.Id > from, cancellationToken), cancellationToken);
@@ -73,24 +101,23 @@ internal sealed class DeduplicateHandler(RunService runs, DuplicateWorkspaces wo
         while (true)
         {
             var start = after;
-            var page = await run.Database.ReadAsync(
-                db => db.Items.Where(i => i.ProjectId == project.Id && i.Id > start).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text, i.GroupId }).Take(Page).ToListAsync(cancellationToken), cancellationToken);
-            if (page.Count == 0) return (Math.Max(through, after), added, touched);
+            var (count, last, page) = await run.Database.ReadAsync(db => read(db, project.Id, start, cancellationToken), cancellationToken);
+            if (count == 0) return (Math.Max(through, after), added, touched);
             var rebuilding = from == 0;
-            foreach (var item in page.Where(i => rebuilding && i.Id <= through && !index.Contains(i.Id))) index.Restore(item.Id, item.Text ?? "", item.GroupId ?? item.Id);
-            var fresh = page.Where(i => !index.Contains(i.Id)).Select(i => KeyValuePair.Create(i.Id, i.Text ?? "")).ToList();
+            foreach (var item in page.Where(i => rebuilding && i.Id <= through && !index.Contains(i.Id))) index.Restore(item.Id, item.Content, item.Group ?? item.Id);
+            var fresh = page.Where(i => !index.Contains(i.Id)).Select(i => KeyValuePair.Create(i.Id, i.Content)).ToList();
             foreach (var match in index.AddRange(fresh, cancellationToken))
             {
                 added++;
                 if (match.Kind != DuplicateKind.None) touched.Add(match.Id);
             }
 
-            after = page[^1].Id;
-            await run.CheckpointAsync(null, null, page.Count, total: total, cancellationToken: cancellationToken);
+            after = last;
+            await run.CheckpointAsync(null, null, count, total: total, cancellationToken: cancellationToken);
         }
     }
 
-    private static async Task StoreAsync(RunContext run, Project project, NearDuplicateIndex index, HashSet<long> touched, long through, CancellationToken cancellationToken)
+    private static async Task StoreAsync<T>(RunContext run, Project project, IDuplicateIndex<T> index, HashSet<long> touched, long through, CancellationToken cancellationToken)
     {
         var members = touched.GroupBy(index.GroupOf).SelectMany(g => index.Members(g.First())).Distinct().Order().ToList();
         foreach (var part in members.Chunk(Part))

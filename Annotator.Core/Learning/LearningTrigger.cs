@@ -16,8 +16,8 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
     /// <summary>How long decisions are gathered before a training is asked for.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(400);
 
-    // After a training nothing is trained for as long as it took, unless people wait for it.
-    private const double RestFactor = 1;
+    // After a training nothing is trained for as long as it took, but a second at the most, unless people wait for it.
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<long, bool> _dirty = new();
     private readonly ConcurrentDictionary<long, DateTimeOffset> _notBefore = new();
@@ -47,7 +47,7 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
         DecisionsRecorded(projectId);
     }
 
-    internal void TrainingEnded(long projectId, TimeSpan took) => _notBefore[projectId] = time.GetUtcNow() + (took * RestFactor);
+    internal void TrainingEnded(long projectId, TimeSpan took) => _notBefore[projectId] = time.GetUtcNow() + (took < LongestRest ? took : LongestRest);
 
     /// <inheritdoc />
     public override void Dispose()

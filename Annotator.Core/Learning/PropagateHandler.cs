@@ -37,7 +37,7 @@ public sealed record PropagationState(
 /// beats the student there are its confident labels proposed (as predictions of the source <c>propagated</c>). Otherwise it takes back what it proposed
 /// before, and says why.
 /// </summary>
-internal sealed class PropagateHandler(Representations representations) : IRunHandler
+internal sealed class PropagateHandler(Representations representations, ItemFeatures features) : IRunHandler
 {
     public const string RunKind = "propagate";
 
@@ -52,9 +52,9 @@ internal sealed class PropagateHandler(Representations representations) : IRunHa
         var options = run.Options<PropagateOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         var schema = project.Schema;
-        if (project.Modality != Modality.Text || schema.Type != TaskType.Classification || schema.Multiple)
+        if (!project.HasStudent || schema.Multiple)
         {
-            await EndAsync(run, Off("notApplicable", "Propagation is off: it labels texts with one choice of several."), cancellationToken);
+            await EndAsync(run, Off("notApplicable", "Propagation is off: it labels texts and images with one choice of several."), cancellationToken);
             return;
         }
 
@@ -73,7 +73,10 @@ internal sealed class PropagateHandler(Representations representations) : IRunHa
             return;
         }
 
-        var (verdict, result, checks) = await Task.Run(() => Compute(project, names.Count, labelled, loaded, (int)run.Run.Id, cancellationToken), cancellationToken);
+        var rows = new SparseRows();
+        await features.AppendAsync(project, labelled.ConvertAll(l => l.Content), rows, cancellationToken);
+        var learned = (Trainer: new SoftmaxTrainer(features.OptionsOf(project)), Rows: rows);
+        var (verdict, result, checks) = await Task.Run(() => Compute(project, names.Count, labelled, learned, loaded, (int)run.Run.Id, cancellationToken), cancellationToken);
         var state = new PropagationState(
             verdict.On, verdict.Reason.ToString(), verdict.Explanation, 0, verdict.On ? verdict.Threshold : null, verdict.Checked > 0 ? verdict.Accuracy : null,
             verdict.Checked > 0 ? verdict.LowerBound : null, verdict.StudentAccuracy, checks, labelled.Count);
@@ -89,7 +92,7 @@ internal sealed class PropagateHandler(Representations representations) : IRunHa
     }
 
     private static (PropagationVerdict Verdict, PropagationResult? Result, int Checks) Compute(
-        Project project, int classes, List<(int Row, int Class, string Text)> labelled, LoadedRepresentation loaded, int seed, CancellationToken cancellationToken)
+        Project project, int classes, List<(int Row, int Class, ItemContent Content)> labelled, (SoftmaxTrainer Trainer, SparseRows Rows) learned, LoadedRepresentation loaded, int seed, CancellationToken cancellationToken)
     {
         var vectors = loaded.Vectors;
         var graph = AffinityGraph.SelfTuning(NeighbourGraph.Build(vectors.ToFloats(), vectors.Dimensions, Neighbours, cancellationToken: cancellationToken));
@@ -102,7 +105,7 @@ internal sealed class PropagateHandler(Representations representations) : IRunHa
         }
 
         var tried = LabelPropagation.Run(graph, labels, classes, cancellationToken: cancellationToken);
-        var student = StudentOn(labelled, held, classes, cancellationToken);
+        var student = StudentOn(labelled, learned.Trainer, learned.Rows, held, classes, cancellationToken);
         var checks = labelled.Where((_, i) => held[i])
             .Select((l, i) => new PropagationCheck(l.Class, tried.Labels[l.Row], tried.Confidence[l.Row], student[i])).ToList();
         var verdict = PropagationGate.Decide(checks, project.Settings.TargetAccuracy, project.Settings.Confidence);
@@ -111,40 +114,37 @@ internal sealed class PropagateHandler(Representations representations) : IRunHa
         return (verdict, LabelPropagation.Run(graph, labels, classes, cancellationToken: cancellationToken), checks.Count);
     }
 
-    /// <summary>What a student says of the held-back texts that was trained on the same labels as propagation.</summary>
-    private static int[] StudentOn(List<(int Row, int Class, string Text)> labelled, bool[] held, int classes, CancellationToken cancellationToken)
+    /// <summary>What a student says of the held-back items that was trained on the same labels as propagation.</summary>
+    private static int[] StudentOn(List<(int Row, int Class, ItemContent Content)> labelled, SoftmaxTrainer trainer, SparseRows rows, bool[] held, int classes, CancellationToken cancellationToken)
     {
-        var features = new TextFeatures();
-        var rows = new Student.SparseRows();
-        features.Append(labelled.Select(l => l.Text), rows);
         var given = new List<LabelledRow>();
         for (var i = 0; i < labelled.Count; i++)
         {
             if (!held[i]) given.Add(new LabelledRow(i, labelled[i].Class));
         }
 
-        var scorer = new SoftmaxTrainer(features.Options).Train(rows, given, classes, cancellationToken: cancellationToken).Model.CreateScorer();
+        var scorer = trainer.Train(rows, given, classes, cancellationToken: cancellationToken).Model.CreateScorer();
         var scores = new float[classes];
         var said = new List<int>();
         for (var i = 0; i < labelled.Count; i++)
         {
             if (!held[i]) continue;
-            scorer.Score(rows[i], scores);
+            scorer.Score(rows, i, scores);
             said.Add(Probabilities.Best(scores));
         }
 
         return [.. said];
     }
 
-    private static async Task<List<(int Row, int Class, string Text)>> LabelledAsync(
+    private static async Task<List<(int Row, int Class, ItemContent Content)>> LabelledAsync(
         RunContext run, long projectId, IReadOnlyList<string> names, LoadedRepresentation loaded, CancellationToken cancellationToken)
     {
         var items = await run.Database.ReadAsync(
             db => db.Items.Where(i => i.ProjectId == projectId && i.State == ItemState.Final && (i.LabelSource == LabelSource.Human || i.LabelSource == LabelSource.Import))
-                .OrderBy(i => i.Id).Select(i => new { i.Id, i.LabelValue, i.Text }).ToListAsync(cancellationToken),
+                .OrderBy(i => i.Id).Select(i => new { i.Id, i.LabelValue, i.Text, i.Url }).ToListAsync(cancellationToken),
             cancellationToken);
         var places = names.Select((n, i) => (n, i)).ToDictionary(p => LabelJson.Write(new ChoiceValue(p.n)), p => p.i, StringComparer.Ordinal);
-        return [.. items.Select(i => (Row: loaded.Vectors.RowOf(i.Id), Class: places.GetValueOrDefault(i.LabelValue!, -1), Text: i.Text ?? "")).Where(i => i.Row >= 0 && i.Class >= 0)];
+        return [.. items.Select(i => (Row: loaded.Vectors.RowOf(i.Id), Class: places.GetValueOrDefault(i.LabelValue!, -1), Content: new ItemContent(i.Text, i.Url))).Where(i => i.Row >= 0 && i.Class >= 0)];
     }
 
     private static async Task<long> ProposeAsync(

@@ -8,10 +8,10 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Learning;
 
 /// <summary>
-/// Learns a representation of a project's texts from these texts alone and stores it with the vectors of all items: what neighbours, diverse samples,
-/// clusters and propagation rest on. Texts are streamed twice; memory holds a sample of them and the space.
+/// Learns a representation of a project's texts or images from these alone and stores it with the vectors of all items: what neighbours, diverse samples,
+/// clusters and propagation rest on. Items are streamed twice; memory holds a sample of them and the space.
 /// </summary>
-internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, FirstSample first) : IRunHandler
+internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, ItemFeatures features, FirstSample first) : IRunHandler
 {
     public const string RunKind = "represent";
 
@@ -20,6 +20,11 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
 
     private const int Page = 4_000;
     private const int VersionsKept = 2;
+
+    private const int ImagePage = 500;
+
+    // Components are found from so many images.
+    private const int SampledImages = 4_000;
 
     // Large sets get shorter vectors, so that a million of them take 76 MB.
     private const int ManyItems = 200_000;
@@ -31,9 +36,9 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
     {
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (project.Modality != Modality.Text)
+        if (project.Modality == Modality.Video)
         {
-            run.SetResult(new RepresentResult { Represented = false, Reason = "The built-in representation is of texts." });
+            run.SetResult(new RepresentResult { Represented = false, Reason = "The built-in representation is of texts and images." });
             return;
         }
 
@@ -46,11 +51,16 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
 
         await run.CheckpointAsync(null, null, total: 2 * total, cancellationToken: cancellationToken);
         var options = new EmbeddingOptions { Dimensions = total >= ManyItems ? DimensionsOfMany : Dimensions };
+        if (project.Modality == Modality.Image)
+        {
+            await RepresentImagesAsync(run, options.Dimensions, cancellationToken);
+            return;
+        }
+
         var texts = new PagedTexts(run, cancellationToken);
         var space = await Task.Run(() => EmbeddingSpace.Fit(texts.Read().SelectMany(page => page.Select(i => i.Text)), options, cancellationToken), cancellationToken);
 
-        await using var file = new FileStream(
-            Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.vectors"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+        await using var file = NewFile();
         var writer = new CompactVectorWriter(file, space.Dimensions);
         long through = 0;
         await Task.Run(
@@ -70,12 +80,70 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
         var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
         run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions });
-        foreach (var old in (await representations.AllAsync(project.Id, 50, cancellationToken)).Skip(VersionsKept - 1))
+        await RemoveOldAsync(project.Id, cancellationToken);
+    }
+
+    // The encoder's rows, along their principal components, scaled to length 1.
+    private async Task RepresentImagesAsync(RunContext run, int dimensions, CancellationToken cancellationToken)
+    {
+        var width = Student.Images.ImageEncoder.Default.Options.Dimensions;
+        var (ids, rows) = (new List<long>(), new List<float[]>());
+        var sample = new List<float>();
+        for (long after = 0; ;)
         {
-            await blobs.DeleteAsync(old.Space, cancellationToken);
+            var from = after;
+            var page = await run.Database.ReadAsync(
+                db => db.Items.Where(i => i.ProjectId == run.ProjectId && i.Id > from).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(ImagePage).ToListAsync(cancellationToken), cancellationToken);
+            if (page.Count == 0) break;
+            after = page[^1].Id;
+            var (known, encoded) = await features.EncodeAsync(run.ProjectId, page.ConvertAll(i => i.Url), cancellationToken);
+            ids.AddRange(page.Where((_, i) => known[i]).Select(i => i.Id));
+            rows.Add(encoded);
+            if (sample.Count < SampledImages * width) sample.AddRange(encoded);
+            await run.CheckpointAsync(null, null, 2 * page.Count, cancellationToken: cancellationToken);
+        }
+
+        if (ids.Count < FewestItems)
+        {
+            run.SetResult(new RepresentResult { Represented = false, Reason = $"At least {FewestItems} images that are kept here are needed; there are {ids.Count}." });
+            return;
+        }
+
+        var components = await Task.Run(() => PrincipalComponents.Fit(sample.ToArray(), width, Math.Min(dimensions, ids.Count - 1)), cancellationToken);
+        await using var file = NewFile();
+        var writer = new CompactVectorWriter(file, components.Dimensions);
+        var place = 0;
+        foreach (var encoded in rows)
+        {
+            var reduced = components.Transform(encoded);
+            for (var i = 0; i < reduced.Length / components.Dimensions; i++)
+            {
+                var row = reduced.AsSpan(i * components.Dimensions, components.Dimensions);
+                Vectors.Normalize(row);
+                writer.Write([ids[place++]], row);
+            }
+        }
+
+        writer.Complete();
+        file.Position = 0;
+        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        file.Position = 0;
+        var (vectors, _) = await blobs.PutAsync("representations", file, cancellationToken);
+        run.SetResult(new RepresentResult { Represented = true, Space = "", Vectors = vectors, Items = writer.Count, Through = ids[^1], Dimensions = components.Dimensions });
+        await RemoveOldAsync(run.ProjectId, cancellationToken);
+    }
+
+    private async Task RemoveOldAsync(long projectId, CancellationToken cancellationToken)
+    {
+        foreach (var old in (await representations.AllAsync(projectId, 50, cancellationToken)).Skip(VersionsKept - 1))
+        {
+            if (old.Space.Length > 0) await blobs.DeleteAsync(old.Space, cancellationToken);
             await blobs.DeleteAsync(old.Vectors, cancellationToken);
         }
     }
+
+    private static FileStream NewFile() => new(
+        Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.vectors"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
 
     /// <summary>Whether the newest representation is missing or a good part of the items is not in it.</summary>
     public static bool IsOutgrown(RepresentationVersion? latest, long items) => items >= FewestItems && (latest is null || items > latest.Items * 1.25);

@@ -11,7 +11,7 @@ namespace Annotator.Core.Learning;
 
 /// <summary>A representation of a project's items, as the run that made it says: two files and what they cover.</summary>
 /// <param name="Version">Id of the run that made it; grows.</param>
-/// <param name="Space">Blob of the <see cref="EmbeddingSpace"/>.</param>
+/// <param name="Space">Blob of the <see cref="EmbeddingSpace"/>; empty for images, whose rows are made again with each representation.</param>
 /// <param name="Vectors">Blob of the <see cref="CompactVectors"/>.</param>
 /// <param name="Items">How many items it holds.</param>
 /// <param name="Through">The last item that was there.</param>
@@ -20,9 +20,9 @@ public sealed record RepresentationVersion(long Version, string Space, string Ve
 
 /// <summary>A representation in memory.</summary>
 /// <param name="Version">Which.</param>
-/// <param name="Space">For texts that are not in it.</param>
+/// <param name="Space">For texts that are not in it; null for images.</param>
 /// <param name="Vectors">For items that are.</param>
-public sealed record LoadedRepresentation(RepresentationVersion Version, EmbeddingSpace Space, CompactVectors Vectors);
+public sealed record LoadedRepresentation(RepresentationVersion Version, EmbeddingSpace? Space, CompactVectors Vectors);
 
 /// <summary>Where an item lies among the others.</summary>
 /// <param name="ItemId">The item.</param>
@@ -74,7 +74,7 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         }
     }
 
-    /// <summary>The items most like one item, the most like first; null where there is no representation or no such text item.</summary>
+    /// <summary>The items most like one item, the most like first; null where there is no representation or no such item.</summary>
     /// <param name="projectId">The project.</param>
     /// <param name="itemId">The item; it need not be in the representation yet.</param>
     /// <param name="limit">How many at the most, at least 1.</param>
@@ -91,7 +91,7 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         else
         {
             var text = await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == projectId && i.Id == itemId).Select(i => i.Text).FirstOrDefaultAsync(cancellationToken), cancellationToken);
-            if (text is null) return null;
+            if (text is null || loaded.Space is null) return null;
             loaded.Space.Transform(text, query);
         }
 
@@ -150,11 +150,13 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
 
     private async Task<LoadedRepresentation> LoadAsync(RepresentationVersion version, CancellationToken cancellationToken)
     {
+        await using var vectors = await blobs.OpenAsync(version.Vectors, cancellationToken);
+        var read = await CompactVectors.ReadAsync(vectors, cancellationToken);
+        if (version.Space.Length == 0) return new LoadedRepresentation(version, null, read);
         await using var space = await blobs.OpenAsync(version.Space, cancellationToken);
         var bytes = new byte[space.Length];
         await space.ReadExactlyAsync(bytes, cancellationToken);
-        await using var vectors = await blobs.OpenAsync(version.Vectors, cancellationToken);
-        return new LoadedRepresentation(version, EmbeddingSpace.FromBytes(bytes), await CompactVectors.ReadAsync(vectors, cancellationToken));
+        return new LoadedRepresentation(version, EmbeddingSpace.FromBytes(bytes), read);
     }
 
     private void Sweep()

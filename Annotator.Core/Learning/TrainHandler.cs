@@ -39,9 +39,9 @@ internal sealed class TrainHandler(
     {
         var clock = Stopwatch.StartNew();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (project.Modality != Modality.Text || project.Schema.Type != TaskType.Classification)
+        if (!project.HasStudent)
         {
-            run.SetResult(new { trained = false, reason = "The built-in student classifies text." });
+            run.SetResult(new { trained = false, reason = "The built-in student learns classes of texts and images." });
             return;
         }
 
@@ -74,7 +74,7 @@ internal sealed class TrainHandler(
 
         await run.CheckpointAsync(null, null, total: loaded.Labelled, cancellationToken: cancellationToken);
         var names = project.Schema.Leaves();
-        var trainer = new SoftmaxTrainer(workspace.Features.Options, new SoftmaxOptions { Multiple = project.Schema.Multiple, Balanced = true });
+        var trainer = workspace.TrainerOf(project);
         TrainedStudent trained;
         StudentQuality quality;
         if (steered)

@@ -11,11 +11,11 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Learning;
 
 /// <summary>What is kept in memory between trainings: features never change, and the last weights are the best start. All of it can be made again.</summary>
-internal sealed class TrainingWorkspaces
+internal sealed class TrainingWorkspaces(ItemFeatures features)
 {
     private readonly ConcurrentDictionary<long, TrainingWorkspace> _workspaces = new();
 
-    public TrainingWorkspace Of(long projectId) => _workspaces.GetOrAdd(projectId, _ => new TrainingWorkspace());
+    public TrainingWorkspace Of(long projectId) => _workspaces.GetOrAdd(projectId, _ => new TrainingWorkspace(features));
 }
 
 /// <summary>What a training learns from.</summary>
@@ -29,7 +29,7 @@ internal sealed class TrainingWorkspaces
 internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, int[] Llm, int Answered);
 
 /// <summary>One project's features and last training.</summary>
-internal sealed class TrainingWorkspace
+internal sealed class TrainingWorkspace(ItemFeatures features)
 {
     private readonly Dictionary<long, int> _rowOf = [];
     private readonly List<long> _ids = [];
@@ -37,14 +37,15 @@ internal sealed class TrainingWorkspace
 
     public SemaphoreSlim Busy { get; } = new(1, 1);
 
-    public TextFeatures Features { get; } = new();
-
     public SparseRows Rows { get; } = new();
 
     public TrainedStudent? Last { get; set; }
 
     /// <summary>What the models said after the last training, for a steered project.</summary>
     public SteeringView? View { get; set; }
+
+    /// <summary>How a student of the project is trained.</summary>
+    public SoftmaxTrainer TrainerOf(Project project) => features.TrainerOf(project);
 
     public long IdOf(int row) => _ids[row];
 
@@ -75,7 +76,7 @@ internal sealed class TrainingWorkspace
                 return (rows, (int)count);
             },
             cancellationToken);
-        await AddFeaturesAsync(database, project.Id, [.. items.Select(l => l.Id).Where(id => !_rowOf.ContainsKey(id))], cancellationToken);
+        await AddFeaturesAsync(database, project, [.. items.Select(l => l.Id).Where(id => !_rowOf.ContainsKey(id))], cancellationToken);
 
         var names = project.Schema.Leaves().Select((n, i) => (n, i)).ToDictionary(p => p.n, p => p.i, StringComparer.Ordinal);
         var classes = new ClassReader(names);
@@ -112,15 +113,17 @@ internal sealed class TrainingWorkspace
         return read;
     }
 
-    private async Task AddFeaturesAsync(AnnotatorDatabase database, long projectId, IReadOnlyList<long> ids, CancellationToken cancellationToken)
+    private async Task AddFeaturesAsync(AnnotatorDatabase database, Project project, IReadOnlyList<long> ids, CancellationToken cancellationToken)
     {
         foreach (var part in ids.Chunk(2_000))
         {
-            var texts = await database.ReadAsync(
-                db => db.Items.Where(i => i.ProjectId == projectId && part.Contains(i.Id)).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text }).ToListAsync(cancellationToken), cancellationToken);
-            foreach (var item in texts)
+            var items = await database.ReadAsync(
+                db => db.Items.Where(i => i.ProjectId == project.Id && part.Contains(i.Id)).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text, i.Url }).ToListAsync(cancellationToken), cancellationToken);
+            var first = Rows.Count;
+            await features.AppendAsync(project, items.ConvertAll(i => new ItemContent(i.Text, i.Url)), Rows, cancellationToken);
+            foreach (var item in items)
             {
-                _rowOf[item.Id] = Features.Append(item.Text ?? "", Rows);
+                _rowOf[item.Id] = first++;
                 _ids.Add(item.Id);
             }
         }

@@ -70,6 +70,9 @@ public sealed class LabellingPrompt
     /// <summary>16 hexadecimal digits that stand for the content of the prompt.</summary>
     public string Version { get; }
 
+    /// <summary>Whether the labels stand in the order given in every call.</summary>
+    internal bool InGivenOrder { get; init; }
+
     /// <summary>The names of the labels.</summary>
     internal IReadOnlySet<string> LabelNames { get; }
 
@@ -146,7 +149,7 @@ public sealed class LabellingPrompt
         });
         text.Append("\n\n# Labels\nTheir order means nothing.\n");
         var order = Labels.ToArray();
-        new Random(seed).Shuffle(order);
+        if (!InGivenOrder) new Random(seed).Shuffle(order);
         foreach (var label in order)
         {
             text.Append("- ").Append(Quoted(label.Name));
@@ -273,6 +276,16 @@ public sealed class LabellingPrompt
     private static string Number(int index) => (index + 1).ToString(CultureInfo.InvariantCulture);
 
     private static string Quoted(string text) => Encoding.UTF8.GetString(RenderJson(json => json.WriteStringValue(text)));
+
+    /// <summary>The same prompt with some of its labels, and with those of its examples that have no others.</summary>
+    internal LabellingPrompt With(IReadOnlyList<LlmLabel> labels)
+    {
+        var names = labels.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
+        return new LabellingPrompt(Task, labels, Instructions, Guidelines, [.. Examples.Where(e => e.Labels.All(names.Contains) && (e.Quotes ?? []).All(q => names.Contains(q.Label)))]) { InGivenOrder = InGivenOrder };
+    }
+
+    /// <summary>Whether an example has labels of this prompt only.</summary>
+    internal bool Fits(LlmExample example) => Task == LlmTask.Spans ? (example.Quotes ?? []).All(q => LabelNames.Contains(q.Label)) : example.Labels.All(LabelNames.Contains);
 
     private void Check(LlmExample example)
     {

@@ -25,15 +25,17 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
     private readonly Asker _asker;
     private readonly Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? _keep;
     private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(MostWaiting);
+    private readonly bool _countsItems;
     private readonly Task _worker;
 
     /// <summary>Makes a writer.</summary>
     /// <param name="database">Where to.</param>
     /// <param name="asker">For whom.</param>
     /// <param name="keep">Keeps answered items, each once; null: nothing is kept.</param>
-    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep)
+    /// <param name="countsItems">Whether what is answered counts as items of the project; not so for steps on the way to an answer.</param>
+    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, bool countsItems = true)
     {
-        (_database, _asker, _keep) = (database, asker, keep);
+        (_database, _asker, _keep, _countsItems) = (database, asker, keep, countsItems);
         _worker = WriteAsync();
     }
 
@@ -92,7 +94,7 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
 
         var project = _asker.ProjectId;
         scope.Count(project, CounterNames.LlmCalls, entries.Count);
-        scope.Count(project, CounterNames.LlmItems, entries.Sum(e => (long)e.Call!.Answered));
+        if (_countsItems) scope.Count(project, CounterNames.LlmItems, entries.Sum(e => (long)e.Call!.Answered));
         scope.Count(project, CounterNames.LlmPromptTokens, entries.Sum(e => e.Call!.PromptTokens));
         scope.Count(project, CounterNames.LlmCompletionTokens, entries.Sum(e => e.Call!.CompletionTokens));
         scope.Count(project, CounterNames.LlmCost, entries.Sum(e => Units(e.Call!.Cost)));

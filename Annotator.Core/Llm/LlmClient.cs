@@ -50,11 +50,11 @@ internal sealed class LlmClient
     }
 
     /// <summary>The body of a request for labels.</summary>
-    public byte[] Render(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed) =>
-        Render("labels", prompt.Schema, messages, capabilities, completionTokens, seed);
+    public byte[] Render(LabellingPrompt prompt, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed, double temperature = 0) =>
+        Render("labels", prompt.Schema, messages, capabilities, completionTokens, seed, temperature);
 
     /// <summary>The body of a request.</summary>
-    public byte[] Render(string schemaName, ReadOnlyMemory<byte> schema, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed)
+    public byte[] Render(string schemaName, ReadOnlyMemory<byte> schema, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, int seed, double temperature = 0)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(buffer, s_readable))
@@ -72,7 +72,7 @@ internal sealed class LlmClient
             json.WriteEndArray();
             WriteFormat(json, schemaName, schema, capabilities.Format);
             json.WriteNumber(capabilities.Limit == TokenLimit.MaxTokens ? "max_tokens" : "max_completion_tokens", completionTokens);
-            if (capabilities.Temperature) json.WriteNumber("temperature", 0);
+            if (capabilities.Temperature) json.WriteNumber("temperature", temperature);
             if (capabilities.LogProbabilities) json.WriteBoolean("logprobs", true);
             if (_isOpenAI)
             {

@@ -59,6 +59,9 @@ public enum ConfidenceSource
 
     /// <summary>The probability of the label's tokens (METHODS: AUROC about 0.83).</summary>
     LogProbability,
+
+    /// <summary>The share of several answers to the same question that say the same (Wang et al. 2023, "Self-Consistency").</summary>
+    Agreement,
 }
 
 /// <summary>What a model answered about an item.</summary>

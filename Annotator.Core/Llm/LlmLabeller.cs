@@ -37,6 +37,7 @@ public sealed class LlmLabeller
         _time = time ?? TimeProvider.System;
         _client = new LlmClient(endpoint, http, _time);
         _gate = new SemaphoreSlim(endpoint.Concurrency);
+        Circuit = new LlmCircuit(_time);
         _pacing = new CallPacing(_time, endpoint.RequestsPerMinute, endpoint.TokensPerMinute);
         _capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, endpoint.LogProbabilities, Temperature: true);
     }
@@ -61,6 +62,9 @@ public sealed class LlmLabeller
 
     /// <summary>The limits over time, shared by the runs.</summary>
     internal CallPacing Pacing => _pacing;
+
+    /// <summary>Whether the server is out of order, as all runs have found.</summary>
+    internal LlmCircuit Circuit { get; }
 
     /// <summary>Keeps what a request that was answered has shown.</summary>
     internal void Prove(LlmCapabilities capabilities)

@@ -48,6 +48,11 @@ public sealed class LlmProviderOptions : IValidatableObject
     [Range(0, 100_000)]
     public double CompletionPrice { get; set; }
 
+    /// <summary>Days for which an answer is given again to the same text under the same prompt, instead of asking for it; 0: never.</summary>
+    /// <value>Default 7; 0 to 365.</value>
+    [Range(0, 365)]
+    public int CacheDays { get; set; } = 7;
+
     /// <summary>Whether addresses of this machine and of private networks may be asked, as local models need it.</summary>
     /// <value>Default true.</value>
     public bool AllowPrivateAddresses { get; set; } = true;

@@ -1,6 +1,7 @@
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -28,12 +29,43 @@ public sealed record LedgerLine(DateOnly Day, string Model, int PromptVersion, l
 /// <param name="BudgetLeft">What of the budget is left; null: there is no budget.</param>
 public sealed record LlmEstimate(long Items, long Measured, double? Cost, double? Seconds, double? BudgetLeft);
 
-/// <summary>Reads what the LLM was used for and what it cost.</summary>
+/// <summary>What the LLM has cost a project.</summary>
+/// <param name="Calls">Requests.</param>
+/// <param name="Items">Items answered, those with an answer that was known included.</param>
+/// <param name="Reused">Those of them that were answered without asking, by what was said of the same text.</param>
+/// <param name="Followers">Near-duplicates that were not asked about, for the first of their group was.</param>
+/// <param name="Spent">Cost of the tokens that servers counted.</param>
+/// <param name="Uncertain">What may have been charged beyond that, where the server told no usage.</param>
+/// <param name="Budget">The most that may be spent; 0: there is no budget.</param>
+public sealed record LlmSummary(long Calls, long Items, long Reused, long Followers, double Spent, double Uncertain, double Budget);
+
+/// <summary>Reads what the LLM was used for, and what it cost.</summary>
 public sealed class LlmReports(AnnotatorDatabase database, LlmProviders providers, Cascade.LlmStage stage)
 {
     // Newest calls from which an estimate is made.
     private const int Sampled = 200;
 
+    /// <summary>What the LLM has cost so far, and what was spared.</summary>
+    public Task<LlmSummary> SummaryAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        return database.ReadAsync(
+            async db =>
+            {
+                var counters = await db.Counters.Where(c => c.ProjectId == project.Id && c.Name.StartsWith("llm:")).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
+                var followers = await db.Items.LongCountAsync(
+                    i => i.ProjectId == project.Id && i.GroupId != null && i.GroupId != i.Id
+                        && db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.GroupId && p.Source == LabelSource.Llm && p.Value != null)
+                        && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm),
+                    cancellationToken);
+                return new LlmSummary(
+                    Of(CounterNames.LlmCalls), Of(CounterNames.LlmItems), Of(CounterNames.LlmReused), followers, (double)(Of(CounterNames.LlmCost) / CounterNames.CostUnits), (double)(Of(CounterNames.LlmEstimatedCost) / CounterNames.CostUnits),
+                    project.Settings.Llm.Budget);
+
+                long Of(string name) => counters.GetValueOrDefault(name);
+            },
+            cancellationToken);
+    }
 
     /// <summary>The ledger of a project by day, model and version, newest day first.</summary>
     /// <param name="projectId">The project.</param>
@@ -79,7 +111,7 @@ public sealed class LlmReports(AnnotatorDatabase database, LlmProviders provider
         var left = await stage.LeftAsync(project, cancellationToken);
         var (waiting, calls) = await database.ReadAsync(
             async db => (
-                await db.Items.Where(i => i.ProjectId == project.Id && i.State != ItemState.Final && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm)).LongCountAsync(cancellationToken),
+                await db.Items.Where(i => i.ProjectId == project.Id && i.State != ItemState.Final && (i.GroupId == null || i.GroupId == i.Id) && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm)).LongCountAsync(cancellationToken),
                 await db.LlmCalls.Where(c => c.ProjectId == project.Id && c.Answered > 0).OrderByDescending(c => c.Id).Take(Sampled).Select(c => new { c.Answered, c.Cost, c.Milliseconds }).ToListAsync(cancellationToken)),
             cancellationToken);
         long measured = calls.Sum(c => (long)c.Answered);

@@ -39,6 +39,12 @@ public sealed record LlmRunOptions
     /// <summary>Examples for a call, such as the nearest corrections; null: those of the prompt alone.</summary>
     public Func<IReadOnlyList<LlmItem>, IReadOnlyList<LlmExample>>? ExamplesFor { get; init; }
 
+    /// <summary>Another prompt for a call, of the same task and with some of the labels of the session's; null: the session's for all.</summary>
+    internal Func<IReadOnlyList<LlmItem>, LabellingPrompt>? PromptFor { get; init; }
+
+    /// <summary>The temperature of the calls, 0 to 2: above 0 the same question may be answered in another way.</summary>
+    public double Temperature { get; init; }
+
     /// <summary>The bound on requests that holds where none is set: four for each call that the items need, and sixteen.</summary>
     /// <param name="items">Items of the run.</param>
     /// <param name="itemsPerCall">Items of a call.</param>
@@ -55,6 +61,8 @@ public sealed record LlmRunOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumItemAttempts, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaximumItemAttempts, 10);
         ArgumentOutOfRangeException.ThrowIfLessThan(BreakAfter ?? 1, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(Temperature);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Temperature, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumTextLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaximumCallLength, 1);
     }

@@ -39,6 +39,10 @@ public sealed class LlmSession : IAsyncDisposable
     private readonly CancellationTokenSource _stop;
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task[] _workers;
+
+    // Where the server was out of order when the session began: done when the first request has shown what it is now.
+    private readonly TaskCompletionSource? _halfOpen;
+    private int _probing;
     private int _callNumber;
     private int _failuresInARow;
     private int _refusals;
@@ -59,6 +63,7 @@ public sealed class LlmSession : IAsyncDisposable
         _jitter = new Random(options.Seed);
         _breakAfter = options.BreakAfter ?? Math.Max(5, 2 * _endpoint.Concurrency);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _halfOpen = labeller.Circuit.IsOpen ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
         _workers = new Task[_endpoint.Concurrency];
         for (int w = 0; w < _workers.Length; w++) _workers[w] = WorkAsync();
     }
@@ -250,8 +255,9 @@ public sealed class LlmSession : IAsyncDisposable
         var items = call.Items.Select(i => i.Item).ToList();
         string[] texts = [.. items.Select(i => _options.Mask is { } mask ? mask(i.Text) : i.Text)];
         int seed = unchecked((_options.Seed * 397) ^ call.Number);
-        var messages = _prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items));
-        var (parsed, failure, detail) = await ExchangeAsync(call, texts, messages, seed, cancellationToken);
+        var prompt = _options.PromptFor?.Invoke(items) ?? _prompt;
+        var messages = prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items).Where(prompt.Fits).ToList());
+        var (parsed, failure, detail) = await ExchangeAsync(call, prompt, texts, messages, seed, cancellationToken);
         if (parsed is null && failure == LlmFailure.Rejected && call.Items.Length > 1 && call.Round + 1 < _options.MaximumItemAttempts && StopReason == LlmFailure.None)
         {
             // Too long together, or one item that a filter does not let pass: alone the others get their answer.
@@ -286,16 +292,31 @@ public sealed class LlmSession : IAsyncDisposable
 
     /// <summary>Sends a call until an answer comes or there is no more use in it.</summary>
     private async Task<(ParsedAnswer? Answer, LlmFailure Failure, string? Detail)> ExchangeAsync(
-        Call call, string[] texts, IReadOnlyList<LlmMessage> messages, int seed, CancellationToken cancellationToken)
+        Call call, LabellingPrompt prompt, string[] texts, IReadOnlyList<LlmMessage> messages, int seed, CancellationToken cancellationToken)
     {
         var capabilities = _labeller.Capabilities;
         int completionTokens = checked((_endpoint.CompletionTokens + (_endpoint.CompletionTokensPerItem * texts.Length)) * call.Allowance);
-        long bytes = LlmClient.PromptBytes(_prompt.Schema, messages);
+        long bytes = LlmClient.PromptBytes(prompt.Schema, messages);
         var tries = new Tries();
+        try
+        {
+            return await ExchangeAsync(call, prompt, texts, messages, seed, capabilities, completionTokens, bytes, tries, cancellationToken);
+        }
+        finally
+        {
+            if (tries.Probes) _halfOpen?.TrySetResult();
+        }
+    }
+
+    private async Task<(ParsedAnswer? Answer, LlmFailure Failure, string? Detail)> ExchangeAsync(
+        Call call, LabellingPrompt prompt, string[] texts, IReadOnlyList<LlmMessage> messages, int seed, LlmCapabilities capabilities, int completionTokens, long bytes, Tries tries,
+        CancellationToken cancellationToken)
+    {
         while (true)
         {
             if (Stopped(out var stopped, out string? why)) return (null, stopped, why);
-            var (spent, sent) = await TrySendAsync(call, texts, messages, capabilities, completionTokens, bytes, seed, tries, cancellationToken);
+            if (!await EnterAsync(tries, cancellationToken)) continue;
+            var (spent, sent) = await TrySendAsync(call, prompt, texts, messages, capabilities, completionTokens, bytes, seed, tries, cancellationToken);
             if (sent is null)
             {
                 if (spent == LlmFailure.None) continue;
@@ -308,6 +329,9 @@ public sealed class LlmSession : IAsyncDisposable
             {
                 Interlocked.Exchange(ref _failuresInARow, 0);
                 Interlocked.Exchange(ref _limitedSince, 0);
+                _labeller.Circuit.Close();
+                _halfOpen?.TrySetResult();
+
                 // Only what helped is kept: a request may also be refused for its content.
                 if (tries.Steps > 0 || !_labeller.IsProven) _labeller.Prove(capabilities);
                 return (parsed, LlmFailure.None, null);
@@ -338,12 +362,28 @@ public sealed class LlmSession : IAsyncDisposable
         public int Limited { get; set; }
 
         public int Steps { get; set; }
+
+        public bool Probes { get; set; }
+    }
+
+    // One call goes first where the server was out of order; the others wait for what becomes of it.
+    private async Task<bool> EnterAsync(Tries tries, CancellationToken cancellationToken)
+    {
+        if (_halfOpen is not { Task.IsCompleted: false } || tries.Probes) return true;
+        if (Interlocked.CompareExchange(ref _probing, 1, 0) == 0)
+        {
+            tries.Probes = true;
+            return true;
+        }
+
+        await _halfOpen.Task.WaitAsync(cancellationToken);
+        return false;
     }
 
     // Waits for a place at the endpoint, for its limits over time and for the money; then sends. Nothing is sent where the money or the
     // number of requests is not enough, or where the circuit opened meanwhile.
     private async Task<(LlmFailure Failure, (LlmReply Reply, ParsedAnswer? Parsed)? Sent)> TrySendAsync(
-        Call call, string[] texts, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, long bytes, int seed, Tries tries,
+        Call call, LabellingPrompt prompt, string[] texts, IReadOnlyList<LlmMessage> messages, LlmCapabilities capabilities, int completionTokens, long bytes, int seed, Tries tries,
         CancellationToken cancellationToken)
     {
         decimal reservation;
@@ -369,12 +409,12 @@ public sealed class LlmSession : IAsyncDisposable
             }
 
             tries.Sent++;
-            byte[] body = _labeller.Client.Render(_prompt, messages, capabilities, completionTokens, seed);
+            byte[] body = _labeller.Client.Render(prompt, messages, capabilities, completionTokens, seed, _options.Temperature);
             var started = _labeller.Time.GetUtcNow();
             long clock = _labeller.Time.GetTimestamp();
             var reply = await SendAsync(body, cancellationToken);
             var completion = reply.Outcome == LlmCallOutcome.Answered ? LlmCompletion.Parse(reply.Body) : null;
-            var parsed = reply.Outcome == LlmCallOutcome.Answered ? LlmAnswerParser.Parse(completion, _prompt, texts) : null;
+            var parsed = reply.Outcome == LlmCallOutcome.Answered ? LlmAnswerParser.Parse(completion, prompt, texts) : null;
             var latency = _labeller.Time.GetElapsedTime(clock);
             _labeller.Gate.Release();
             entered = false;
@@ -414,7 +454,7 @@ public sealed class LlmSession : IAsyncDisposable
         string status = reply.Status is { } code ? FormattableString.Invariant($"HTTP {code}") : reply.Outcome == LlmCallOutcome.TimedOut ? "time-out" : "connection failed";
         if (reply.RetryAfter > _endpoint.MaximumRetryAfter)
         {
-            if (Interlocked.Increment(ref _failuresInARow) >= _breakAfter) Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_breakAfter} times in a row"));
+            if (Interlocked.Increment(ref _failuresInARow) >= _breakAfter || tries.Probes) Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_breakAfter} times in a row"));
             return (FailureOf(reply), FormattableString.Invariant($"the server wants to be left alone for {reply.RetryAfter.Value.TotalSeconds:0} s ({status})"));
         }
 
@@ -430,6 +470,12 @@ public sealed class LlmSession : IAsyncDisposable
         }
 
         tries.Failures++;
+        if (tries.Probes && _halfOpen is { Task.IsCompleted: false })
+        {
+            Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server still fails ({status})"));
+            return (FailureOf(reply), FormattableString.Invariant($"the server still fails ({status})"));
+        }
+
         if (Interlocked.Add(ref _failuresInARow, reply.Outcome == LlmCallOutcome.TimedOut ? TimeoutWeight : 1) >= _breakAfter)
             Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_breakAfter} times in a row"));
         return tries.Failures >= _endpoint.MaximumAttempts ? (FailureOf(reply), FormattableString.Invariant($"no answer after {tries.Sent} attempts ({status})")) : null;
@@ -470,7 +516,9 @@ public sealed class LlmSession : IAsyncDisposable
             _stopDetail = detail;
         }
 
+        if (failure != LlmFailure.Rejected) _labeller.Circuit.Open();
         _broken.Cancel();
+        _halfOpen?.TrySetResult();
     }
 
     private bool Stopped(out LlmFailure failure, out string? detail)

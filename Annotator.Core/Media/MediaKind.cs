@@ -12,7 +12,7 @@ public sealed record MediaKind(string ContentType, Modality Modality)
     public const int HeadBytes = 64;
 
     /// <summary>What can be told.</summary>
-    public const string Known = "PNG, JPEG, GIF, WebP, AVIF, BMP; MP4, QuickTime, WebM";
+    public const string Known = "PNG, JPEG, GIF, WebP, AVIF, TIFF, BMP; MP4, QuickTime, WebM, AVI";
 
     /// <summary>Tells the kind of a file; null for what is no image or video of a known kind. SVG is none: it is a program in a page's clothes.</summary>
     /// <param name="head">The first <see cref="HeadBytes"/> bytes, or all of a shorter file.</param>
@@ -23,6 +23,9 @@ public sealed record MediaKind(string ContentType, Modality Modality)
         if (head.StartsWith("GIF87a"u8) || head.StartsWith("GIF89a"u8)) return new("image/gif", Modality.Image);
         if (head.Length >= 12 && head.StartsWith("RIFF"u8) && head[8..12].SequenceEqual("WEBP"u8)) return new("image/webp", Modality.Image);
         if (head.Length >= 26 && head.StartsWith("BM"u8)) return new("image/bmp", Modality.Image);
+
+        if (head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8)) return new("image/tiff", Modality.Image);
+        if (head.Length >= 12 && head.StartsWith("RIFF"u8) && head[8..12].SequenceEqual("AVI "u8)) return new("video/x-msvideo", Modality.Video);
 
         // ISO base media: a box "ftyp" whose brand tells images from films.
         if (head.Length >= 12 && head[4..8].SequenceEqual("ftyp"u8))

@@ -26,7 +26,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
         foreach (var file in exports.Select(ExportFile.Of).OfType<ExportFile>()) await blobs.DeleteAsync(file.Blob, cancellationToken);
         foreach (var representation in await representations.AllAsync(id, int.MaxValue, cancellationToken))
         {
-            await blobs.DeleteAsync(representation.Space, cancellationToken);
+            if (representation.Space.Length > 0) await blobs.DeleteAsync(representation.Space, cancellationToken);
             await blobs.DeleteAsync(representation.Vectors, cancellationToken);
         }
 
@@ -35,6 +35,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
             var last = await run.Database.ReadAsync(
                 db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
             if (last.Count == 0) break;
+            foreach (var blob in await ThumbnailsAsync(run.Database, id, last.Select(i => MediaService.NameOf(id, i.Url)).OfType<string>().ToList(), cancellationToken)) await blobs.DeleteAsync(blob, cancellationToken);
             foreach (var blob in last.Select(i => MediaService.BlobOf(id, i.Url)).OfType<string>()) await blobs.DeleteAsync(blob, cancellationToken);
             var (from, to) = (last[0].Id, last[^1].Id);
             await run.CheckpointAsync(
@@ -57,15 +58,30 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
         await run.CheckpointAsync(
             async scope =>
             {
+                await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Audits.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.AuditRecords.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Certificates.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.CachedAnswers.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Prompts.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Memberships.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
             },
             null,
             cancellationToken: cancellationToken);
+    }
+
+    private static async Task<List<string>> ThumbnailsAsync(AnnotatorDatabase database, long projectId, List<string> names, CancellationToken cancellationToken)
+    {
+        var found = new List<string>();
+        foreach (var part in names.Chunk(500))
+        {
+            found.AddRange(await database.ReadAsync(
+                db => db.MediaFiles.Where(m => m.ProjectId == projectId && part.Contains(m.Name) && m.Thumbnail != null).Select(m => m.Thumbnail!).ToListAsync(cancellationToken), cancellationToken));
+        }
+
+        return found;
     }
 }

@@ -53,6 +53,9 @@ public sealed class Project
         set => SchemaJson = ProjectJson.WriteSchema(value);
     }
 
+    /// <summary>Whether the built-in student learns the project's labels: classes of texts or images.</summary>
+    public bool HasStudent => Modality is Modality.Text or Modality.Image && Schema.Type == TaskType.Classification;
+
     /// <summary>The settings.</summary>
     public ProjectSettings Settings
     {
@@ -115,6 +118,10 @@ public sealed record ProjectSettings
         Range("llm.itemsPerCall", Llm.ItemsPerCall, 1, 100);
         Range("llm.examples", Llm.Examples, 0, 50);
         Range("llm.exampleTokens", Llm.ExampleTokens, 0, 100_000);
+        Range("llm.checkShare", Llm.CheckShare, 0, 0.5);
+        Range("llm.samples", Llm.Samples, 1, 9);
+        Range("llm.sampleBelow", Llm.SampleBelow, 0, 1);
+        Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         errors.AddRange(Edge.Validate());
         errors.AddRange(Stream.Validate());
@@ -148,4 +155,16 @@ public sealed record LlmSettings
 
     /// <summary>The accuracy below which the LLM is no longer asked, 0 to 1, once people have judged enough of its answers; 0: it is never paused.</summary>
     public double PauseBelow { get; init; }
+
+    /// <summary>Share of the items that the LLM labelled which people always check, without seeing its answer, 0 to 0.5: by these its accuracy is measured best.</summary>
+    public double CheckShare { get; init; } = 0.02;
+
+    /// <summary>How often the LLM is asked about an item it is unsure of, 1 to 9; what most answers say stands. 1: once, as about any other.</summary>
+    public int Samples { get; init; } = 1;
+
+    /// <summary>The confidence below which an answer is unsure, 0 to 1.</summary>
+    public double SampleBelow { get; init; } = 0.7;
+
+    /// <summary>Number of labels, 20 to 2,000, above which the LLM is asked in two steps: first for the few labels that may apply, then for the one that does.</summary>
+    public int NarrowAbove { get; init; } = 200;
 }

@@ -11,6 +11,8 @@ namespace Annotator.Core.Quality;
 /// <param name="Count">Cases.</param>
 public sealed record MeasuredShare(double? Share, double? Lower, double? Upper, int Count)
 {
+    internal static MeasuredShare Of(long successes, long trials) => Of((int)Math.Min(successes, int.MaxValue), (int)Math.Min(trials, int.MaxValue));
+
     internal static MeasuredShare Of(int successes, int trials) =>
         ProportionInterval.Wilson(successes, trials) is { } i ? new MeasuredShare(i.Estimate, i.Lower, i.Upper, trials) : new MeasuredShare(null, null, null, 0);
 }
@@ -74,6 +76,10 @@ public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shar
             }),
         ];
     }
+
+    /// <summary>The name of a person as dashboards show it; null where there is no such person.</summary>
+    public Task<string?> NameAsync(long userId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Users.Where(u => u.Id == userId).Select(u => u.DisplayName == null || u.DisplayName == "" ? u.Email : u.DisplayName).FirstOrDefaultAsync(cancellationToken), cancellationToken);
 
     private static Tallies Pairs(IReadOnlyCollection<Vote[]> items)
     {

@@ -76,6 +76,9 @@ public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared
         return await ReadAsync(projectId, agreement, cancellationToken);
     }
 
+    /// <summary>Where a project stands, without the agreement of people: for a page that must not wait for every vote.</summary>
+    public Task<ProjectMetrics> SummaryAsync(long projectId, CancellationToken cancellationToken = default) => ReadAsync(projectId, null, cancellationToken);
+
     private Task<ProjectMetrics> ReadAsync(long projectId, AgreementMetrics? agreement, CancellationToken cancellationToken) => database.ReadAsync(
         async db =>
         {
@@ -129,6 +132,7 @@ public static class CounterNames
 
     internal const string LlmCalls = "llm:calls";
     internal const string LlmItems = "llm:items";
+    internal const string LlmReused = "llm:reused";
     internal const string LlmPromptTokens = "llm:promptTokens";
     internal const string LlmCompletionTokens = "llm:completionTokens";
     internal const string LlmCost = "llm:cost";
@@ -142,6 +146,10 @@ public static class CounterNames
     internal static string LlmRightOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:right:{version}");
 
     internal static string LlmJudgedOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:judged:{version}");
+
+    internal static string LlmBlindRightOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:blindRight:{version}");
+
+    internal static string LlmBlindJudgedOf(int version) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"llm:blindJudged:{version}");
 
     /// <summary>Items in a state.</summary>
     public static string State(ItemState state) => $"state:{Names.Of(state)}";

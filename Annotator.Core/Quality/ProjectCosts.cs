@@ -41,13 +41,21 @@ public sealed class ProjectCostReader(AnnotatorDatabase database)
             var timed = db.Decisions.Where(d => d.ProjectId == project.Id && d.UserId != null && d.Seconds != null && d.Action != DecisionAction.Undo && d.Action != DecisionAction.Import);
             var count = await timed.LongCountAsync(cancellationToken);
             var seconds = count == 0 ? 0 : await timed.SumAsync(d => d.Seconds ?? 0, cancellationToken);
-
-            // Labels that came with the data were somebody else's work: they are neither spared nor spent here.
-            var labels = Math.Max(0, metrics.Items.Final - metrics.Decisions.Import);
-            return new ProjectCosts(
-                metrics.Decisions.Human, count, seconds, count >= EnoughTimed ? seconds / count : null, metrics.Llm?.Cost ?? 0, labels, labels * project.Settings.Overlap);
+            return Of(project, metrics, count, seconds);
         },
         cancellationToken);
+
+    /// <summary>What a project has cost, where the time is known already.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="metrics">Where it stands.</param>
+    /// <param name="timed">Decisions whose active time is known.</param>
+    /// <param name="seconds">Active time of those, in seconds.</param>
+    public static ProjectCosts Of(Project project, ProjectMetrics metrics, long timed, double seconds)
+    {
+        // Labels that came with the data were somebody else's work: they are neither spared nor spent here.
+        var labels = Math.Max(0, metrics.Items.Final - metrics.Decisions.Import);
+        return new ProjectCosts(metrics.Decisions.Human, timed, seconds, timed >= EnoughTimed ? seconds / timed : null, metrics.Llm?.Cost ?? 0, labels, labels * project.Settings.Overlap);
+    }
 
     /// <summary>The certificate as it stood over time, oldest first.</summary>
     /// <param name="projectId">The project.</param>

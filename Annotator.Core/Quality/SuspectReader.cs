@@ -31,7 +31,7 @@ public sealed class SuspectReader
     /// <summary>The most suspect items, worst first; empty where the built-in student cannot be trained.</summary>
     public async Task<IReadOnlyList<SuspectItem>> ReadAsync(Project project, int limit, CancellationToken cancellationToken = default)
     {
-        if (project.Modality != Modality.Text || project.Schema.Type != TaskType.Classification) return [];
+        if (!project.HasStudent) return [];
         var found = await FindAsync(project, cancellationToken);
         var suspects = new List<SuspectItem>();
         foreach (var part in found.Labels.Chunk(500))
@@ -61,7 +61,7 @@ public sealed class SuspectReader
             var names = project.Schema.Leaves();
             if (workspace.Last is null && loaded.Labelled >= StudentTraining.FewestForFolds && labels.Select(l => l.Class).Distinct().Count() > 1)
             {
-                var trainer = new SoftmaxTrainer(workspace.Features.Options, new SoftmaxOptions { Multiple = project.Schema.Multiple, Balanced = true });
+                var trainer = workspace.TrainerOf(project);
                 workspace.Last = await Task.Run(
                     () => StudentTraining.Train(trainer, workspace.Rows, labels, names.Count, workspace.IdOf, cancellationToken: cancellationToken), cancellationToken);
             }

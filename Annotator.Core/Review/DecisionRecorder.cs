@@ -3,6 +3,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
@@ -144,21 +145,14 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                     // A person who decides again replaces their own earlier decision.
                     await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
+                    LlmJudgements.TakeBack(scope, llm.GetValueOrDefault(item.Id), mine);
                 }
                 else
                 {
                     scope.Count(project.Id, CounterNames.HumanDecisions, 1);
-                    if (llm.TryGetValue(item.Id, out var said) && said.Value is not null)
-                    {
-                        scope.Count(project.Id, CounterNames.LlmJudged, 1);
-                        scope.Count(project.Id, CounterNames.LlmJudgedOf(said.Version), 1);
-                        if (string.Equals(said.Value, value, StringComparison.Ordinal))
-                        {
-                            scope.Count(project.Id, CounterNames.LlmRight, 1);
-                            scope.Count(project.Id, CounterNames.LlmRightOf(said.Version), 1);
-                        }
-                    }
                 }
+
+                LlmJudgements.Count(scope, llm.GetValueOrDefault(item.Id), fact);
 
                 before.Add(fact);
                 await SettleAsync(scope, project, item, before, userId, leases);
@@ -173,6 +167,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                     await ReplaceAsync(scope, mine, fact, facts);
                     before.Remove(mine);
                     scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+                    LlmJudgements.TakeBack(scope, llm.GetValueOrDefault(item.Id), mine);
                 }
 
                 await SetAsideAsync(scope, project, item, given.Action, userId, before, leases);
@@ -183,6 +178,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         }
 
         await scope.Dialect.InsertAsync(scope.Db, facts, ignoreConflicts: false, scope.CancellationToken);
+        scope.Tallies.Decided(facts);
         if (live.Count > 0) scope.Publish(new ItemsDecided(project.Id, live));
         scope.Publish(new ProjectChanged(project.Id));
         return results;
@@ -191,6 +187,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // The earlier one may be of the same call, and then is not stored yet.
     private static async Task ReplaceAsync(WriteScope scope, Decision earlier, Decision by, List<Decision> facts)
     {
+        if (!facts.Exists(f => f.Id == earlier.Id)) scope.Tallies.TakenBack([earlier]);
         earlier.UndoneById = by.Id;
         foreach (var fact in facts.Where(f => f.Id == earlier.Id)) fact.UndoneById = by.Id;
         await scope.Db.Decisions.Where(d => d.Id == earlier.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, by.Id), scope.CancellationToken);
@@ -295,11 +292,14 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         };
         await scope.Dialect.InsertAsync(scope.Db, [undo], ignoreConflicts: false, scope.CancellationToken);
         await scope.Db.Decisions.Where(d => d.Id == last.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, undo.Id), scope.CancellationToken);
+        scope.Tallies.TakenBack([last]);
 
         var gaveLabel = last.Action is DecisionAction.Accept or DecisionAction.Correct;
         if (gaveLabel)
         {
             scope.Count(project.Id, CounterNames.HumanDecisions, -1);
+            LlmJudgements.TakeBack(
+                scope, await scope.Db.Predictions.AsNoTracking().FirstOrDefaultAsync(p => p.ProjectId == project.Id && p.ItemId == item.Id && p.Source == LabelSource.Llm, scope.CancellationToken), last);
             await GroupLabels.TakeBackAsync(scope, item);
         }
 

@@ -26,7 +26,7 @@ public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger lea
     /// <summary>How many items may be lent now, after a short wait for the learning where people are ahead of it.</summary>
     public async Task<int> RoomAsync(Project project, int wanted, CancellationToken cancellationToken)
     {
-        if (!project.Settings.AutoAccept || project.Modality != Modality.Text || project.Schema is not { Type: TaskType.Classification, Multiple: false }) return wanted;
+        if (!project.Settings.AutoAccept || !project.HasStudent || project.Schema.Multiple) return wanted;
         var since = time.GetTimestamp();
         while (true)
         {

@@ -81,10 +81,11 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
     public Task<int> RecallSkippedAsync(long projectId, long userId, CancellationToken cancellationToken = default) => database.WriteRepeatedlyAsync(
         async scope =>
         {
-            var skipped = await scope.Db.Decisions
+            var skipped = await scope.Db.Decisions.AsNoTracking()
                 .Where(d => d.ProjectId == projectId && d.UserId == userId && d.Action == DecisionAction.Skip && d.UndoneById == null && d.Status == DecisionStatus.Recorded
                     && scope.Db.Queue.Any(q => q.ProjectId == projectId && q.ItemId == d.ItemId))
-                .OrderByDescending(d => d.Id).Take(1_000).Select(d => new { d.Id, d.ItemId }).ToListAsync(cancellationToken);
+                .OrderByDescending(d => d.Id).Take(1_000).ToListAsync(cancellationToken);
+            scope.Tallies.TakenBack(skipped);
             var (decisions, items) = (skipped.Select(s => s.Id).ToList(), skipped.Select(s => s.ItemId).Distinct().ToList());
             var undo = scope.NextId("decision");
             await scope.Db.Decisions.Where(d => decisions.Contains(d.Id)).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, undo), cancellationToken);

@@ -1,4 +1,5 @@
 using Annotator.Core.Live;
+using Annotator.Core.Quality.Tallies;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Storage;
@@ -136,6 +137,9 @@ public sealed class WriteScope
         if (delta != 0) _counts[(projectId, name)] = _counts.GetValueOrDefault((projectId, name)) + delta;
     }
 
+    /// <summary>What the transaction changes in the counts of the dashboards.</summary>
+    public TallyBook Tallies => field ??= new TallyBook();
+
     /// <summary>Has an event published once the transaction is committed.</summary>
     public void Publish(LiveEvent e) => Events.Add(e);
 
@@ -145,6 +149,7 @@ public sealed class WriteScope
     internal async Task FlushAsync()
     {
         if (Db.ChangeTracker.HasChanges()) await Db.SaveChangesAsync(CancellationToken);
+        await Tallies.WriteAsync(this);
 
         // In a fixed order, so that two transactions never wait for each other's rows crosswise.
         List<CountChange> changes = [.. _counts.Where(c => c.Value != 0).Select(c => new CountChange(c.Key.Project, c.Key.Name, c.Value)).OrderBy(c => c.ProjectId).ThenBy(c => c.Name, StringComparer.Ordinal)];

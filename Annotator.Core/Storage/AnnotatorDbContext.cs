@@ -37,6 +37,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Counters of projects.</summary>
     public DbSet<ProjectCounter> Counters => Set<ProjectCounter>();
 
+    /// <summary>Counts for the dashboards.</summary>
+    public DbSet<Quality.Tallies.Tally> Tallies => Set<Quality.Tallies.Tally>();
+
     /// <summary>The queue.</summary>
     public DbSet<QueueEntry> Queue => Set<QueueEntry>();
 
@@ -64,6 +67,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Connected endpoints of models.</summary>
     public DbSet<LlmProvider> LlmProviders => Set<LlmProvider>();
 
+    /// <summary>What models answered about texts, to be used again.</summary>
+    public DbSet<CachedAnswer> CachedAnswers => Set<CachedAnswer>();
+
     /// <summary>Calls to models.</summary>
     public DbSet<LlmCall> LlmCalls => Set<LlmCall>();
 
@@ -75,6 +81,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
 
     /// <summary>Draws and answers of audits.</summary>
     public DbSet<Quality.Certificate.AuditRecord> AuditRecords => Set<Quality.Certificate.AuditRecord>();
+
+    /// <summary>Uploaded images and videos.</summary>
+    public DbSet<Media.MediaFile> MediaFiles => Set<Media.MediaFile>();
 
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();

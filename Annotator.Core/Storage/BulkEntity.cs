@@ -34,6 +34,9 @@ internal sealed class BulkEntity
 
     public string[] Keys { get; }
 
+    /// <summary>The assignments by which a row that is there grows by a new one.</summary>
+    public string Additions => string.Join(", ", Columns.Except(Keys, StringComparer.Ordinal).Select(c => $"{c} = {Table}.{c} + excluded.{c}"));
+
     public static BulkEntity Of<T>(DbContext db) => Cache.GetOrAdd((db.Model, typeof(T)), static key => new BulkEntity(key.Model, key.Type));
 
     public object? Value(object row, int column)

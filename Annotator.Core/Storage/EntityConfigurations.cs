@@ -103,6 +103,7 @@ internal sealed class DecisionConfiguration : IEntityTypeConfiguration<Decision>
         builder.Property(d => d.Id).ValueGeneratedNever();
         builder.HasIndex(d => new { d.ProjectId, d.ItemId, d.Id });
         builder.HasIndex(d => new { d.ProjectId, d.UserId, d.Id });
+        builder.HasIndex(d => new { d.ProjectId, d.ItemId }, "ix_decisions_corrected").HasFilter("shown_value <> value AND undone_by_id IS NULL");
     }
 }
 
@@ -162,6 +163,17 @@ internal sealed class LlmProviderConfiguration : IEntityTypeConfiguration<LlmPro
         builder.Property(p => p.Name).HasMaxLength(200);
         builder.Property(p => p.Version).IsConcurrencyToken();
         builder.HasIndex(p => p.Name).IsUnique();
+    }
+}
+
+internal sealed class CachedAnswerConfiguration : IEntityTypeConfiguration<CachedAnswer>
+{
+    public void Configure(EntityTypeBuilder<CachedAnswer> builder)
+    {
+        builder.ToTable("llm_answers");
+        builder.HasKey(a => new { a.ProjectId, a.Key });
+        builder.Property(a => a.Key).HasMaxLength(32);
+        builder.HasIndex(a => a.CreatedAt);
     }
 }
 

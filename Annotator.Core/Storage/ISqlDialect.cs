@@ -52,6 +52,13 @@ public interface ISqlDialect
     Task UpsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
         where T : class;
 
+    /// <summary>Adds rows of numbers, in the order given: where a row of that primary key is there, its other columns grow by those of the new one.</summary>
+    Task AddAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
+        where T : class;
+
+    /// <summary>Keeps everybody from changing items and decisions to the end of the transaction, for a count of all of them. SQLite has one writer anyway.</summary>
+    Task HoldFactsAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
+
     /// <summary>Updates many rows of one table, each to its own values.</summary>
     /// <param name="db">A context with an open transaction.</param>
     /// <param name="update">What to set, and which rows.</param>

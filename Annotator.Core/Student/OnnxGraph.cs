@@ -10,6 +10,7 @@ namespace Annotator.Core.Student;
 internal enum OnnxType
 {
     Float = 1,
+    Byte = 2,
     Int32 = 6,
     Int64 = 7,
     Text = 8,
@@ -78,6 +79,9 @@ internal sealed class OnnxGraph(string name)
         _graph.Node.Add(node);
         return node.Name;
     }
+
+    /// <summary>The graph as it stands, to be joined with another.</summary>
+    public GraphProto Proto => _graph;
 
     public byte[] Build(string producer, string version)
     {

@@ -1,12 +1,12 @@
 namespace Annotator.Core.Student;
 
 /// <summary>
-/// Linear weights over hashed n-grams. Scores of a text are (Σ over its n-grams of scale · weight) / √(Σ of scale²) + bias, over the n-grams the
-/// model knows; probabilities are their softmax (or, where several classes may be right, a sigmoid each). Immutable.
+/// Linear weights over features (for texts: hashed n-grams). Scores of an item are (Σ over its features of value · scale · weight) / √(Σ of (value · scale)²) + bias, over the
+/// features the model knows; probabilities are their softmax (or, where several classes may be right, a sigmoid each). Immutable.
 /// </summary>
 public sealed class SoftmaxModel
 {
-    internal SoftmaxModel(TextFeatureOptions features, int classes, bool multiple, int[] buckets, float[] scales, float[] weights, float[] bias)
+    internal SoftmaxModel(FeatureOptions features, int classes, bool multiple, int[] buckets, float[] scales, float[] weights, float[] bias)
     {
         Features = features;
         Classes = classes;
@@ -17,8 +17,8 @@ public sealed class SoftmaxModel
         Bias = bias;
     }
 
-    /// <summary>How texts become buckets.</summary>
-    public TextFeatureOptions Features { get; }
+    /// <summary>How items become features.</summary>
+    public FeatureOptions Features { get; }
 
     /// <summary>Number of classes.</summary>
     public int Classes { get; }
@@ -60,20 +60,32 @@ public sealed class SoftmaxScorer
         for (var i = 0; i < model.Buckets.Length; i++) _positions[model.Buckets[i]] = i + 1;
     }
 
-    /// <summary>Probabilities of one text.</summary>
+    /// <summary>Probabilities of one row.</summary>
+    /// <param name="rows">Features.</param>
+    /// <param name="row">Which row.</param>
+    /// <param name="probabilities">Receives one value a class.</param>
+    public void Score(SparseRows rows, int row, Span<float> probabilities)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        Score(rows[row], rows.ValuesOf(row), probabilities);
+    }
+
+    /// <summary>Probabilities of one item whose features are occurrences.</summary>
     /// <param name="indices">Its buckets.</param>
     /// <param name="probabilities">Receives one value a class.</param>
-    public void Score(ReadOnlySpan<int> indices, Span<float> probabilities)
+    public void Score(ReadOnlySpan<int> indices, Span<float> probabilities) => Score(indices, default, probabilities);
+
+    private void Score(ReadOnlySpan<int> indices, ReadOnlySpan<float> values, Span<float> probabilities)
     {
         var classes = _model.Classes;
         probabilities = probabilities[..classes];
         probabilities.Clear();
         float squared = 0;
-        foreach (var bucket in indices)
+        for (var i = 0; i < indices.Length; i++)
         {
-            var position = _positions[bucket] - 1;
+            var position = _positions[indices[i]] - 1;
             if (position < 0) continue;
-            var scale = _model.Scales[position];
+            var scale = values.IsEmpty ? _model.Scales[position] : _model.Scales[position] * values[i];
             squared += scale * scale;
             var weights = _model.Weights.AsSpan(position * classes, classes);
             for (var c = 0; c < weights.Length; c++) probabilities[c] += scale * weights[c];

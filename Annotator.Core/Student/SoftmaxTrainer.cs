@@ -30,13 +30,13 @@ public sealed class SoftmaxFit
 /// </summary>
 /// <param name="features">How the rows were made.</param>
 /// <param name="options">How to train.</param>
-public sealed class SoftmaxTrainer(TextFeatureOptions features, SoftmaxOptions? options = null)
+public sealed class SoftmaxTrainer(FeatureOptions features, SoftmaxOptions? options = null)
 {
     /// <summary>The options in use.</summary>
     public SoftmaxOptions Options { get; } = options ?? new SoftmaxOptions();
 
     /// <summary>How the rows were made.</summary>
-    public TextFeatureOptions Features { get; } = features;
+    public FeatureOptions Features { get; } = features;
 
     /// <summary>Trains on the given labels.</summary>
     /// <param name="rows">Features; rows without a label are not used.</param>
@@ -100,7 +100,7 @@ internal sealed class TrainingSet
     /// <summary>What predictions are judged by: people's labels only, at their own weights (not balanced); all labels where people's are too few.</summary>
     public TrainingTargets Checks { get; }
 
-    public static TrainingSet Create(SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, TextFeatureOptions features, SoftmaxOptions options)
+    public static TrainingSet Create(SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, FeatureOptions features, SoftmaxOptions options)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(labels);

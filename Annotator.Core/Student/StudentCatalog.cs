@@ -11,6 +11,9 @@ public sealed record LoadedStudent(StudentVersion Version, StudentModel Model)
 {
     /// <summary>Predicts texts.</summary>
     public StudentPredictions Predict(IReadOnlyList<string> texts, CancellationToken cancellationToken = default) => Model.Predict(texts, cancellationToken);
+
+    /// <summary>Predicts images.</summary>
+    public StudentPredictions Predict(ReadOnlyMemory<byte> canvases, CancellationToken cancellationToken = default) => Model.Predict(canvases, cancellationToken);
 }
 
 /// <summary>

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Annotator.Core.Student;
 
 /// <summary>
-/// Writes a student as one self-contained ONNX file: input <c>text</c> (string[N]), outputs <c>label</c> (string[N]) and <c>probabilities</c>
+/// Writes a student as one self-contained ONNX file. Of texts: input <c>text</c> (string[N]), outputs <c>label</c> (string[N]) and <c>probabilities</c>
 /// (float[N, classes]). Everything from case folding to calibration is inside, as data: no locale, no tokenizer file, no external weights.
 /// Needs ONNX Runtime's own operators Tokenizer and MurmurHash3, which every build of ONNX Runtime has.
 /// </summary>
@@ -28,23 +28,30 @@ public static class StudentGraph
         if (classes.Count != model.Classes) throw new ArgumentException($"The model has {model.Classes} classes, {classes.Count} labels were given.", nameof(classes));
         if (!(temperature > 0) || !double.IsFinite(temperature)) throw new ArgumentException("The temperature must be a positive number.", nameof(temperature));
 
+        if (model.Features is not TextFeatureOptions options) return Images.ImageStudentGraph.Write(model, classes, temperature, metadata);
         var graph = new OnnxGraph("student");
         foreach (var (key, value) in metadata ?? new Dictionary<string, string>(StringComparer.Ordinal)) graph.Metadata(key, value);
         graph.Metadata("classes", JsonSerializer.Serialize(classes));
         graph.Metadata("task", "text-classification");
-        graph.Metadata("maximumLength", model.Features.MaximumLength.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata("maximumLength", options.MaximumLength.ToString(CultureInfo.InvariantCulture));
         graph.Metadata("multiple", model.Multiple ? "true" : "false");
-        graph.Metadata("features", string.Create(CultureInfo.InvariantCulture, $"{model.Features.CharacterBits} {model.Features.WordBits} {model.Features.ShortestCharacters} {model.Features.LongestCharacters}"));
+        graph.Metadata("features", string.Create(CultureInfo.InvariantCulture, $"{options.CharacterBits} {options.WordBits} {options.ShortestCharacters} {options.LongestCharacters}"));
 
         var text = graph.Input("text", OnnxType.Text, "N");
-        var buckets = Features(graph, text, model.Features);
+        var buckets = Features(graph, text, options);
         var scores = Scores(graph, buckets, model, temperature);
-        var probabilities = model.Multiple ? graph.Node("Sigmoid", [scores]) : graph.Node("Softmax", [scores], ("axis", 1));
+        Outputs(graph, scores, classes, model.Multiple);
+        return graph.Build(Producer, typeof(StudentGraph).Assembly.GetName().Version?.ToString(3) ?? "0");
+    }
+
+    /// <summary>What every student answers: <c>label</c> and <c>probabilities</c> from scores [N, classes].</summary>
+    internal static void Outputs(OnnxGraph graph, string scores, IReadOnlyList<string> classes, bool multiple)
+    {
+        var probabilities = multiple ? graph.Node("Sigmoid", [scores]) : graph.Node("Softmax", [scores], ("axis", 1));
         var best = graph.Node("ArgMax", [scores], ("axis", 1), ("keepdims", 0));
         var label = graph.Node("Gather", [graph.Constant(classes, classes.Count), best], ("axis", 0));
         graph.Output("label", label, OnnxType.Text, "N");
         graph.Output("probabilities", probabilities, OnnxType.Float, "N", classes.Count.ToString(CultureInfo.InvariantCulture));
-        return graph.Build(Producer, typeof(StudentGraph).Assembly.GetName().Version?.ToString(3) ?? "0");
     }
 
     /// <summary>The front half alone: <c>text</c> to <c>buckets</c> (int64[N, F], padded with the number of buckets). For tests of <see cref="TextFeatures"/>.</summary>

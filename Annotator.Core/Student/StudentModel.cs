@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Annotator.Core.Student.Images;
 using Annotator.Core.Student.Onnx;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
@@ -6,17 +7,17 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Annotator.Core.Student;
 
-/// <summary>What a student says of a list of texts.</summary>
+/// <summary>What a student says of a list of texts or images.</summary>
 /// <param name="Classes">Labels, in the order of the columns.</param>
-/// <param name="Best">0-based class of the greatest score, one a text.</param>
-/// <param name="Probabilities">[text, class], row-major.</param>
+/// <param name="Best">0-based class of the greatest score, one an item.</param>
+/// <param name="Probabilities">[item, class], row-major.</param>
 public sealed record StudentPredictions(IReadOnlyList<string> Classes, int[] Best, float[] Probabilities)
 {
-    /// <summary>Number of texts.</summary>
+    /// <summary>Number of items.</summary>
     public int Count => Best.Length;
 
-    /// <summary>Probabilities of one text, one value a class.</summary>
-    public ReadOnlySpan<float> Row(int text) => Probabilities.AsSpan(text * Classes.Count, Classes.Count);
+    /// <summary>Probabilities of one item, one value a class.</summary>
+    public ReadOnlySpan<float> Row(int item) => Probabilities.AsSpan(item * Classes.Count, Classes.Count);
 }
 
 /// <summary>A file is not a student that this program can run; the message says why.</summary>
@@ -46,6 +47,7 @@ public sealed class StudentModel : IDisposable
     // Values of the largest intermediate tensor (n-grams · classes · texts) that a batch may have: 16 MB.
     private const long LargestTensor = 4 << 20;
     private const int LargestBatch = 256;
+    private const int ImageBatch = 64;
     private const int ParallelFrom = 512;
 
     private readonly byte[] _file;
@@ -64,8 +66,11 @@ public sealed class StudentModel : IDisposable
             && int.TryParse(length, System.Globalization.CultureInfo.InvariantCulture, out var value) && value > 0 ? value : int.MaxValue / 2;
         _first = Open(file);
         _second = new Lazy<InferenceSession>(() => Open(_file));
-        CheckShape();
+        OfImages = CheckShape();
     }
+
+    /// <summary>Whether it looks at images; else it reads texts.</summary>
+    public bool OfImages { get; }
 
     /// <summary>Labels, in the order of the columns of the probabilities.</summary>
     public IReadOnlyList<string> Classes { get; }
@@ -152,6 +157,31 @@ public sealed class StudentModel : IDisposable
         return result;
     }
 
+    /// <summary>Label and probabilities of each image, in the order given.</summary>
+    /// <param name="canvases">Images of <see cref="ImageEncoder.CanvasBytes"/> bytes each, one after the other.</param>
+    /// <param name="cancellationToken">Stops between batches.</param>
+    /// <exception cref="InvalidOperationException">The student reads texts.</exception>
+    public StudentPredictions Predict(ReadOnlyMemory<byte> canvases, CancellationToken cancellationToken = default)
+    {
+        if (!OfImages) throw new InvalidOperationException("The student reads texts.");
+        if (canvases.Length % ImageEncoder.CanvasBytes != 0) throw new ArgumentException($"{canvases.Length} bytes are no images of {ImageEncoder.CanvasBytes}.", nameof(canvases));
+        var count = canvases.Length / ImageEncoder.CanvasBytes;
+        var result = new StudentPredictions(Classes, new int[count], new float[count * (long)Classes.Count]);
+        var width = Classes.Count;
+        using var options = new RunOptions();
+        for (var from = 0; from < count; from += ImageBatch)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var size = Math.Min(ImageBatch, count - from);
+            using var input = Canvases.Tensor(canvases.Slice(from * ImageEncoder.CanvasBytes, size * ImageEncoder.CanvasBytes), size);
+            using var outputs = _first.Run(options, ["image"], [input], ["probabilities"]);
+            outputs[0].GetTensorDataAsSpan<float>().CopyTo(result.Probabilities.AsSpan(from * width));
+            for (var i = from; i < from + size; i++) result.Best[i] = Student.Probabilities.Best(result.Row(i));
+        }
+
+        return result;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -219,16 +249,18 @@ public sealed class StudentModel : IDisposable
         return new InferenceSession(file, options);
     }
 
-    private void CheckShape()
+    // Whether it is a student of images.
+    private bool CheckShape()
     {
+        var images = _first.InputMetadata.TryGetValue("image", out var image) && image.ElementType == typeof(byte) && image.Dimensions.Length == 4;
         var fits = _first.InputMetadata.Count == 1
-            && _first.InputMetadata.TryGetValue("text", out var text) && text.IsString && text.Dimensions.Length == 1
+            && (images || (_first.InputMetadata.TryGetValue("text", out var text) && text.IsString && text.Dimensions.Length == 1))
             && _first.OutputMetadata.TryGetValue("label", out var label) && label.IsString
             && _first.OutputMetadata.TryGetValue("probabilities", out var probabilities)
             && probabilities.ElementType == typeof(float) && probabilities.Dimensions.Length == 2 && probabilities.Dimensions[1] == Classes.Count;
-        if (fits) return;
+        if (fits) return images;
         _first.Dispose();
-        throw new StudentFileException("The model is not a text student: it needs the input text (strings) and the outputs label and probabilities.");
+        throw new StudentFileException("The model is not a student: it needs the input text (strings) or image (bytes) and the outputs label and probabilities.");
     }
 
     private static string[] ReadClasses(Dictionary<string, string> metadata)

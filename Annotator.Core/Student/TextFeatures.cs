@@ -3,7 +3,7 @@ using System.Text;
 namespace Annotator.Core.Student;
 
 /// <summary>Which n-grams a text is made into, and how many buckets they are hashed into.</summary>
-public sealed record TextFeatureOptions
+public sealed record TextFeatureOptions : FeatureOptions
 {
     /// <summary>Two to the power of this is the number of buckets for character n-grams (10 … 22).</summary>
     public int CharacterBits { get; init; } = 18;
@@ -21,7 +21,11 @@ public sealed record TextFeatureOptions
     public int MaximumLength { get; init; } = 2048;
 
     /// <summary>Number of buckets in all.</summary>
-    public int Buckets => (1 << CharacterBits) + (1 << WordBits);
+    public override int Buckets => (1 << CharacterBits) + (1 << WordBits);
+
+    internal override bool ByRarity => true;
+
+    internal override float WeightOf(int bucket, SoftmaxOptions options) => bucket >= 1 << CharacterBits ? options.WordWeight : 1;
 
     internal void Validate()
     {

@@ -8,9 +8,11 @@ namespace Annotator.Core.Student;
 internal sealed class TrainingMatrix
 {
     private readonly float[] _norms;
+    private readonly bool _byRarity;
 
-    private TrainingMatrix(int[] starts, int[] columns, float[] values, float[] norms, int[] buckets, float[] scales, int[] counts)
+    private TrainingMatrix(int[] starts, int[] columns, float[] values, float[] norms, int[] buckets, float[] scales, int[] counts, bool byRarity)
     {
+        _byRarity = byRarity;
         Starts = starts;
         Columns = columns;
         Values = values;
@@ -38,9 +40,9 @@ internal sealed class TrainingMatrix
     public int[] Counts { get; }
 
     /// <summary>Part of the row's squared length (before scaling, an n-gram that occurs twice counted twice) that the entry stands for.</summary>
-    public float Energy(int row, int entry) => Values[entry] * _norms[row] * Scales[Columns[entry]];
+    public float Energy(int row, int entry) => _byRarity ? Values[entry] * _norms[row] * Scales[Columns[entry]] : Values[entry] * Values[entry];
 
-    public static TrainingMatrix Build(SparseRows rows, ReadOnlySpan<int> chosen, TextFeatureOptions features, SoftmaxOptions options)
+    public static TrainingMatrix Build(SparseRows rows, ReadOnlySpan<int> chosen, FeatureOptions features, SoftmaxOptions options)
     {
         // How many of the chosen rows have each bucket (a bucket counts once a row).
         var counts = new int[features.Buckets];
@@ -70,23 +72,22 @@ internal sealed class TrainingMatrix
         buckets[0] = -1;
         scales[0] = 1;
         columnCounts[0] = int.MaxValue;
-        var firstWord = 1 << features.CharacterBits;
         for (var bucket = 0; bucket < counts.Length; bucket++)
         {
             var column = columnOf[bucket];
             if (column == 0) continue;
             buckets[column] = bucket;
             columnCounts[column] = counts[bucket];
-            var inverse = MathF.Log((chosen.Length + 1f) / (counts[bucket] + 1f)) + 1;
-            scales[column] = inverse * (bucket >= firstWord ? options.WordWeight : 1f);
+            var rarity = features.ByRarity ? MathF.Log((chosen.Length + 1f) / (counts[bucket] + 1f)) + 1 : 1;
+            scales[column] = rarity * features.WeightOf(bucket, options);
         }
 
         Array.Clear(seenIn);
-        return Fill(rows, chosen, columnOf, seenIn, total, buckets, scales, columnCounts);
+        return Fill(rows, chosen, columnOf, seenIn, total, buckets, scales, columnCounts, features.ByRarity);
     }
 
     private static TrainingMatrix Fill(
-        SparseRows rows, ReadOnlySpan<int> chosen, int[] columnOf, int[] position, int total, int[] buckets, float[] scales, int[] counts)
+        SparseRows rows, ReadOnlySpan<int> chosen, int[] columnOf, int[] position, int total, int[] buckets, float[] scales, int[] counts, bool byRarity)
     {
         var starts = new int[chosen.Length + 1];
         var columns = new int[total];
@@ -100,7 +101,16 @@ internal sealed class TrainingMatrix
             columns[used] = 0;
             values[used++] = 1;
             float squared = 0;
-            foreach (var bucket in rows[chosen[i]])
+            var features = rows[chosen[i]];
+            var given = rows.ValuesOf(chosen[i]);
+            if (!given.IsEmpty)
+            {
+                used = FillValues(features, given, columnOf, scales, columns, values, used, ref squared);
+                Scale(values, start, used, squared, out norms[i]);
+                continue;
+            }
+
+            foreach (var bucket in features)
             {
                 var column = columnOf[bucket];
                 if (column == 0) continue;
@@ -116,13 +126,34 @@ internal sealed class TrainingMatrix
                 values[used++] = scales[column];
             }
 
-            norms[i] = MathF.Sqrt(squared);
-            var scale = squared > 0 ? 1 / norms[i] : 0;
-            for (var k = start + 1; k < used; k++) values[k] *= scale;
+            Scale(values, start, used, squared, out norms[i]);
         }
 
         starts[^1] = used;
-        return new TrainingMatrix(starts, columns, values, norms, buckets, scales, counts);
+        return new TrainingMatrix(starts, columns, values, norms, buckets, scales, counts, byRarity);
+    }
+
+    private static int FillValues(ReadOnlySpan<int> features, ReadOnlySpan<float> given, int[] columnOf, float[] scales, int[] columns, float[] values, int used, ref float squared)
+    {
+        for (var k = 0; k < features.Length; k++)
+        {
+            var column = columnOf[features[k]];
+            if (column == 0 || given[k] == 0) continue;
+            var value = scales[column] * given[k];
+            squared += value * value;
+            columns[used] = column;
+            values[used++] = value;
+        }
+
+        return used;
+    }
+
+    // A row to unit length, but for the bias before its first feature.
+    private static void Scale(float[] values, int start, int end, float squared, out float norm)
+    {
+        norm = MathF.Sqrt(squared);
+        var scale = squared > 0 ? 1 / norm : 0;
+        for (var k = start + 1; k < end; k++) values[k] *= scale;
     }
 
     /// <summary>Squared length of a row, bias included (1 + 1 but for n-grams that occur several times).</summary>

@@ -11,7 +11,7 @@ namespace Annotator.Tests.Api;
 [Collection(ApiCollection.Name)]
 public class MediaTests(SharedHost shared)
 {
-    private static readonly byte[] s_png = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, .. new byte[5_000]];
+    private static readonly byte[] s_png = Media.Pictures.Plain(60, 40);
     private readonly AppHost _host = shared.Host;
 
     [Fact]

@@ -102,6 +102,28 @@ public class ReviewLookTests(BrowserFixture browser)
         await review.ShowsOtherAsync(item, "skipped by the key that Hangul has on S");
     }
 
+    [Theory]
+    [InlineData("boxes", "en-US", false)]
+    [InlineData("polygons", "ko-KR", true)]
+    [InlineData("classification", "en-US", true)]
+    public async Task Axe_FindsNothing_WithImages(string task, string locale, bool dark)
+    {
+        var proposal = task switch
+        {
+            "boxes" => """{"boxes":[{"label":"car","x":10,"y":10,"width":60,"height":40}]}""",
+            "polygons" => """{"polygons":[{"label":"dog","points":[[10,10],[60,10],[40,50]]}]}""",
+            _ => """{"choice":"person"}""",
+        };
+        var (project, _) = await CanvasScenes.ProjectAsync(browser, $"Axe {task}", task, [("axe.png", TestPicture.WithRectangle(160, 120, 10, 10, 70, 50), proposal)]);
+        await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark));
+        await CanvasDriver.OpenAsync(visitor.Page, project);
+        await NothingFoundAsync(visitor.Page);
+        await visitor.Page.Keyboard.PressAsync("]");
+        await visitor.Page.Keyboard.PressAsync("?");
+        await Assertions.Expect(visitor.Page.Locator("dialog")).ToBeVisibleAsync();
+        await NothingFoundAsync(visitor.Page);
+    }
+
     private static async Task NothingFoundAsync(IPage page)
     {
         var result = await page.RunAxe(new AxeRunOptions { RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] } });

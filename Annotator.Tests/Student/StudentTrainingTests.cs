@@ -150,7 +150,7 @@ public class StudentTrainingTests
         var random = new SplitMix(seed);
         var labels = new int[count];
         var rows = new SparseRows();
-        var features = new TextFeatures(s_trainer.Features);
+        var features = new TextFeatures((TextFeatureOptions)s_trainer.Features);
         for (var i = 0; i < count; i++)
         {
             labels[i] = random.Next(Classes);

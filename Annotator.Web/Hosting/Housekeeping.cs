@@ -1,11 +1,12 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Import;
+using Annotator.Core.Llm;
 using Annotator.Core.Review;
 
 namespace Annotator.Web.Hosting;
 
 /// <summary>What has to be done once a minute: notes when tokens were last used, and removes what has had its time.</summary>
-internal sealed partial class Housekeeping(TokenAuthenticator tokens, Idempotency idempotency, ReviewQueue queue, ImportService imports, TimeProvider time, ILogger<Housekeeping> log) : BackgroundService
+internal sealed partial class Housekeeping(TokenAuthenticator tokens, Idempotency idempotency, ReviewQueue queue, ImportService imports, LlmAnswerCache answers, TimeProvider time, ILogger<Housekeeping> log) : BackgroundService
 {
     /// <summary>How often.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
@@ -24,6 +25,7 @@ internal sealed partial class Housekeeping(TokenAuthenticator tokens, Idempotenc
             await TryAsync("note when tokens were last used", () => tokens.FlushAsync(stoppingToken));
             await TryAsync("give back items that nobody works on", () => queue.CleanAsync(time.GetUtcNow() - AbandonedLease, stoppingToken));
             await TryAsync("remove uploads that nobody will read", () => imports.CleanAsync(time.GetUtcNow() - AbandonedUpload, stoppingToken));
+            await TryAsync("remove answers of models that are too old to be used again", () => answers.CleanAsync(stoppingToken));
             await TryAsync("remove old idempotency keys", () => idempotency.CleanAsync(stoppingToken));
         }
     }

@@ -61,6 +61,26 @@ public sealed partial class ItemsPage : LiveComponent
     [SupplyParameterFromQuery]
     public long? Group { get; set; }
 
+    /// <summary>Only items that somebody decided when this pre-label was shown.</summary>
+    [SupplyParameterFromQuery]
+    public string? Shown { get; set; }
+
+    /// <summary>Only items to which somebody gave this label.</summary>
+    [SupplyParameterFromQuery]
+    public string? Given { get; set; }
+
+    /// <summary>Only items that this annotator decided.</summary>
+    [SupplyParameterFromQuery]
+    public long? By { get; set; }
+
+    /// <summary>Only items to which this other annotator gave another label.</summary>
+    [SupplyParameterFromQuery]
+    public long? With { get; set; }
+
+    /// <summary>Only items that were decided with this outcome.</summary>
+    [SupplyParameterFromQuery]
+    public string? Outcome { get; set; }
+
     /// <summary>Only items behind this one.</summary>
     [SupplyParameterFromQuery]
     public long? After { get; set; }
@@ -132,7 +152,7 @@ public sealed partial class ItemsPage : LiveComponent
         GC.SuppressFinalize(this);
     }
 
-    private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item);
+    private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item, Blank(Shown), Blank(Given), By, With, Blank(Outcome));
 
     private Task ShowAsync(ItemAddress address)
     {

@@ -1,5 +1,8 @@
 using System.ComponentModel;
+using Annotator.Core.Labels;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Bias;
+using Annotator.Core.Llm.Taxonomy;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 
@@ -10,6 +13,12 @@ public sealed record ProviderBody(string? Name, LlmProviderSettings? Settings, s
 
 /// <summary>The ledger of a project.</summary>
 public sealed record LedgerView(DateOnly From, DateOnly To, IReadOnlyList<LedgerLine> Lines);
+
+/// <summary>Labels that are accepted. <c>replace</c>: labels of the project that are not named are taken away.</summary>
+public sealed record TaxonomyBody(IReadOnlyList<AcceptedLabel>? Labels, bool Replace = false);
+
+/// <summary>The labels of a project.</summary>
+public sealed record TaxonomyView(int SchemaVersion, IReadOnlyList<LabelDefinition> Labels);
 
 internal static class LlmApi
 {
@@ -56,6 +65,18 @@ internal static class LlmApi
             if (first > last || last.DayNumber - first.DayNumber >= MostDays) return Problems.Validation("from", $"Must be before 'to', by at most {MostDays} days.");
             return (IResult)TypedResults.Ok(new LedgerView(first, last, await reports.LedgerAsync(context.Grant().Project.Id, first, last, context.RequestAborted)));
         }).RequireLead().WithSummary("Calls, tokens and cost by day, model and version of the prompt").Produces<LedgerView>();
+        project.MapGet("/cost", async (LlmReports reports, HttpContext context) => await reports.SummaryAsync(context.Grant().Project, context.RequestAborted))
+            .RequireLead().WithSummary("What the LLM has cost so far, and what it was not asked about");
+        project.MapGet("/bias", async (BiasReader bias, HttpContext context) => await bias.ReadAsync(context.Grant().Project, context.RequestAborted))
+            .RequireLead().WithSummary("The LLM's labels against people's: by label, version, slice of the metadata and time, what the newest probe found, and alarms");
+        project.MapGet("/taxonomy", async (TaxonomyService taxonomy, HttpContext context) =>
+            await taxonomy.NewestProposalAsync(context.Grant().Project.Id, context.RequestAborted) is { } found ? TypedResults.Ok(found.Proposal) : (IResult)Problems.NotFound())
+            .RequireLead().WithSummary("The newest proposal of labels (a run of kind proposeTaxonomy makes it)").Produces<TaxonomyProposal>();
+        project.MapPost("/taxonomy", async (TaxonomyBody body, TaxonomyService taxonomy, HttpContext context) =>
+        {
+            var changed = await taxonomy.AcceptAsync(context.Caller(), context.Grant().Project, body.Labels ?? [], body.Replace, context.RequestAborted);
+            return changed.Succeeded ? TypedResults.Ok(new TaxonomyView(changed.Value.SchemaVersion, changed.Value.Schema.Labels)) : (IResult)Problems.Validation(changed.Errors);
+        }).RequireLead().WithSummary("Takes labels into the project, and labels what waits with them").Produces<TaxonomyView>();
         project.MapGet("/estimate", async (LlmReports reports, HttpContext context) => await reports.EstimateAsync(context.Grant().Project, context.RequestAborted))
             .RequireLead().WithSummary("Estimated cost and time of what the LLM was not asked about yet");
     }

@@ -27,6 +27,7 @@ internal static class MediaApi
     {
         var media = endpoints.MapProjectApi("/media").WithTags("Items");
         media.MapPost("", StoreAsync).RequireLead().WithMetadata(new StreamedBody("multipart/form-data")).WithSummary("Stores image or video files as items").Produces<MediaView>();
+        media.MapGet("/{name}/thumbnail", OpenThumbnailAsync).WithSummary("A small picture of an uploaded image").Produces<Stream>(StatusCodes.Status200OK, ImageFiles.ThumbnailType);
         media.MapGet("/{name}", OpenAsync).WithSummary("An uploaded image or video").Produces<Stream>(StatusCodes.Status200OK, "application/octet-stream");
     }
 
@@ -51,6 +52,14 @@ internal static class MediaApi
 
         if (items.Count > 0) return TypedResults.Ok(new MediaView(items, rejected));
         return rejected.Count == 0 ? Problems.Validation("file", "No file was sent.") : Problems.Validation(rejected.Select(r => (r.FileName, r.Reason)));
+    }
+
+    private static async Task<IResult> OpenThumbnailAsync(string name, MediaService service, HttpContext context)
+    {
+        if (await service.OpenThumbnailAsync(context.Grant().Project.Id, name, context.RequestAborted) is not { } file) return Problems.NotFound();
+        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
+        context.Response.Headers.CacheControl = "private, max-age=31536000, immutable";
+        return TypedResults.Stream(file, ImageFiles.ThumbnailType, entityTag: new EntityTagHeaderValue($"\"{name}-t\""));
     }
 
     private static async Task<IResult> OpenAsync(string name, MediaService service, HttpContext context)

@@ -16,10 +16,10 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, ExportService exports, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, HttpContext context) =>
         {
             var project = context.Grant().Project;
-            var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false);
+            var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
             var response = context.Response;
             response.ContentType = request.Value.Format.ContentType;

@@ -97,14 +97,15 @@ public sealed partial class ReviewPage : LiveComponent
                 project.Id.ToString(CultureInfo.InvariantCulture),
                 _schema!.Labels,
                 _schema.Multiple,
-                _schema.Type == TaskType.Spans,
+                Names.Of(_schema.Type),
+                Names.Of(project.Modality),
                 project.Settings.SkipNeedsReason,
                 _grant.IsLead,
                 "rv-guidelines",
                 !string.IsNullOrWhiteSpace(project.Guidelines),
                 (await Accounts.GetPreferencesAsync(_caller.UserId, Stopping)).Keys,
                 new ReviewStart(await Figures.WaitingAsync(Id, Stopping)),
-                ReviewText.All(CultureInfo.CurrentUICulture, "Review.")));
+                Texts(project.Modality)));
         }
         catch (JSDisconnectedException)
         {
@@ -252,11 +253,18 @@ public sealed partial class ReviewPage : LiveComponent
         }
     }
 
+    private static IReadOnlyDictionary<string, string> Texts(Modality modality)
+    {
+        var texts = ReviewText.All(CultureInfo.CurrentUICulture, "Review.");
+        if (modality == Modality.Text) return texts;
+        return new Dictionary<string, string>(texts.Concat(TextTable.Of<CanvasText>(CultureInfo.CurrentUICulture, "Canvas.")), StringComparer.Ordinal);
+    }
+
     private static IEnumerable<long> Numbers(string[] ids) =>
         ids.Take(200).Select(i => long.TryParse(i, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0).Where(i => i > 0);
 
     private sealed record ReviewOptions(
-        string User, string Project, IReadOnlyList<LabelDefinition> Labels, bool Multiple, bool Spans, bool SkipNeedsReason, bool CanManage, string Guidelines, bool HasGuidelines, IReadOnlyDictionary<string, string> Keys,
+        string User, string Project, IReadOnlyList<LabelDefinition> Labels, bool Multiple, string Task, string Modality, bool SkipNeedsReason, bool CanManage, string Guidelines, bool HasGuidelines, IReadOnlyDictionary<string, string> Keys,
         ReviewStart Figures,
         IReadOnlyDictionary<string, string> Texts);
 

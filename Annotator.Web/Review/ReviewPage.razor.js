@@ -4,16 +4,23 @@
 import { h, texts } from "../js/dom.js";
 import { ApiError, call, callAs } from "../js/review/api.js";
 import { ActiveClock } from "../js/review/clock.js";
-import { Keymap, keyCap, keyName, takesText } from "../js/review/keys.js";
+import { Drafts } from "../js/review/drafts.js";
+import { Keymap, gridCommands, keyCap, keyName, pictureCommands, polygonCommands, shapeCommands, takesText } from "../js/review/keys.js";
 import { Outbox } from "../js/review/outbox.js";
 import { Panels } from "../js/review/panels.js";
 import { Queue } from "../js/review/queue.js";
 import { Session } from "../js/review/session.js";
+import { spans } from "../js/review/spans.js";
 import { openStore } from "../js/review/store.js";
 import { View } from "../js/review/view.js";
+import { Pictures } from "../js/canvas/pictures.js";
+import { boxes, polygons } from "../js/canvas/shapes.js";
 
 const base = "/api/v1";
 const paceMinutes = 10;
+
+// Tasks whose items have parts, and what the parts are.
+const kinds = { spans, boxes, polygons };
 
 /** Name of the measures in the browser's performance timeline: from the key to the frame that shows the next item. */
 const measured = "annotator:next-item";
@@ -74,13 +81,17 @@ class Review {
     if (this.#stop.signal.aborted) return;
     this.outbox = new Outbox(this.store, { base, user: options.user, project: options.project });
     this.queue = new Queue(this.url, (id) => this.session.has(id));
+    const kind = kinds[options.task] ?? null;
+    this.drafts = kind ? new Drafts(this.store, this.place, kind) : null;
+    this.pictures = options.modality === "image" ? new Pictures() : null;
     this.session = new Session({
-      outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, spans: options.spans,
+      outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, kind, drafts: this.drafts,
     });
-    this.keymap = new Keymap(options.labels, options.keys ?? {});
+    this.keymap = new Keymap(options.labels, options.keys ?? {}, this.#commands());
     this.panels = new Panels(this.host, { t: this.t, keymap: this.keymap });
     this.view = new View(this.host, {
-      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple, spans: options.spans, act: (...a) => this.act(...a), signal: this.#stop.signal,
+      t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple,
+      task: options.task, modality: options.modality, kind, pictures: this.pictures, act: (...a) => this.act(...a), signal: this.#stop.signal,
     });
     this.guidelines = document.getElementById(options.guidelines ?? "");
     this.guidelines?.querySelector("[data-close]")?.addEventListener("click", () => this.toggleGuidelines(false), { signal: this.#stop.signal });
@@ -96,11 +107,21 @@ class Review {
     this.#draw("ribbon");
     window.annotatorReview = this;
     this.#readToday();
+    await this.drafts?.start();
     await this.outbox.start();
     this.queue.adopt([...items, ...this.#handedOver()]);
     await this.session.start();
     this.host.dataset.ready = "true";
     if (document.activeElement === document.body || document.activeElement?.tagName === "H1") this.view.focusItem();
+  }
+
+  // What can be done here beside deciding.
+  #commands() {
+    const { task, modality } = this.options;
+    if (modality !== "image") return [];
+    const drawing = task === "boxes" ? shapeCommands : task === "polygons" ? [...shapeCommands, ...polygonCommands] : [];
+    const grid = task === "classification" && !this.options.multiple ? gridCommands : [];
+    return [...drawing, ...grid, ...pictureCommands];
   }
 
   #listen() {
@@ -140,6 +161,7 @@ class Review {
       }
     }
 
+    this.drafts?.flush();
     this.queue.release(this.session.held);
   }
 
@@ -161,17 +183,27 @@ class Review {
     const { target } = event;
     if (takesText(target) || target?.closest?.("[role=dialog], [role=menu], .mud-popover, .mud-dialog")) return;
     const name = keyName(event);
-    if (this.view.spans && this.session.current && name && !takesPress(target, name)) {
+    if (this.session.grid && name && !takesPress(target, name) && !this.keymap.find(name)?.label && this.view.grid.key(name)) {
+      event.preventDefault();
+      return;
+    }
+
+    if (this.view.surface && this.session.current && name && !takesPress(target, name)) {
       if (name === "Shift+Enter") {
         event.preventDefault();
         if (!event.repeat) this.act("accept", "confirmed", event);
         return;
       }
 
-      if (this.view.spans.key(name)) {
+      if (!this.keymap.find(name)?.label && this.view.surface.key(name)) {
         event.preventDefault();
         return;
       }
+    }
+
+    if (!this.view.surface && !this.session.grid && this.view.picture?.key(name)) {
+      event.preventDefault();
+      return;
     }
 
     if (name === "Escape") {
@@ -196,10 +228,11 @@ class Review {
     const meant = this.#meant;
     this.#meant = -Infinity;
     let decided = false;
+    if (session.grid && this.#actOnGrid(command, argument, meant, event)) return;
     switch (command) {
       case "label":
         if (!this.#can()) break;
-        if (view.spans) view.spans.label(argument);
+        if (view.surface) view.surface.label(argument);
         else decided = session.choose(argument);
         break;
       case "accept": {
@@ -234,11 +267,12 @@ class Review {
         break;
       case "undo":
         // What was begun on this item comes before what was decided on the last.
-        if (view.spans && session.stepSpans(true)) break;
+        if (view.shapes?.undoDraw()) break;
+        if (view.surface && session.stepParts(true)) break;
         if (!(await session.undo())) view.remark(this.t("Review.NothingToUndo"));
         break;
       case "redo":
-        if (view.spans && session.stepSpans(false)) break;
+        if (view.surface && session.stepParts(false)) break;
         decided = session.canRedo && (await session.redo());
         if (!decided) view.remark(this.t("Review.NothingToRedo"));
         break;
@@ -271,9 +305,83 @@ class Review {
         this.outbox.retry();
         view.remark(this.outbox.state.waiting > 0 ? this.t("Review.SavedWaiting", this.outbox.state.waiting) : this.t("Review.AlreadySaved"));
         break;
+      case "grid":
+        session.openGrid(this.#gridSize);
+        view.grid.focus();
+        break;
+      default:
+        if (session.current) (view.shapes ?? view.picture)?.command(command);
+        break;
     }
 
     if (decided === true) this.#decided(true, event);
+  }
+
+  // Many at once: the same keys, meant for the page or for the cell that has the focus.
+  #actOnGrid(command, argument, meant, event) {
+    const { session, view, options } = this;
+    const { focused } = view.grid;
+    const count = (n) => {
+      for (let i = 0; i < n; i++) this.#decided(true, i === 0 ? event : null);
+      view.grid.focus();
+    };
+    switch (command) {
+      case "label":
+        if (focused) count(session.decideCells([focused], "correct", { choice: argument }));
+        return true;
+      case "accept": {
+        // What is left is worked through from the first.
+        view.grid.focusedId = null;
+        const done = session.acceptUnmarked();
+        if (done === "changed") view.remark(this.t("Review.JustChanged"));
+        else if (done === 0) view.remark(this.t("Canvas.GridNothingOpen"));
+        else count(done);
+        return true;
+      }
+      case "reject":
+        if (focused?.item.prediction) count(session.decideCells([focused], "reject"));
+        return true;
+      case "skip":
+      case "skipReason":
+        if (!focused) return true;
+        if (options.skipNeedsReason || command === "skipReason") this.panels.skip({ needed: options.skipNeedsReason, done: (reason) => count(session.decideCells([focused], "skip", null, reason)) });
+        else count(session.decideCells([focused], "skip"));
+        return true;
+      case "flag":
+        if (focused) this.panels.flag({ done: (comment) => count(session.decideCells([focused], "flag", null, comment)) });
+        return true;
+      case "inspect":
+        session.closeGrid(focused?.item.itemId ?? null);
+        view.focusItem();
+        return true;
+      case "grid":
+        session.closeGrid();
+        view.focusItem();
+        return true;
+      case "gridSize":
+        this.#gridSize = argument;
+        session.openGrid(argument);
+        return true;
+      case "previous": case "next": case "details": case "fit": case "zoomIn": case "zoomOut": return true;
+      default: return false;
+    }
+  }
+
+  // As the person had it last.
+  get #gridSize() {
+    try {
+      return Number(localStorage.getItem("annotator-grid")) || 12;
+    } catch {
+      return 12;
+    }
+  }
+
+  set #gridSize(size) {
+    try {
+      localStorage.setItem("annotator-grid", String(size));
+    } catch {
+      // Then it is asked of the person every time.
+    }
   }
 
   #can() {
@@ -320,24 +428,28 @@ class Review {
     const revisit = current?.mode === "revisit";
     const live = (id) => {
       switch (id) {
-        case "label": return Boolean(current);
-        case "accept": return Boolean(current) && (revisit || this.options.multiple || Boolean(current.item.prediction));
+        case "label": return this.#busy;
+        case "accept": return this.session.grid !== null || Boolean(current) && (revisit || this.options.multiple || Boolean(this.view.surface) || Boolean(current.item.prediction));
         case "reject": return Boolean(current?.item.prediction) && !revisit;
-        case "skip": case "skipReason": return Boolean(current) && !revisit;
-        case "flag": case "details": return Boolean(current) && (id === "flag" || !this.view.meta.hidden);
+        case "skip": case "skipReason": return this.#busy && !revisit;
+        case "flag": case "details": return this.#busy && (id === "flag" || !this.view.meta.hidden);
         case "undo": return ribbon.length > 0;
-        case "previous": return ribbon.length > 0 && !this.options.spans;
-        case "next": return revisit && !this.options.spans;
+        case "previous": return ribbon.length > 0 && !this.view.surface;
+        case "next": return revisit && !this.view.surface;
         case "redo": return this.session.canRedo;
         case "guidelines": return Boolean(this.guidelines);
-        default: return true;
+        case "inspect": return this.session.grid !== null;
+        case "fit": case "zoomIn": case "zoomOut": return this.session.grid === null;
+        default: return this.view.shapes?.live(id) ?? true;
       }
     };
     const [p50, p95] = [this.percentile(0.5), this.percentile(0.95)];
     this.panels.help({
       live,
       labels: this.view.choices,
-      spans: this.options.spans && Boolean(current),
+      spans: Boolean(this.view.spans) && Boolean(current),
+      grid: this.session.grid !== null,
+      shapes: current ? this.view.shapes?.keys() ?? [] : [],
       timings: p50 === null ? null : this.t("Review.Timings", this.timings.length, Math.round(p50), Math.round(p95), this.queue.ahead.length),
       change: () => this.panels.keys({ changed: () => this.#keysChanged() }),
     });
@@ -397,12 +509,18 @@ class Review {
 
   // ---- drawing ----
 
+  // Whether there is something to do on screen.
+  get #busy() {
+    return this.session.current !== null || (this.session.grid?.cells.length ?? 0) > 0;
+  }
+
   #draw(what) {
     const { session, view, queue } = this;
-    if (what === "item") {
+    if (what === "item" || what === "grid") {
+      const page = (session.grid?.cells.length ?? 0) > 0;
       view.drawItem(queue.state);
-      if (session.current && this.#pressed) this.#measure();
-      if (!session.current) this.#drawNothing();
+      if ((session.current || page) && this.#pressed) this.#measure();
+      if (!session.current && !page) this.#drawNothing();
       else view.clearNothing();
       this.#tellShown();
     } else if (what === "prediction") {
@@ -421,6 +539,7 @@ class Review {
   // Tells the component what is here: it sends news of these items only, and its list keeps quiet about those that are shown
   // without the model's answer. Gathered: a fast hand must not make a message a press.
   #tellShown() {
+    this.pictures?.want([...this.session.held, ...this.queue.ahead].map((i) => i.data?.url));
     if (this.telling || !this.page) return;
     this.telling = setTimeout(() => {
       this.telling = null;
@@ -469,7 +588,7 @@ class Review {
     const trouble = state.trouble ?? ({ 401: "signedOut", 403: "noAccess", 404: "noAccess", 412: "otherUser" }[failed?.status] ?? null);
     const detail = state.trouble ? state.detail : failed?.message ?? "";
     const stamp = `${trouble}|${detail}|${state.waiting}|${state.refused.map((e) => e.id)}`;
-    if (!this.session.current) this.#drawNothing();
+    if (!this.#busy) this.#drawNothing();
     if (stamp === this.#lastTrouble) return;
     this.#lastTrouble = stamp;
     this.view.drawBanner(this.#banner(trouble, { ...state, detail }));
@@ -508,7 +627,7 @@ class Review {
     const { outbox, queue, session } = this;
     const signedOut = outbox.state.trouble === "signedOut" || queue.error?.status === 401;
     if (now || (signedOut && outbox.state.waiting > 0)) outbox.retry();
-    if (now || queue.error || (!session.current && queue.state !== "loading")) queue.fetch({ again: true });
+    if (now || queue.error || (!this.#busy && queue.state !== "loading")) queue.fetch({ again: true });
   }
 
   async #drawNothing() {
@@ -529,7 +648,7 @@ class Review {
     if (queue.state !== "empty" || performance.now() - this.#askedEmpty < (view.nothing.childElementCount > 0 ? 5_000 : 400)) return;
     this.#askedEmpty = performance.now();
     const standing = await this.#standing();
-    if (this.session.current || queue.state !== "empty") return;
+    if (this.#busy || queue.state !== "empty") return;
     const { why, numbers } = standing;
     const stamp = `${why} ${numbers}`;
     if (view.nothing.dataset.why === stamp && view.nothing.childElementCount > 0) return;
@@ -599,7 +718,7 @@ class Review {
   live({ prelabelled = [], remaining = null, stirred = false }) {
     if (remaining !== null) this.figures.remaining = remaining;
     if (prelabelled.length > 0) this.session.prelabelled(prelabelled);
-    if (stirred && !this.session.current && performance.now() - this.#stirred > 300) {
+    if (stirred && !this.#busy && performance.now() - this.#stirred > 300) {
       this.#stirred = performance.now();
       this.#askedEmpty = Math.min(this.#askedEmpty, this.#stirred - 4_000);
       this.queue.fetch({ again: true });

@@ -20,7 +20,7 @@ public sealed record ImageDuplicateOptions
 /// Finds near-duplicate pictures as they arrive and keeps them in groups, by the rules of <see cref="NearDuplicateIndex"/>. Every pair within
 /// the distance is found among up to 200,000 pictures, and every pair within 23 bits beyond. An item costs about 200 bytes. Not safe for concurrent use.
 /// </summary>
-public sealed class ImageDuplicateIndex
+public sealed class ImageDuplicateIndex : IDuplicateIndex<PerceptualHash>
 {
     private readonly ImageDuplicateOptions _options;
     private readonly HammingIndex _index;
@@ -46,6 +46,22 @@ public sealed class ImageDuplicateIndex
 
     /// <summary>Number of pictures.</summary>
     public int Count => _slots.Count;
+
+    /// <summary>Whether an item is there.</summary>
+    public bool Contains(long id) => _slots.ContainsKey(id);
+
+    /// <summary>Adds pictures, and says of each what it duplicates.</summary>
+    /// <param name="items">Ids that are not in the index yet, with their hashes.</param>
+    /// <param name="cancellationToken">Stops between two of them.</param>
+    public IEnumerable<DuplicateMatch> AddRange(IEnumerable<KeyValuePair<long, PerceptualHash>> items, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        foreach (var (id, hash) in items)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return Add(id, hash);
+        }
+    }
 
     /// <summary>Adds one picture and says what it duplicates.</summary>
     /// <param name="id">The item's id, not in the index yet.</param>

@@ -16,7 +16,7 @@ namespace Annotator.Core.Learning.Duplicates;
 /// entered in the tables, later ones find the group through those; and of one chain of a table at most <see cref="ChainLimit"/> entries are
 /// looked at, the newest first.</para>
 /// </remarks>
-public sealed class NearDuplicateIndex
+public sealed class NearDuplicateIndex : IDuplicateIndex<string>
 {
     internal const int CoreSize = 64;
     internal const int ChainLimit = 512;

@@ -152,7 +152,7 @@ public static class SteeringModel
         var scorer = student.Fit.Model.CreateScorer();
         for (var i = 0; i < count; i++)
         {
-            if (!judged[i]) scorer.Score(input.Rows[i], probabilities.AsSpan(i * classes, classes));
+            if (!judged[i]) scorer.Score(input.Rows, i, probabilities.AsSpan(i * classes, classes));
         }
 
         return probabilities;

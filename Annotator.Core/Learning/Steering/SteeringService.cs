@@ -54,7 +54,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     /// <summary>Whether a project is steered as a whole.</summary>
     public async Task<bool> SteersAsync(Project project, CancellationToken cancellationToken)
     {
-        if (project.Modality != Modality.Text || project.Schema is not { Type: TaskType.Classification, Multiple: false }) return false;
+        if (!project.HasStudent || project.Schema.Multiple) return false;
         var most = options.Value.SteeredItems;
         return await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == project.Id).OrderBy(i => i.Id).Take(most + 1).CountAsync(cancellationToken), cancellationToken) <= most;
     }

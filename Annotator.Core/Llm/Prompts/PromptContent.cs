@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Serialization;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
 
@@ -39,6 +40,10 @@ public sealed record PromptContent
 
     /// <summary>Examples in every call.</summary>
     public IReadOnlyList<LlmExample> Examples { get; init; } = [];
+
+    /// <summary>Whether the labels stand in the order given in every call, for a probe; else each call has another order.</summary>
+    [JsonIgnore]
+    internal bool InGivenOrder { get; init; }
 
     /// <summary>The first prompt of a project: what the project says, and no more.</summary>
     public static PromptContent Of(Project project)
@@ -117,7 +122,7 @@ public sealed record PromptContent
         }
 
         var labels = Labels.Select(l => Definitions.TryGetValue(l.Name, out var definition) ? l with { Description = definition } : l).ToList();
-        return new LabellingPrompt(Task, labels, Instructions, guidelines.Length > 0 ? guidelines.ToString() : null, Examples);
+        return new LabellingPrompt(Task, labels, Instructions, guidelines.Length > 0 ? guidelines.ToString() : null, Examples) { InGivenOrder = InGivenOrder };
     }
 
     /// <summary>Its text, line by line, for people to compare; labels in the project's order.</summary>

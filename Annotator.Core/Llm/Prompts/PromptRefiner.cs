@@ -1,9 +1,10 @@
+using System.ComponentModel.DataAnnotations;
 using Annotator.Core.Cascade;
 
 namespace Annotator.Core.Llm.Prompts;
 
 /// <summary>How a prompt is refined.</summary>
-public sealed record RefineOptions
+public sealed record RefineOptions : IValidatableObject
 {
     /// <summary>Rounds of proposals, 1 to 10.</summary>
     public int Rounds { get; init; } = 3;
@@ -19,6 +20,10 @@ public sealed record RefineOptions
 
     /// <summary>Money that may be spent, within what the project has left; null: no bound of its own.</summary>
     public double? Budget { get; init; }
+
+    /// <inheritdoc />
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Validate().Select(e => new ValidationResult(e.Message, [char.ToUpperInvariant(e.Field[0]) + e.Field[1..]]));
 
     /// <summary>What is wrong, by field.</summary>
     public IReadOnlyList<(string Field, string Message)> Validate()

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json;
 using Annotator.Core.Cascade;
@@ -13,9 +14,11 @@ namespace Annotator.Core.Llm.Prompts;
 public sealed record MeasurePromptOptions
 {
     /// <summary>The version; null: the one in use.</summary>
+    [Range(1, int.MaxValue, ErrorMessage = "Must be a number of a version, from 1.")]
     public int? Version { get; init; }
 
     /// <summary>Decided items it is measured on, 1 to 3,000.</summary>
+    [Range(1, DecidedTexts.Most, ErrorMessage = "Must be 1 to 3000.")]
     public int Items { get; init; } = 300;
 }
 
@@ -44,6 +47,7 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
         await using var asking = await stage.OpenAsync(
             project, new Asker(project.Id, runId, version), content, left,
             (scope, answers) => scope.Dialect.UpsertAsync(scope.Db, [.. answers.Select(a => Answer(project.Id, version, a, task))], scope.CancellationToken),
+            LlmWays.Examples,
             cancellationToken);
         var results = await asking.AskAsync([.. missing.Select(m => new LlmItem(m.ItemId.ToString(CultureInfo.InvariantCulture), m.Text))]);
         if (results.FirstOrDefault(r => r.Answer is null && NotThePrompt.Contains(r.Failure)) is { } failed) throw new RunFailedException($"The LLM could not be asked about all items: {failed.Detail}.");
@@ -195,7 +199,7 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
             if (Left is { } own) left = left is { } of ? Math.Min(of, own) : own;
             Func<string, string>? mask = project.Settings.Llm.MaskPersonalData ? PersonalData.Mask : null;
             string? written;
-            await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, parent), content, left, (_, _) => Task.CompletedTask, cancellationToken))
+            await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, parent), content, left, null, LlmWays.Plain, cancellationToken))
             {
                 (written, var why) = await asking.CompleteAsync(PromptAdvisor.Ask(content, errors, tried, options.Candidates, mask));
                 Spent += asking.Cost;

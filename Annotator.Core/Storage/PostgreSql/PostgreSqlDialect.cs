@@ -96,6 +96,17 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         await ThroughTemporaryAsync(db, entity, rows, $" ON CONFLICT ({string.Join(", ", entity.Keys)}) DO UPDATE SET {sets}", cancellationToken);
     }
 
+    public async Task AddAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (rows.Count == 0) return;
+        var entity = BulkEntity.Of<T>(db);
+        await ThroughTemporaryAsync(db, entity, rows, $" ON CONFLICT ({string.Join(", ", entity.Keys)}) DO UPDATE SET {entity.Additions}", cancellationToken);
+    }
+
+    public async Task HoldFactsAsync(AnnotatorDbContext db, CancellationToken cancellationToken) =>
+        await db.Database.ExecuteSqlRawAsync("LOCK TABLE items, decisions IN SHARE MODE", cancellationToken);
+
     public async Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken)
     {
         var changed = new bool[update.Rows.Count];

@@ -62,6 +62,16 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         return Task.CompletedTask;
     }
 
+    public Task AddAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, CancellationToken cancellationToken)
+        where T : class
+    {
+        var entity = BulkEntity.Of<T>(db);
+        Insert(db, rows, $" ON CONFLICT ({string.Join(", ", entity.Keys)}) DO UPDATE SET {entity.Additions}", cancellationToken);
+        return Task.CompletedTask;
+    }
+
+    public Task HoldFactsAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task<bool[]> UpdateAsync(AnnotatorDbContext db, BulkUpdate update, CancellationToken cancellationToken)
     {
         var changed = new bool[update.Rows.Count];

@@ -18,6 +18,44 @@ export const commands = [
   { id: "save", keys: ["Ctrl+S"], group: "find", fixed: true },
 ];
 
+/** Commands of the page where an image is shown. */
+export const pictureCommands = [
+  { id: "fit", keys: ["`"], group: "picture" },
+  { id: "zoomIn", keys: ["z"], group: "picture", repeats: true },
+  { id: "zoomOut", keys: ["Shift+Z"], group: "picture", repeats: true },
+];
+
+/** Commands of drawing, with the keys of CVAT where it has the function. */
+export const shapeCommands = [
+  { id: "draw", keys: ["n"], group: "shapes" },
+  { id: "redraw", keys: ["Shift+N"], group: "shapes" },
+  { id: "confirmAll", keys: ["Shift+Space"], group: "shapes" },
+  { id: "duplicate", keys: ["Ctrl+D"], group: "shapes" },
+  { id: "copyPrevious", keys: ["p"], group: "shapes" },
+  { id: "raise", keys: ["+", "="], group: "shapes", repeats: true },
+  { id: "lower", keys: ["-"], group: "shapes", repeats: true },
+  { id: "hide", keys: ["h"], group: "shapes" },
+  { id: "hideAll", keys: ["Shift+H"], group: "shapes" },
+  { id: "lock", keys: ["l"], group: "shapes" },
+  { id: "lockAll", keys: ["Shift+L"], group: "shapes" },
+];
+
+/** What polygons have beside. */
+export const polygonCommands = [{ id: "simplify", keys: ["j"], group: "shapes" }];
+
+/** Commands of whole images that get one label each. */
+export const gridCommands = [
+  { id: "grid", keys: ["Shift+G"], group: "grid" },
+  { id: "inspect", keys: ["i"], group: "grid" },
+];
+
+const canvasIds = new Set([...pictureCommands, ...gridCommands, ...shapeCommands, ...polygonCommands].map((c) => c.id));
+
+/** The key of a command's name in the table of texts. */
+export function commandText(id) {
+  return `${canvasIds.has(id) ? "Canvas" : "Review"}.Command.${id}`;
+}
+
 // Never to be taken: they belong to the browser, to scrolling or to leaving; and Backspace must not do anything to a decision.
 const reserved = new Set([
   "Backspace", "Delete", "Escape", "Tab", "Shift+Tab", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End",
@@ -96,9 +134,11 @@ export class Keymap {
   /**
    * @param {{name: string, key?: string|null}[]} labels labels with their keys
    * @param {Record<string, string>} custom the person's own keys by command
+   * @param {object[]} more commands of what is on this page; a key that one of them shares with the others is theirs
    */
-  constructor(labels, custom = {}) {
+  constructor(labels, custom = {}, more = []) {
     this.#labels = labels;
+    this.commands = [...more.map((c) => ({ ...c, nearer: true })), ...commands];
     this.#custom = { ...custom };
     this.#build();
   }
@@ -112,11 +152,11 @@ export class Keymap {
     this.#keys.clear();
     this.moved = [];
     for (const label of this.#labels) if (label.key) this.#byKey.set(normal(label.key), { label: label.name });
-    for (const command of commands) {
+    for (const command of this.commands) {
       // The label's key is printed in the project's guidelines and in everybody's fingers: it goes before a command's.
       const wanted = this.#custom[command.id] ?? command.keys[0];
       const candidates = [wanted, command.keys[0], withShift(wanted), withShift(command.keys[0]), `Alt+${command.keys[0].toUpperCase()}`];
-      const first = candidates.find((key) => key && !this.#byKey.has(key) && !this.#wantedByOther(key, command.id)) ?? null;
+      const first = candidates.find((key) => key && !this.#byKey.has(key) && !this.#wantedByOther(key, command)) ?? null;
       const keys = [first, ...command.keys.slice(1)].filter((key) => key && !this.#byKey.has(key));
       if (first !== wanted) this.moved.push({ command: command.id, wanted, key: first, label: this.#byKey.get(wanted)?.label ?? null });
       for (const key of keys) this.#byKey.set(key, { command: command.id, repeats: command.repeats === true });
@@ -124,8 +164,8 @@ export class Keymap {
     }
   }
 
-  #wantedByOther(key, id) {
-    return commands.some((c) => c.id !== id && (this.#custom[c.id] ?? c.keys[0]) === key && !this.#labels.some((l) => l.key && normal(l.key) === key));
+  #wantedByOther(key, command) {
+    return this.commands.some((c) => c.id !== command.id && (c.nearer || !command.nearer) && (this.#custom[c.id] ?? c.keys[0]) === key && !this.#labels.some((l) => l.key && normal(l.key) === key));
   }
 
   /** What a key does: { command } or { label } or null. */
@@ -143,12 +183,12 @@ export class Keymap {
    * @returns {null | {reason: "reserved"|"fixed"|"label"|"command", by: string|null}} null: it may
    */
   check(id, key) {
-    const command = commands.find((c) => c.id === id);
+    const command = this.commands.find((c) => c.id === id);
     if (!command || command.fixed) return { reason: "fixed", by: null };
     if (!key || reserved.has(key)) return { reason: "reserved", by: null };
     const label = this.#labels.find((l) => l.key && normal(l.key) === key);
     if (label) return { reason: "label", by: label.name };
-    for (const other of commands) {
+    for (const other of this.commands) {
       if (other.id === id) {
         if (other.keys.slice(1).includes(key)) return { reason: "command", by: id };
         continue;
@@ -162,7 +202,7 @@ export class Keymap {
   assign(id, key) {
     const conflict = this.check(id, key);
     if (conflict) return conflict;
-    const command = commands.find((c) => c.id === id);
+    const command = this.commands.find((c) => c.id === id);
     if (key === command.keys[0]) delete this.#custom[id];
     else this.#custom[id] = key;
     this.#build();

@@ -1,7 +1,7 @@
 // Small windows of the review page: reasons of a skip, remark of a flag, the keys that are live, changing keys.
 
 import { fill, h } from "../dom.js";
-import { commands, keyCap, keyName } from "./keys.js";
+import { commandText, keyCap, keyName } from "./keys.js";
 
 /** Reasons of a skip, as they are stored: the same word in every language of the interface. */
 export const skipReasons = ["unclear", "several-fit", "none-fits", "language", "broken"];
@@ -10,6 +10,12 @@ const spanKeys = [
   [["ArrowLeft", "ArrowRight"], "word"], [["Shift+ArrowLeft", "Shift+ArrowRight"], "extend"], [["Ctrl+Shift+ArrowLeft", "Ctrl+Shift+ArrowRight"], "character"],
   [["[", "]"], "walk"], [["Space"], "confirm"], [["Delete"], "remove"], [["Shift+Enter"], "confirmedOnly"],
 ];
+
+function isCanvas(group) {
+  return group !== "decide" && group !== "history" && group !== "find";
+}
+
+const gridKeys = [[["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "gridMove"], [["Space"], "gridMark"]];
 
 export class Panels {
   #host;
@@ -102,17 +108,19 @@ export class Panels {
   }
 
   /** The keys that are live now. */
-  help({ live, labels, spans, timings, change }) {
+  help({ live, labels, spans, shapes = [], grid = false, timings, change }) {
     const t = this.#t;
     const row = (keys, text) => h("div.rv-help-row", null, h("dt", null, keys.map((k) => h("kbd.rv-key", null, keyCap(k)))), h("dd", { dir: "auto" }, text));
-    const groups = ["decide", "history", "find"].map((group) => {
-      const rows = commands.filter((c) => c.group === group && live(c.id)).map((c) => row(this.#keymap.keysOf(c.id), t(`Review.Command.${c.id}`)));
-      return rows.length > 0 ? h("section", null, h("h3", null, t(`Review.Keys.${group}`)), h("dl", null, rows)) : null;
+    const groups = [...new Set(["decide", "history", ...this.#keymap.commands.map((c) => c.group)])].map((group) => {
+      const rows = this.#keymap.commands.filter((c) => c.group === group && this.#keymap.keysOf(c.id).length > 0 && live(c.id)).map((c) => row(this.#keymap.keysOf(c.id), t(commandText(c.id))));
+      if (group === "grid" && grid) rows.push(...gridKeys.map(([keys, name]) => row(keys, t(`Canvas.Key.${name}`))));
+      if (group === "shapes") rows.push(...shapes.map(([keys, name]) => row(keys, t(`Canvas.Key.${name}`))));
+      return rows.length > 0 ? h("section", null, h("h3", null, t(`${isCanvas(group) ? "Canvas" : "Review"}.Keys.${group}`)), h("dl", null, rows)) : null;
     });
     const withKeys = labels.filter((l) => l.key);
     const moved = this.#keymap.moved.map((m) => h("p.an-hint", null, m.label
-      ? t("Review.KeyMoved", keyCap(m.wanted), m.label, t(`Review.Command.${m.command}`), m.key ? keyCap(m.key) : t("Review.NoKey"))
-      : t("Review.KeyMovedPlain", t(`Review.Command.${m.command}`), m.key ? keyCap(m.key) : t("Review.NoKey"))));
+      ? t("Review.KeyMoved", keyCap(m.wanted), m.label, t(commandText(m.command)), m.key ? keyCap(m.key) : t("Review.NoKey"))
+      : t("Review.KeyMovedPlain", t(commandText(m.command)), m.key ? keyCap(m.key) : t("Review.NoKey"))));
     this.#show(t("Review.HelpTitle"), [
       h("div.rv-help", null, groups,
         spans ? h("section", null, h("h3", null, t("Review.Spans")), h("dl", null, spanKeys.map(([keys, name]) => row(keys, t(`Review.SpanKey.${name}`))))) : null,
@@ -131,12 +139,12 @@ export class Panels {
     const message = h("p.rv-conflict", { role: "alert", hidden: true });
     let asking = null;
     const list = h("ul.rv-keylist");
-    const draw = () => fill(list, commands.filter((c) => !c.fixed).map((c) => {
+    const draw = () => fill(list, this.#keymap.commands.filter((c) => !c.fixed).map((c) => {
       const [main, ...others] = this.#keymap.keysOf(c.id);
-      return h("li", null, h("span", null, t(`Review.Command.${c.id}`)),
+      return h("li", null, h("span", null, t(commandText(c.id))),
         h("span.rv-keylist-others", null, others.map((k) => h("kbd.rv-key", null, keyCap(k)))),
         h("button.an-button.an-button-small", {
-          type: "button", data: { remap: c.id }, aria: { label: t("Review.KeyOf", t(`Review.Command.${c.id}`), main ? keyCap(main) : t("Review.NoKey")), pressed: String(asking === c.id) },
+          type: "button", data: { remap: c.id }, aria: { label: t("Review.KeyOf", t(commandText(c.id)), main ? keyCap(main) : t("Review.NoKey")), pressed: String(asking === c.id) },
           on: { click: () => { asking = asking === c.id ? null : c.id; message.hidden = true; draw(); list.querySelector(`[data-remap=${c.id}]`).focus(); } },
         }, asking === c.id ? t("Review.PressKey") : h("kbd.rv-key", null, main ? keyCap(main) : t("Review.NoKey"))));
     }));
@@ -152,7 +160,7 @@ export class Panels {
         reserved: () => t("Review.KeyReserved", keyCap(key)),
         fixed: () => t("Review.KeyFixed"),
         label: () => t("Review.KeyLabel", keyCap(key), conflict.by),
-        command: () => t("Review.KeyCommand", keyCap(key), t(`Review.Command.${conflict.by}`)),
+        command: () => t("Review.KeyCommand", keyCap(key), t(commandText(conflict.by))),
       }[conflict.reason]());
       message.hidden = false;
     };

@@ -32,6 +32,9 @@ export class Queue extends EventTarget {
 
   error = null;
 
+  /** So many are wanted at the least: a page that shows many at once. */
+  atLeast = 0;
+
   /**
    * @param {string} url "/api/v1/projects/7"
    * @param {(itemId: string) => boolean} taken whether the page has an item already: on screen, or decided and not sent yet
@@ -80,7 +83,8 @@ export class Queue extends EventTarget {
   /** Fetches items where there are few. Where the queue was empty just now, only `again` asks anew. */
   fetch({ again = false } = {}) {
     if (this.#closed || this.#asking) return this.#asking ?? Promise.resolve();
-    if (this.ahead.length > Math.max(2, this.target - 3) && this.state === "ready" && !this.error) return Promise.resolve();
+    const few = this.atLeast > 0 ? this.#wanted - 1 : Math.max(2, this.target - 3);
+    if (this.ahead.length > few && this.state === "ready" && !this.error) return Promise.resolve();
     if (!again && performance.now() < this.#emptyUntil) return Promise.resolve();
     this.#asking = this.#lease().finally(() => { this.#asking = null; });
     return this.#asking;
@@ -94,7 +98,12 @@ export class Queue extends EventTarget {
     await this.#asking;
   }
 
-  async #lease(wanted = Math.max(1, this.target - this.ahead.length)) {
+  // With many at once the next page is fetched while this one is looked at; the server lends a hundred at a time at the most.
+  get #wanted() {
+    return Math.max(this.target, this.atLeast);
+  }
+
+  async #lease(wanted = Math.min(100, Math.max(1, this.#wanted - this.ahead.length))) {
     const started = performance.now();
     try {
       const { value, serverNow } = await call("POST", `${this.#url}/queue/lease`, { body: { count: wanted } });
@@ -151,7 +160,7 @@ export class Queue extends EventTarget {
     clearTimeout(this.#timer);
     if (this.#closed) return;
     this.#timer = setTimeout(() => {
-      if (this.ahead.length < this.target) this.fetch({ again: true });
+      if (this.ahead.length < this.#wanted) this.fetch({ again: true });
     }, document.visibilityState === "visible" ? this.#pause : Math.max(this.#pause, 20_000));
   }
 

@@ -2,13 +2,15 @@
 
 import { newId } from "./api.js";
 import { labelsOf, sameValue, valueOf } from "./value.js";
-import { spansOf, valueOfSpans } from "./spans.js";
 import { snippet } from "./text.js";
 
 /** How many decisions the ribbon shows. */
 export const ribbonLength = 20;
 
 const kept = 60;
+
+// So many changes of one item can be taken back.
+const mostSteps = 500;
 
 // Nobody reads and judges a new proposal faster than this: a press so soon after a change was meant for the one before.
 const reaction = 500;
@@ -20,7 +22,8 @@ export class Session extends EventTarget {
   #scope;
   #clock;
   #multiple;
-  #isSpans;
+  #kind;
+  #drafts;
   #redo = [];
   #aside = [];
 
@@ -30,13 +33,21 @@ export class Session extends EventTarget {
   /** The last decisions, newest first. */
   ribbon = [];
 
+  /** Many items at once, or null: { size, cells: [{ item, entry: the decision or null, marked }], changedAt }. */
+  grid = null;
+
   /** Labels used lately, the last one first. */
   recent = [];
 
   /** Decided here: by what was done, and how many pre-labels were taken as they were. */
   counts = { decided: 0, accepted: 0, judged: 0, skipped: 0 };
 
-  constructor({ outbox, queue, store, scope, clock, multiple, spans = false }) {
+  /**
+   * @param {object} parts outbox, queue, store, scope, clock, multiple; kind: how the parts of an item (spans, boxes, …) are read
+   * from a value and written as one, { of(value, sure), value(parts) }, or null where an item has labels only; drafts: where what
+   * was begun outlives the page, or null
+   */
+  constructor({ outbox, queue, store, scope, clock, multiple, kind = null, drafts = null }) {
     super();
     this.#outbox = outbox;
     this.#queue = queue;
@@ -44,7 +55,8 @@ export class Session extends EventTarget {
     this.#scope = scope;
     this.#clock = clock;
     this.#multiple = multiple;
-    this.#isSpans = spans;
+    this.#kind = kind;
+    this.#drafts = drafts;
     outbox.addEventListener("answer", (event) => this.#answered(event.detail));
     queue.addEventListener("change", () => this.#stocked());
   }
@@ -64,7 +76,7 @@ export class Session extends EventTarget {
     this.#changed("ribbon");
     await this.#queue.fetch();
     // What was handed over is there without an answer of the server.
-    if (!this.current && this.#queue.ahead.length > 0) this.#advance();
+    if (!this.current && !this.grid && this.#queue.ahead.length > 0) this.#advance();
   }
 
   #changed(what) {
@@ -72,7 +84,8 @@ export class Session extends EventTarget {
   }
 
   #stocked() {
-    if (!this.current) this.#advance();
+    if (this.grid) this.#fillGrid();
+    else if (!this.current) this.#advance();
     else this.#changed("queue");
   }
 
@@ -89,11 +102,22 @@ export class Session extends EventTarget {
       const start = entry ? entry.value : item.prediction?.source === "hint" ? null : item.prediction?.value;
       const draft = mode === "revisit" ? null : item.draft;
       this.current = { item, mode, entry, selection: new Set(draft ?? (this.#multiple ? labelsOf(start) : [])), updated: false, changedAt: -reaction, begun: Boolean(draft) };
-      if (this.#isSpans) Object.assign(this.current, { spans: item.spanDraft && mode !== "revisit" ? item.spanDraft : spansOf(start, mode === "revisit"), steps: [], undone: [], begun: Boolean(item.spanDraft) });
+      if (this.#kind) this.#open(item, mode, start);
       this.#clock.resume(item.spent ?? 0);
     }
 
     this.#changed("item");
+  }
+
+  #open(item, mode, start) {
+    const kept = mode === "new" && !item.partsDraft ? this.#drafts?.get(item.itemId) ?? null : null;
+    if (kept) {
+      item.partsDraft = kept.parts;
+      item.spent ??= kept.seconds;
+    }
+
+    const draft = mode === "revisit" ? null : item.partsDraft;
+    Object.assign(this.current, { parts: draft ?? this.#kind.of(start, mode === "revisit"), steps: [], undone: [], begun: Boolean(draft), restored: Boolean(kept) });
   }
 
   // What was begun on an item goes with it when something else comes to the front for a while.
@@ -102,7 +126,7 @@ export class Session extends EventTarget {
     if (!current || current.mode === "revisit") return;
     current.item.spent = this.#clock.seconds;
     if (this.#multiple && current.begun) current.item.draft = [...current.selection];
-    if (this.#isSpans && current.begun) current.item.spanDraft = current.spans;
+    if (this.#kind && current.begun) current.item.partsDraft = current.parts;
   }
 
   /** The pre-label on screen, or null. */
@@ -124,35 +148,44 @@ export class Session extends EventTarget {
     return this.#give(valueOf([label], false));
   }
 
-  /** The spans on screen become others; each change can be taken back. */
-  setSpans(spans) {
+  /** The parts on screen become others; each change can be taken back. */
+  setParts(parts) {
     const { current } = this;
     if (!current) return;
     this.begin();
-    current.steps.push(current.spans);
+    current.steps.push(current.parts);
+    if (current.steps.length > mostSteps) current.steps.shift();
     current.undone = [];
-    current.spans = spans;
+    current.parts = parts;
+    this.#keepDraft();
   }
 
-  /** Takes back or repeats the last change of spans on this item; false where there is none. */
-  stepSpans(back) {
+  /** Takes back or repeats the last change of parts on this item; false where there is none. */
+  stepParts(back) {
     const { current } = this;
     const from = back ? current?.steps : current?.undone;
     if (!from?.length) return false;
-    (back ? current.undone : current.steps).push(current.spans);
-    current.spans = from.pop();
+    (back ? current.undone : current.steps).push(current.parts);
+    current.parts = from.pop();
+    this.#keepDraft();
     this.#changed("prediction");
     return true;
+  }
+
+  // A reopened item has its decision; what is changed there without deciding anew is not meant to stay.
+  #keepDraft() {
+    const { current } = this;
+    if (current.mode !== "revisit") this.#drafts?.put(current.item.itemId, { parts: current.parts, seconds: this.#clock.seconds });
   }
 
   /** Enter: takes what is proposed or chosen. Answers "empty" where nothing was chosen and somebody has to mean it. */
   accept({ sure = false, confirmedOnly = false } = {}) {
     if (!this.current) return false;
-    if (this.#isSpans) {
-      const proposals = this.current.spans.some((s) => !s.sure);
+    if (this.#kind) {
+      const proposals = this.current.parts.some((p) => !p.sure);
       if (proposals && !confirmedOnly && performance.now() - this.current.changedAt < reaction) return "changed";
-      const spans = this.current.spans.filter((s) => s.sure || !confirmedOnly);
-      return spans.length === 0 && !sure ? "empty" : this.#give(valueOfSpans(spans));
+      const parts = this.current.parts.filter((p) => p.sure || !confirmedOnly);
+      return parts.length === 0 && !sure ? "empty" : this.#give(this.#kind.value(parts));
     }
 
     if (this.#multiple) {
@@ -199,11 +232,10 @@ export class Session extends EventTarget {
     return false;
   }
 
-  #decide(action, value, comment) {
-    const { item, mode, entry: earlier } = this.current;
-    const seconds = this.#clock.seconds;
-    const entry = {
+  #entry(item, action, value, comment, seconds, batch = null) {
+    return {
       id: newId(),
+      batch,
       scope: this.#scope,
       itemId: item.itemId,
       action,
@@ -217,7 +249,13 @@ export class Session extends EventTarget {
       at: Date.now(),
       seconds,
     };
+  }
+
+  #decide(action, value, comment) {
+    const { item, mode, entry: earlier } = this.current;
+    const entry = this.#entry(item, action, value, comment, this.#clock.seconds);
     this.#redo = [];
+    this.#drafts?.drop(item.itemId);
     this.#record(entry, item);
     if (mode === "revisit") {
       // A person's later decision on an item stands in place of the earlier one.
@@ -272,6 +310,7 @@ export class Session extends EventTarget {
 
   /** Takes the last decision back and shows its item again. */
   async undo() {
+    if (this.grid) return this.#undoGrid();
     if (this.current?.mode === "revisit") return this.takeBack(this.current.entry);
     return this.ribbon.length > 0 ? this.takeBack(this.ribbon[0]) : false;
   }
@@ -305,7 +344,7 @@ export class Session extends EventTarget {
   #returned(entry) {
     const item = { ...entry.item, spent: 0 };
     item.draft = this.#multiple && entry.value ? labelsOf(entry.value) : undefined;
-    item.spanDraft = this.#isSpans && entry.value ? spansOf(entry.value, true) : undefined;
+    item.partsDraft = this.#kind && entry.value ? this.#kind.of(entry.value, true) : undefined;
     return item;
   }
 
@@ -338,6 +377,7 @@ export class Session extends EventTarget {
    * @param {(itemId: string) => Promise<object|null>} load reads an item that the page no longer has
    */
   async reopen(entry, load) {
+    if (this.grid) this.closeGrid();
     const before = this.current;
     let item = entry.item;
     if (!item) {
@@ -383,6 +423,7 @@ export class Session extends EventTarget {
     // What got its final label meanwhile is nobody's work any more.
     for (const change of changes) if (change.final) this.#queue.remove(change.itemId);
     for (const item of [...this.#queue.ahead, ...this.#aside]) this.#relabel(item, byId.get(item.itemId));
+    if (this.grid) this.#relabelGrid(byId);
     const { current } = this;
     if (!current || current.mode === "revisit" || current.begun) return;
     const before = current.item.prediction;
@@ -391,7 +432,7 @@ export class Session extends EventTarget {
       current.updated = true;
       current.changedAt = performance.now();
       if (this.#multiple) current.selection = new Set(labelsOf(current.item.prediction.value));
-      if (this.#isSpans) current.spans = spansOf(current.item.prediction.value, false);
+      if (this.#kind) current.parts = this.#kind.of(current.item.prediction.value, false);
     }
 
     this.#changed("prediction");
@@ -399,7 +440,7 @@ export class Session extends EventTarget {
 
   #relabel(item, change) {
     const old = item.prediction;
-    if (!change || !old || !change.value || item.draft || item.spanDraft) return false;
+    if (!change || !old || !change.value || item.draft || item.partsDraft) return false;
     if (old.version === change.version && old.source === change.source && old.confidence === change.confidence && sameValue(old.value, change.value)) return false;
     item.prediction = { value: change.value, confidence: change.confidence, source: change.source, version: change.version };
     item.probabilities = undefined;
@@ -428,7 +469,7 @@ export class Session extends EventTarget {
 
   #undone(result) {
     const lent = result.item?.itemId === result.itemId ? result.item : null;
-    const places = [this.current?.item, ...this.#queue.ahead, ...this.#aside];
+    const places = [this.current?.item, ...(this.grid?.cells ?? []).map((c) => c.item), ...this.#queue.ahead, ...this.#aside];
     const here = places.find((i) => i?.itemId === result.itemId);
     if (here && lent?.lease) {
       here.lease = lent.lease;
@@ -449,6 +490,132 @@ export class Session extends EventTarget {
     this.#show(this.#returned(asked), "undone");
   }
 
+  // ---- many at once ----
+
+  /** Shows many items at once; the one on screen is the first. */
+  openGrid(size) {
+    if (this.grid) {
+      this.#resizeGrid(size);
+      return;
+    }
+
+    if (this.current?.mode === "revisit") this.back();
+    if (this.current) this.#backToQueue(this.current.item);
+    this.grid = { size, cells: [], changedAt: -reaction };
+    this.#queue.atLeast = size;
+    this.#changed("item");
+    this.#fillGrid();
+  }
+
+  /** Back to one at a time; an item may be named that is to be the first. */
+  closeGrid(itemId = null) {
+    if (!this.grid) return;
+    const open = this.grid.cells.filter((c) => !c.entry).map((c) => c.item);
+    open.sort((a, b) => Number(b.itemId === itemId) - Number(a.itemId === itemId));
+    this.grid = null;
+    this.#queue.atLeast = 0;
+    for (const item of open.reverse()) this.#queue.putBack(item);
+    this.#advance();
+  }
+
+  #resizeGrid(size) {
+    const { grid } = this;
+    grid.size = size;
+    this.#queue.atLeast = size;
+    while (grid.cells.length > size) this.#queue.putBack(grid.cells.pop().item);
+    this.#fillGrid();
+  }
+
+  #fillGrid() {
+    const { grid } = this;
+    if (grid.cells.length > 0 && grid.cells.every((c) => c.entry)) grid.cells = [];
+    if (grid.cells.length === 0) this.#clock.resume(0);
+    const known = new Set(grid.cells.map((c) => c.item.itemId));
+    while (grid.cells.length < grid.size && this.#queue.ahead.length > 0) {
+      const item = this.#queue.take();
+      if (!known.has(item.itemId)) grid.cells.push({ item, entry: null, marked: !item.prediction });
+    }
+
+    if (grid.cells.length < grid.size) this.#queue.fetch({ again: grid.cells.length === 0 });
+    this.#changed("grid");
+    this.#changed("queue");
+  }
+
+  /** Marks an item as wrong, or no longer. What nothing was proposed for stays marked: somebody has to say what it is. */
+  mark(cell) {
+    if (cell.entry || !cell.item.prediction) return;
+    cell.marked = !cell.marked;
+    this.#changed("grid");
+  }
+
+  /**
+   * Decides cells of the grid in one go; they are taken back in one go too.
+   * @returns {number} how many were decided
+   */
+  decideCells(cells, action, value = null, comment = "") {
+    const open = cells.filter((c) => !c.entry);
+    if (open.length === 0) return 0;
+    const batch = newId();
+    const seconds = Math.round((100 * this.#clock.seconds) / open.length) / 100;
+    this.#redo = [];
+    for (const cell of open) {
+      const { item } = cell;
+      const given = value ?? (action === "accept" ? item.prediction.value : null);
+      const done = given ? (sameValue(item.prediction?.value, given) ? "accept" : "correct") : action;
+      cell.entry = this.#entry(item, done, given, comment, seconds, batch);
+      this.#record(cell.entry, item);
+    }
+
+    this.#clock.resume(0);
+    this.#fillGrid();
+    this.#changed("ribbon");
+    return open.length;
+  }
+
+  /** Takes what is proposed for all that nobody marked. Answers "changed" where a proposal has just become another. */
+  acceptUnmarked() {
+    const { grid } = this;
+    if (performance.now() - grid.changedAt < reaction) return "changed";
+    return this.decideCells(grid.cells.filter((c) => !c.entry && !c.marked), "accept");
+  }
+
+  async #undoGrid() {
+    const [last] = this.ribbon;
+    if (!last?.item) return false;
+    const entries = this.ribbon.filter((e) => e === last || (last.batch && e.batch === last.batch && e.item));
+    const ids = new Set(entries.map((e) => e.id));
+    this.ribbon = this.ribbon.filter((e) => !ids.has(e.id));
+    for (const entry of entries) {
+      this.#forget(entry);
+      this.#uncount(entry);
+    }
+
+    const { grid } = this;
+    if (entries.every((e) => grid.cells.some((c) => c.entry?.id === e.id))) {
+      for (const cell of grid.cells) if (ids.has(cell.entry?.id)) cell.entry = null;
+    } else {
+      // The page has moved on: the earlier one comes back, and what is on this one waits behind it.
+      for (const cell of grid.cells.toReversed()) if (!cell.entry) this.#queue.putBack(cell.item);
+      grid.cells = entries.toReversed().map((e) => ({ item: { ...e.item }, entry: null, marked: e.action !== "accept" }));
+    }
+
+    this.#fillGrid();
+    this.#changed("ribbon");
+    await Promise.all(entries.map((e) => this.#outbox.takeBack(e.id, e.itemId)));
+    return true;
+  }
+
+  #relabelGrid(byId) {
+    for (const cell of this.grid.cells) {
+      const change = byId.get(cell.item.itemId);
+      if (cell.entry || cell.marked || !change) continue;
+      const before = cell.item.prediction;
+      if (this.#relabel(cell.item, change) && !sameValue(before?.value, cell.item.prediction.value)) this.grid.changedAt = performance.now();
+    }
+
+    this.#changed("grid");
+  }
+
   /** Everything that is lent to the page, in the order it would be shown and with what was begun on it, for a page that takes its place. */
   handOver() {
     this.#leave();
@@ -458,6 +625,7 @@ export class Session extends EventTarget {
   /** Everything that is lent to the page and not decided, for giving back. */
   get held() {
     const current = this.current && this.current.mode !== "revisit" ? [this.current.item] : [];
-    return [...current, ...this.#aside];
+    const cells = (this.grid?.cells ?? []).filter((c) => !c.entry).map((c) => c.item);
+    return [...current, ...cells, ...this.#aside];
   }
 }

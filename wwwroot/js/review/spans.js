@@ -21,6 +21,9 @@ export function valueOfSpans(spans) {
   return { spans: [...unique.values()].sort((a, b) => a.start - b.start || a.end - b.end || (a.label < b.label ? -1 : a.label > b.label ? 1 : 0)) };
 }
 
+/** Spans as the session keeps them. */
+export const spans = { of: spansOf, value: valueOfSpans, renumbered: (parts) => parts };
+
 /** On which line below the text each span is drawn: those that overlap get different ones, the longer the lower. */
 export function levels(spans) {
   const order = spans.map((s, i) => i).sort((a, b) => spans[a].end - spans[a].start - (spans[b].end - spans[b].start) || spans[a].start - spans[b].start);
@@ -77,8 +80,21 @@ export class SpanSurface {
     element.addEventListener("click", (e) => this.#clicked(e));
   }
 
+  /** Label of the focused span: the chips show it. */
+  get focusedLabel() {
+    return this.#spans[this.focused]?.label ?? null;
+  }
+
+  /** One line about what is going on. */
+  status() {
+    const t = this.#t;
+    if (this.pending !== null) return t("Review.SpanPending", snippet(this.pending, 32));
+    if (this.focused >= 0) return t("Review.SpanFocused");
+    return this.armed ? t("Review.SpanArmed", this.armed) : t("Review.SpanHint");
+  }
+
   get #spans() {
-    return this.#session.current?.spans ?? [];
+    return this.#session.current?.parts ?? [];
   }
 
   /** Shows another text. */
@@ -274,7 +290,7 @@ export class SpanSurface {
   // ---- changing ----
 
   #change(spans, focused = -1) {
-    this.#session.setSpans(spans);
+    this.#session.setParts(spans);
     this.focused = focused;
     this.#pending = this.#anchor = null;
     this.draw();

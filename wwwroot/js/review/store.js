@@ -1,6 +1,6 @@
-// What the page keeps in the browser: the outbox of decisions and the ribbon, in IndexedDB; in memory where that is refused.
+// What the page keeps in the browser: the outbox of decisions, the ribbon and drafts, in IndexedDB; in memory where that is refused.
 
-const version = 1;
+const version = 2;
 const name = "annotator-review";
 
 /** Opens the store; `lasting` is false where the browser refuses to keep anything. */
@@ -15,8 +15,10 @@ export async function openStore() {
 function openDatabase() {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, version);
-    request.onupgradeneeded = () => {
+    request.onupgradeneeded = ({ oldVersion }) => {
       const db = request.result;
+      if (oldVersion < 2) db.createObjectStore("drafts", { keyPath: "id" }).createIndex("scope", "scope");
+      if (oldVersion >= 1) return;
       // The running number is the order of the decisions, over all tabs.
       const outbox = db.createObjectStore("outbox", { keyPath: "seq", autoIncrement: true });
       outbox.createIndex("scope", "scope");
@@ -93,7 +95,7 @@ function table(store) {
 
 /** Keeps things as long as the page lives; the page then warns before it is closed with anything waiting. */
 class MemoryStore {
-  #tables = { outbox: new Map(), ribbon: new Map(), locks: new Map() };
+  #tables = { outbox: new Map(), ribbon: new Map(), locks: new Map(), drafts: new Map() };
   #seq = 0;
   lasting = false;
 
@@ -108,7 +110,7 @@ class MemoryStore {
   #access() {
     return Object.fromEntries(Object.entries(this.#tables).map(([name, rows]) => [name, {
       add: async (value) => { const seq = ++this.#seq; rows.set(seq, { ...value, seq }); return seq; },
-      put: async (value) => { rows.set(value.seq ?? value.scope, value); },
+      put: async (value) => { rows.set(value.seq ?? value.id ?? value.scope, value); },
       get: async (key) => rows.get(key),
       delete: async (key) => { rows.delete(key); },
       of: async (scope) => [...rows.values()].filter((r) => r.scope === scope),

@@ -4,7 +4,10 @@ import { countdown } from "./countdown.js";
 import { fill, h, icon } from "../dom.js";
 import { keyCap } from "./keys.js";
 import { rank } from "./filter.js";
+import { GridView } from "./grid.js";
 import { SpanSurface } from "./spans.js";
+import { Stage } from "../canvas/stage.js";
+import { ShapeSurface } from "../canvas/surface.js";
 import { breakable, showText, snippet } from "./text.js";
 import { labelsOf, sameValue } from "./value.js";
 import { ribbonLength } from "./session.js";
@@ -35,9 +38,10 @@ export class View {
 
   /**
    * @param {HTMLElement} host
-   * @param {object} parts t (texts), session, keymap, labels, multiple, spans (whether stretches are labelled), act (what buttons do), signal (ends it)
+   * @param {object} parts t (texts), session, keymap, labels, multiple, task and modality (as the API names them), kind (of the parts
+   * that are drawn, or null), pictures (see canvas/pictures.js; null for texts), act (what buttons do), signal (ends it)
    */
-  constructor(host, { t, session, keymap, labels, multiple, spans = false, act, signal }) {
+  constructor(host, { t, session, keymap, labels, multiple, task = "classification", modality = "text", kind = null, pictures = null, act, signal }) {
     this.host = host;
     this.#t = t;
     this.#session = session;
@@ -45,7 +49,11 @@ export class View {
     this.#labels = labels;
     this.#byName = new Map(labels.map((l) => [l.name, l]));
     this.multiple = multiple;
-    this.isSpans = spans;
+    this.task = task;
+    this.modality = modality;
+    this.hasParts = kind !== null;
+    this.kind = kind;
+    this.pictures = pictures;
     this.signal = signal;
     this.act = act;
     this.#build();
@@ -64,10 +72,6 @@ export class View {
     this.scroll = h("div.rv-scroll", { tabIndex: 0, role: "region", aria: { label: t("Review.Item") }, on: { focus: () => this.scroll.toggleAttribute("data-quiet", !this.tabbing) } }, this.text);
     this.meta = h("details.rv-meta", { hidden: true });
     this.suggestion = h("div.rv-suggestion");
-    // Made after the elements that it draws in.
-    this.spans = this.isSpans
-      ? new SpanSurface(this.text, { t, session: this.#session, labels: this.#labels, scroll: this.scroll, signal: this.signal, changed: () => this.drawPrediction() })
-      : null;
     this.filter = h("input.rv-filter-box", {
       type: "text", role: "combobox", autocomplete: "off", spellcheck: false, placeholder: t("Review.FilterPlaceholder"),
       aria: { label: t("Review.Filter"), controls: "rv-results", expanded: "false", autocomplete: "list" },
@@ -83,7 +87,10 @@ export class View {
     this.skeleton = h("div.rv-skeleton", { aria: { hidden: "true" } }, [62, 88, 74].map((w) => h("span.an-skeleton", { style: { width: `${w}%` } })));
     this.say = h("div.an-visually-hidden", { role: "status", aria: { live: "polite" } });
     this.notice = h("div.rv-notice", { role: "status", hidden: true });
-    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.scroll, this.meta);
+    this.#groupLabels();
+    this.#buildSurface();
+    this.work = h("div.rv-work", null, this.scroll, this.shapes?.list.element);
+    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.work, this.grid?.element, this.meta);
     this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.spans?.list, this.filterRow, this.results, this.labels);
     fill(
       this.host,
@@ -98,13 +105,40 @@ export class View {
     this.host.dataset.many = String(this.#labels.length > manyLabels);
   }
 
+  // What the item is seen and worked on with; made after the elements that it draws in.
+  #buildSurface() {
+    const t = this.#t;
+    const changed = () => this.drawPrediction();
+    this.spans = null;
+    this.shapes = null;
+    this.picture = null;
+    if (this.modality === "image") {
+      this.picture = new Stage({ t, pictures: this.pictures, keyOf: (id) => keyCap(this.#keymap.keysOf(id)[0]), act: this.act, signal: this.signal });
+      this.text.replaceWith(this.picture.element);
+      this.scroll.classList.add("rv-scroll-picture");
+      this.host.dataset.picture = "true";
+    }
+
+    if (this.task === "spans") this.spans = new SpanSurface(this.text, { t, session: this.#session, labels: this.#labels, scroll: this.scroll, signal: this.signal, changed });
+    else if (this.picture && this.kind) this.shapes = new ShapeSurface({ t, session: this.#session, stage: this.picture, kind: this.kind, labels: this.#labels, choices: this.choices, changed, remark: (text) => this.remark(text) });
+    this.grid = null;
+    if (this.picture && this.task === "classification" && !this.multiple) {
+      this.grid = new GridView({ t, session: this.#session, labels: this.#labels, resize: (size) => this.act("gridSize", size), focus: changed, signal: this.signal });
+      this.picture.tools.append(this.picture.button("grid", "grid", { text: true }));
+      this.grid.bar.append(this.picture.button("inspect", "box", { text: true }));
+    }
+
+    this.surface = this.spans ?? this.shapes;
+    this.host.dataset.drawing = String(Boolean(this.shapes));
+  }
+
   #tool(command, sign) {
     return h("button.an-button.an-button-quiet.an-button-small", { type: "button", data: { command }, on: { click: () => this.act(command) } },
       icon(sign), h("span", null, this.#t(`Review.Command.${command}`)), h("kbd.rv-key"));
   }
 
   // One chip a label that can be chosen, in the schema's order: where a label stands is learnt once. Those above others are headings.
-  #buildLabels() {
+  #groupLabels() {
     const parents = new Set(this.#labels.map((l) => l.parent).filter(Boolean));
     const groups = new Map();
     for (const label of this.#labels) {
@@ -115,7 +149,11 @@ export class View {
     }
 
     this.choices = [...groups.values()].flat();
-    fill(this.labels, [...groups].map(([path, labels]) => h("div.rv-group", { role: "group", aria: { label: path || null } },
+    this.groups = groups;
+  }
+
+  #buildLabels() {
+    fill(this.labels, [...this.groups].map(([path, labels]) => h("div.rv-group", { role: "group", aria: { label: path || null } },
       path ? h("h3", null, path) : null,
       h("div.rv-chips", null, labels.map((label) => this.#chip(label))))));
     this.filterRow.hidden = this.choices.length <= 9;
@@ -132,7 +170,7 @@ export class View {
       type: "button",
       title: label.description || null,
       style: { "--c": label.color ?? "var(--an-muted)" },
-      aria: { pressed: this.multiple || this.isSpans ? "false" : null, keyshortcuts: label.key || null, description: label.description || null },
+      aria: { pressed: this.multiple || this.hasParts ? "false" : null, keyshortcuts: label.key || null, description: label.description || null },
       data: { label: label.name },
       on: { click: () => this.act("label", label.name) },
     }, h("span.an-dot"), h("span.rv-label-name", { dir: "auto" }, breakable(label.name)), label.key ? h("kbd.rv-key", null, keyCap(label.key)) : null);
@@ -159,31 +197,35 @@ export class View {
 
   /** Draws what is on screen from the session. */
   drawItem(queueState) {
-    const { current } = this.#session;
+    const { current, grid } = this.#session;
     const item = current?.item ?? null;
-    this.host.dataset.state = item ? "item" : queueState;
+    const page = grid !== null && grid.cells.length > 0;
+    this.host.dataset.state = item ? "item" : page ? "grid" : queueState;
     this.host.dataset.mode = current?.mode ?? "";
     // Stage and answer keep their place until it is known why there is nothing: a moment without an item must not make the page jump.
-    const nothing = !item && (queueState === "failed" || queueState === "empty") && this.nothing.childElementCount > 0;
+    const nothing = !item && !page && (queueState === "failed" || queueState === "empty") && this.nothing.childElementCount > 0;
     this.stage.hidden = nothing;
     this.answer.hidden = nothing;
-    this.skeleton.hidden = Boolean(item) || queueState !== "loading";
+    this.skeleton.hidden = Boolean(item) || page || queueState !== "loading";
+    this.grid?.draw();
     this.scroll.hidden = !item;
-    if (item !== this.#shown || !item) {
+    this.work.hidden = !item;
+    if (item !== this.#shown || (!item && !page)) {
       this.#stopText();
+      const text = item?.data?.text ?? item?.text ?? "";
       // Korean is broken between words; Chinese and Japanese, which have no spaces, between characters.
-      if (item) this.text.dataset.wrap = /\p{Script=Hangul}/u.test((item.data?.text ?? item.text ?? "").slice(0, 4_000)) ? "words" : "characters";
-      if (item && this.spans) {
-        const text = item.data?.text ?? item.text ?? "";
+      if (item) this.text.dataset.wrap = /\p{Script=Hangul}/u.test(text.slice(0, 4_000)) ? "words" : "characters";
+      this.scroll.scrollTop = 0;
+      if (item && this.picture) {
+        this.shapes?.show();
+        this.picture.show(item.data?.url ?? item.url ?? null);
+      } else if (item && this.spans) {
         this.text.dataset.size = text.length <= 400 ? "large" : "middle";
         this.spans.show(text);
         this.#stopText = () => this.spans.stop();
-        this.scroll.scrollTop = 0;
       } else if (item) {
-        const text = item.data?.text ?? item.text ?? "";
         this.text.dataset.size = text.length <= 280 ? "large" : text.length <= 1200 ? "middle" : "small";
         this.#stopText = showText(this.text, text);
-        this.scroll.scrollTop = 0;
       }
 
       this.#shown = item;
@@ -196,7 +238,7 @@ export class View {
     this.drawWhy();
     if (item) {
       const proposed = labelsOf(item.prediction?.value).join(", ");
-      const said = snippet(item.data?.text ?? "", 240);
+      const said = snippet(item.data?.text ?? item.key ?? "", 240);
       this.say.textContent = proposed ? this.#t("Review.SayItem", said, proposed, this.#percent.format(item.prediction.confidence ?? 0)) : this.#t("Review.SayItemPlain", said);
     }
   }
@@ -215,6 +257,12 @@ export class View {
   /** The line above the item: why it is here, or what is special about it being here. */
   drawWhy() {
     const { current } = this.#session;
+    const cell = this.#cell;
+    if (cell) {
+      fill(this.why, h("span.rv-reason", null, this.#reason(cell.item)), cell.item.key ? h("span.rv-item-key", { title: this.#t("Review.Key") }, cell.item.key) : null);
+      return;
+    }
+
     if (!current) {
       fill(this.why);
       return;
@@ -260,20 +308,27 @@ export class View {
   drawPrediction() {
     const { current } = this.#session;
     const t = this.#t;
-    const prediction = current?.item.prediction ?? null;
+    const cell = this.#cell;
+    const prediction = (current ?? cell)?.item.prediction ?? null;
     const proposed = new Set(labelsOf(prediction?.value));
     const given = new Set(current?.mode === "revisit" ? labelsOf(current.entry.value) : []);
-    const likely = new Map(this.#likely(current?.item));
+    const likely = new Map(this.#likely((current ?? cell)?.item));
     for (const [name, chip] of this.#chips) {
       chip.toggleAttribute("data-proposed", proposed.has(name));
       chip.toggleAttribute("data-given", given.has(name));
       const p = likely.get(name) ?? 0;
       chip.style.setProperty("--p", p > 0.005 ? String(p) : "0");
       if (this.multiple) chip.setAttribute("aria-pressed", String(current?.selection.has(name) ?? false));
-      if (this.spans) {
+      if (this.surface) {
         chip.toggleAttribute("data-proposed", false);
-        chip.setAttribute("aria-pressed", String(this.spans.armed === name || current?.spans[this.spans.focused]?.label === name));
+        const focused = this.surface.focusedLabel;
+        chip.setAttribute("aria-pressed", String((this.spans ? this.surface.armed === name : focused === null && this.surface.armed === name) || focused === name));
       }
+    }
+
+    if (cell || (this.#session.grid?.cells.length ?? 0) > 0) {
+      this.#drawGridActions();
+      return;
     }
 
     if (!current) {
@@ -282,13 +337,14 @@ export class View {
       return;
     }
 
-    if (this.spans) this.spans.draw();
+    this.spans?.draw();
+    this.picture?.invalidate();
     const body = [];
-    if (this.spans) {
-      const open = current.spans.filter((s) => !s.sure).length;
-      const { pending, armed, focused } = this.spans;
+    if (this.surface) {
+      const open = current.parts.filter((p) => !p.sure).length;
       body.push(
-        h("span.rv-spans-state", null, pending !== null ? t("Review.SpanPending", snippet(pending, 32)) : focused >= 0 ? t("Review.SpanFocused") : armed ? t("Review.SpanArmed", armed) : t("Review.SpanHint")),
+        h("span.rv-spans-state", null, this.surface.status()),
+        current.restored ? h("span.rv-updated", { title: t("Canvas.RestoredTitle") }, t("Canvas.Restored")) : null,
         open > 0 ? h("span.rv-updated", null, t("Review.SpanProposals", open)) : null,
         prediction?.source ? h(`span.an-source.an-source-${prediction.source}`, { title: t(`Review.SourceTitle.${prediction.source}`) }, t(`Review.Source.${prediction.source}`)) : null);
     } else if (prediction && proposed.size > 0) {
@@ -306,9 +362,9 @@ export class View {
     }
 
     const revisit = current.mode === "revisit";
-    const canAccept = revisit || this.multiple || this.isSpans || Boolean(prediction);
+    const canAccept = revisit || this.multiple || this.hasParts || Boolean(prediction);
     const commands = [];
-    if (canAccept) commands.push(this.#button("accept", revisit && !this.multiple && !this.isSpans ? "Review.Keep" : this.multiple || this.isSpans ? "Review.Submit" : "Review.Command.accept", "check", "an-button-primary"));
+    if (canAccept) commands.push(this.#button("accept", revisit && !this.multiple && !this.hasParts ? "Review.Keep" : this.multiple || this.hasParts ? "Review.Submit" : "Review.Command.accept", "check", "an-button-primary"));
     const quiet = "an-button-quiet";
     if (!revisit && prediction) commands.push(this.#button("reject", "Review.Command.reject", "cross", quiet));
     if (!revisit) commands.push(this.#button("skip", "Review.Command.skip", "skip", quiet));
@@ -316,6 +372,23 @@ export class View {
     if (this.#session.canRedo) commands.push(this.#button("redo", "Review.Command.redo", "redo", quiet));
     fill(this.actions, commands);
     fill(this.suggestion, h("div.rv-suggestion-text", null, body), this.actions);
+  }
+
+  // The cell of the grid that keys mean, or null.
+  get #cell() {
+    return this.#session.grid ? this.grid.focused : null;
+  }
+
+  #drawGridActions() {
+    const t = this.#t;
+    const open = this.#session.grid.cells.filter((c) => !c.entry);
+    const unmarked = open.filter((c) => !c.marked).length;
+    const quiet = "an-button-quiet";
+    const accept = this.#button("accept", "Review.Command.accept", "check", "an-button-primary");
+    accept.querySelector("span").textContent = t("Canvas.GridAccept", unmarked);
+    accept.disabled = unmarked === 0;
+    fill(this.actions, accept, this.#button("skip", "Review.Command.skip", "skip", quiet), this.#button("flag", "Review.Command.flag", "flag", quiet), this.#button("undo", "Review.Command.undo", "undo", quiet));
+    fill(this.suggestion, h("div.rv-suggestion-text", null, h("span.rv-spans-state", null, t(unmarked < open.length ? "Canvas.GridHelpMarked" : "Canvas.GridHelp"))), this.actions);
   }
 
   #button(command, text, sign, style = "") {

@@ -857,6 +857,35 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("project_counters", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Llm.CachedAnswer", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Key")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("key");
+
+                    b.Property<string>("Answer")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("answer");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.HasKey("ProjectId", "Key")
+                        .HasName("pk_llm_answers");
+
+                    b.HasIndex("CreatedAt")
+                        .HasDatabaseName("ix_llm_answers_created_at");
+
+                    b.ToTable("llm_answers", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Llm.LlmCall", b =>
                 {
                     b.Property<long>("Id")
@@ -1048,6 +1077,56 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasName("pk_prompts");
 
                     b.ToTable("prompts", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Media.MediaFile", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Name")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("name");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<string>("ContentType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("DifferenceHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("difference_hash");
+
+                    b.Property<long?>("FrequencyHash")
+                        .HasColumnType("bigint")
+                        .HasColumnName("frequency_hash");
+
+                    b.Property<int>("Height")
+                        .HasColumnType("integer")
+                        .HasColumnName("height");
+
+                    b.Property<string>("Thumbnail")
+                        .HasColumnType("text")
+                        .HasColumnName("thumbnail");
+
+                    b.Property<int>("Width")
+                        .HasColumnType("integer")
+                        .HasColumnName("width");
+
+                    b.HasKey("ProjectId", "Name")
+                        .HasName("pk_media_files");
+
+                    b.ToTable("media_files", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Projects.Project", b =>
@@ -1284,6 +1363,64 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer")
+                        .HasColumnName("kind");
+
+                    b.Property<int>("Hour")
+                        .HasColumnType("integer")
+                        .HasColumnName("hour");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.Property<long>("OtherId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("other_id");
+
+                    b.Property<int>("Source")
+                        .HasColumnType("integer")
+                        .HasColumnName("source");
+
+                    b.Property<int>("Outcome")
+                        .HasColumnType("integer")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Label")
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("label");
+
+                    b.Property<string>("Other")
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("other");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("bigint")
+                        .HasColumnName("amount");
+
+                    b.Property<long>("Count")
+                        .HasColumnType("bigint")
+                        .HasColumnName("count");
+
+                    b.Property<long>("Extra")
+                        .HasColumnType("bigint")
+                        .HasColumnName("extra");
+
+                    b.HasKey("ProjectId", "Kind", "Hour", "UserId", "OtherId", "Source", "Outcome", "Label", "Other")
+                        .HasName("pk_tallies");
+
+                    b.ToTable("tallies", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Review.Decision", b =>
                 {
                     b.Property<long>("Id")
@@ -1370,6 +1507,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
 
                     b.HasIndex("ProjectId", "UserId", "Id")
                         .HasDatabaseName("ix_decisions_project_id_user_id_id");
+
+                    b.HasIndex(new[] { "ProjectId", "ItemId" }, "ix_decisions_corrected")
+                        .HasDatabaseName("ix_decisions_corrected")
+                        .HasFilter("shown_value <> value AND undone_by_id IS NULL");
 
                     b.ToTable("decisions", (string)null);
                 });

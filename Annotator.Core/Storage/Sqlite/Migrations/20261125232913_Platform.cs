@@ -5,7 +5,7 @@
 namespace Annotator.Core.Storage.Sqlite.Migrations
 {
     /// <inheritdoc />
-    public partial class Edge : Migration
+    public partial class Platform : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -130,6 +130,68 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     table.PrimaryKey("pk_edge_rollouts", x => new { x.project_id, x.serial });
                 });
 
+            migrationBuilder.CreateTable(
+                name: "llm_answers",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    key = table.Column<string>(type: "TEXT", maxLength: 32, nullable: false),
+                    answer = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_llm_answers", x => new { x.project_id, x.key });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "media_files",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    name = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    content_type = table.Column<string>(type: "TEXT", nullable: false),
+                    bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    width = table.Column<int>(type: "INTEGER", nullable: false),
+                    height = table.Column<int>(type: "INTEGER", nullable: false),
+                    thumbnail = table.Column<string>(type: "TEXT", nullable: true),
+                    difference_hash = table.Column<long>(type: "INTEGER", nullable: true),
+                    frequency_hash = table.Column<long>(type: "INTEGER", nullable: true),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_media_files", x => new { x.project_id, x.name });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "tallies",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    kind = table.Column<int>(type: "INTEGER", nullable: false),
+                    hour = table.Column<int>(type: "INTEGER", nullable: false),
+                    user_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    other_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    source = table.Column<int>(type: "INTEGER", nullable: false),
+                    outcome = table.Column<int>(type: "INTEGER", nullable: false),
+                    label = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    other = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    count = table.Column<long>(type: "INTEGER", nullable: false),
+                    extra = table.Column<long>(type: "INTEGER", nullable: false),
+                    amount = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_tallies", x => new { x.project_id, x.kind, x.hour, x.user_id, x.other_id, x.source, x.outcome, x.label, x.other });
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_decisions_corrected",
+                table: "decisions",
+                columns: new[] { "project_id", "item_id" },
+                filter: "shown_value <> value AND undone_by_id IS NULL");
+
             migrationBuilder.CreateIndex(
                 name: "ix_edge_codes_hash",
                 table: "edge_codes",
@@ -152,6 +214,11 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                 table: "edge_devices",
                 column: "token_hash",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_llm_answers_created_at",
+                table: "llm_answers",
+                column: "created_at");
         }
 
         /// <inheritdoc />
@@ -171,6 +238,19 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
 
             migrationBuilder.DropTable(
                 name: "edge_rollouts");
+
+            migrationBuilder.DropTable(
+                name: "llm_answers");
+
+            migrationBuilder.DropTable(
+                name: "media_files");
+
+            migrationBuilder.DropTable(
+                name: "tallies");
+
+            migrationBuilder.DropIndex(
+                name: "ix_decisions_corrected",
+                table: "decisions");
 
             migrationBuilder.DropColumn(
                 name: "device_id",

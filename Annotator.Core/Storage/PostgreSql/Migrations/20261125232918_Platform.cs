@@ -6,7 +6,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Annotator.Core.Storage.PostgreSql.Migrations
 {
     /// <inheritdoc />
-    public partial class Edge : Migration
+    public partial class Platform : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -131,6 +131,68 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     table.PrimaryKey("pk_edge_rollouts", x => new { x.project_id, x.serial });
                 });
 
+            migrationBuilder.CreateTable(
+                name: "llm_answers",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    key = table.Column<string>(type: "character varying(32)", maxLength: 32, nullable: false),
+                    answer = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_llm_answers", x => new { x.project_id, x.key });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "media_files",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    name = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    content_type = table.Column<string>(type: "text", nullable: false),
+                    bytes = table.Column<long>(type: "bigint", nullable: false),
+                    width = table.Column<int>(type: "integer", nullable: false),
+                    height = table.Column<int>(type: "integer", nullable: false),
+                    thumbnail = table.Column<string>(type: "text", nullable: true),
+                    difference_hash = table.Column<long>(type: "bigint", nullable: true),
+                    frequency_hash = table.Column<long>(type: "bigint", nullable: true),
+                    created_at = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_media_files", x => new { x.project_id, x.name });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "tallies",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    kind = table.Column<int>(type: "integer", nullable: false),
+                    hour = table.Column<int>(type: "integer", nullable: false),
+                    user_id = table.Column<long>(type: "bigint", nullable: false),
+                    other_id = table.Column<long>(type: "bigint", nullable: false),
+                    source = table.Column<int>(type: "integer", nullable: false),
+                    outcome = table.Column<int>(type: "integer", nullable: false),
+                    label = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false),
+                    other = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false),
+                    count = table.Column<long>(type: "bigint", nullable: false),
+                    extra = table.Column<long>(type: "bigint", nullable: false),
+                    amount = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_tallies", x => new { x.project_id, x.kind, x.hour, x.user_id, x.other_id, x.source, x.outcome, x.label, x.other });
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_decisions_corrected",
+                table: "decisions",
+                columns: new[] { "project_id", "item_id" },
+                filter: "shown_value <> value AND undone_by_id IS NULL");
+
             migrationBuilder.CreateIndex(
                 name: "ix_edge_codes_hash",
                 table: "edge_codes",
@@ -153,6 +215,11 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 table: "edge_devices",
                 column: "token_hash",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_llm_answers_created_at",
+                table: "llm_answers",
+                column: "created_at");
         }
 
         /// <inheritdoc />
@@ -172,6 +239,19 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
 
             migrationBuilder.DropTable(
                 name: "edge_rollouts");
+
+            migrationBuilder.DropTable(
+                name: "llm_answers");
+
+            migrationBuilder.DropTable(
+                name: "media_files");
+
+            migrationBuilder.DropTable(
+                name: "tallies");
+
+            migrationBuilder.DropIndex(
+                name: "ix_decisions_corrected",
+                table: "decisions");
 
             migrationBuilder.DropColumn(
                 name: "device_id",

@@ -1,0 +1,92 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Annotator.Core.Projects;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Annotator.Core.Llm;
+
+/// <summary>What a model answered about a text, so that the same is not paid for twice. It holds no text.</summary>
+public sealed class CachedAnswer
+{
+    /// <summary>The project.</summary>
+    public long ProjectId { get; set; }
+
+    /// <summary>Stands for endpoint, model, prompt and text.</summary>
+    public required string Key { get; set; }
+
+    /// <summary>The answer as JSON (<see cref="LlmAnswer"/>).</summary>
+    public required string Answer { get; set; }
+
+    /// <summary>When it was given.</summary>
+    public DateTimeOffset CreatedAt { get; set; }
+}
+
+/// <summary>
+/// Answers by what was asked: the same text under the same prompt of the same model gets the answer it got before. The order of labels and the examples
+/// that went along are no part of the question: they change with every call, and are to help, not to change the answer.
+/// </summary>
+public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProviderOptions> options, TimeProvider time)
+{
+    private const int Part = 500;
+
+    // Of a text that is seldom met again, and of an answer that is long, the cache would be the larger cost.
+    private const int LongestAnswer = 2_000;
+
+    private TimeSpan Lifetime => TimeSpan.FromDays(options.Value.CacheDays);
+
+    /// <summary>The key of a question.</summary>
+    /// <param name="endpoint">Who is asked.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="text">The text as it is sent.</param>
+    public static string KeyOf(LlmEndpoint endpoint, LabellingPrompt prompt, string text)
+    {
+        ArgumentNullException.ThrowIfNull(endpoint);
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(text);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in (ReadOnlySpan<string>)[endpoint.BaseUrl, endpoint.Model, prompt.Version, text])
+        {
+            var bytes = Encoding.UTF8.GetBytes(part);
+            hash.AppendData(BitConverter.GetBytes(bytes.Length));
+            hash.AppendData(bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+    }
+
+    /// <summary>Answers that are there.</summary>
+    internal async Task<IReadOnlyDictionary<string, LlmAnswer>> FindAsync(long projectId, IReadOnlyList<string> keys, CancellationToken cancellationToken = default)
+    {
+        var found = new Dictionary<string, LlmAnswer>(StringComparer.Ordinal);
+        if (options.Value.CacheDays == 0) return found;
+        var oldest = time.GetUtcNow() - Lifetime;
+        foreach (var part in keys.Chunk(Part))
+        {
+            var rows = await database.ReadAsync(
+                db => db.CachedAnswers.Where(a => a.ProjectId == projectId && part.Contains(a.Key) && a.CreatedAt >= oldest).Select(a => new { a.Key, a.Answer }).ToListAsync(cancellationToken), cancellationToken);
+            foreach (var row in rows) found[row.Key] = JsonSerializer.Deserialize<LlmAnswer>(row.Answer, ProjectJson.Options)!;
+        }
+
+        return found;
+    }
+
+    /// <summary>Remembers answers, in the transaction that keeps them.</summary>
+    internal Task StoreAsync(WriteScope scope, long projectId, IReadOnlyList<(string Key, LlmAnswer Answer)> answers)
+    {
+        if (options.Value.CacheDays == 0) return Task.CompletedTask;
+        var rows = answers.DistinctBy(a => a.Key, StringComparer.Ordinal)
+            .Select(a => new CachedAnswer { ProjectId = projectId, Key = a.Key, Answer = JsonSerializer.Serialize(a.Answer, ProjectJson.Options), CreatedAt = scope.Now })
+            .Where(a => a.Answer.Length <= LongestAnswer).ToList();
+        return rows.Count == 0 ? Task.CompletedTask : scope.Dialect.UpsertAsync(scope.Db, rows, scope.CancellationToken);
+    }
+
+    /// <summary>Removes answers that have had their time.</summary>
+    public Task CleanAsync(CancellationToken cancellationToken = default)
+    {
+        var oldest = time.GetUtcNow() - Lifetime;
+        return database.WriteAsync(scope => scope.Db.CachedAnswers.Where(a => a.CreatedAt < oldest).ExecuteDeleteAsync(cancellationToken), cancellationToken);
+    }
+}

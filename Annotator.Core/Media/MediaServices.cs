@@ -1,0 +1,16 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Annotator.Core.Media;
+
+/// <summary>Wires what keeps and reads images and videos.</summary>
+public static class MediaServices
+{
+    /// <summary>Adds the services.</summary>
+    public static IServiceCollection AddAnnotatorMedia(this IServiceCollection services)
+    {
+        services.AddOptions<MediaOptions>();
+        services.AddSingleton<MediaService>();
+        services.AddSingleton<ItemImages>();
+        return services;
+    }
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Annotator.Core.Accounts;
+using Annotator.Tests.Support;
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace Annotator.Tests.Browser;
+
+/// <summary>The dashboards as a lead and an annotator meet them.</summary>
+[Collection(BrowserCollection.Name)]
+public class QualityPagesTests(BrowserFixture browser)
+{
+    private static readonly AxeRunOptions s_wcag = new() { RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
+    private static readonly SemaphoreSlim s_making = new(1, 1);
+    private static TeamScene? s_scene;
+
+    [Theory]
+    [InlineData("en-US", false, 1280)]
+    [InlineData("ko-KR", true, 820)]
+    public async Task EveryPart_HasNothingThatKeepsPeopleOut(string locale, bool dark, int width)
+    {
+        var scene = await SceneAsync();
+        await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark, width));
+        var found = new List<string>();
+        foreach (var tab in (string[])["progress", "models", "labels", "people", "agreement", "certificate", "suspects"])
+        {
+            await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/quality?tab={tab}");
+            found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));
+            if (await visitor.Page.EvaluateAsync<bool>("() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1")) found.Add($"{tab}: wider than the window");
+            var words = await visitor.Page.Locator("main").InnerTextAsync();
+            if (locale is "ko-KR") Assert.Contains(words, c => c is >= '가' and <= '힣');
+            Assert.DoesNotMatch(@"\b(Chart|Column|Tab|Filter|Progress|Agreement|Sheet)\.[A-Z][A-Za-z]+\b", words);
+        }
+
+        Assert.True(found.Count == 0, string.Join('\n', found.Distinct(StringComparer.Ordinal)));
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
+    public async Task Lead_ComesFromAChartToAnItemToADecision()
+    {
+        var scene = await SceneAsync();
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/quality?tab=agreement");
+
+        // Karl answers wrong on purpose: his cell with Ada is red, and opens what they differ on.
+        var (ada, karl) = (scene.People["Ada"], scene.People["Karl"]);
+        await page.Locator($".ch-svg a[href*='by={ada}&with={karl}']").First.ClickAsync();
+        await page.WaitForURLAsync("**/items?*");
+        await PageScenes.SettledAsync(page);
+        await Assertions.Expect(page.Locator(".it-note")).ToContainTextAsync("Ada and Karl");
+        await page.Locator(".it-open").First.ClickAsync();
+        await page.Locator("#it-panel-title").WaitForAsync();
+        var chosen = await page.Locator("#it-set option").Nth(2).GetAttributeAsync("value");
+        await page.Locator("#it-set").SelectOptionAsync(chosen!);
+        await page.Locator(".it-actions button").First.ClickAsync();
+        await Assertions.Expect(page.Locator(".it-panel")).ToContainTextAsync("admin", new LocatorAssertionsToContainTextOptions { IgnoreCase = true });
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
+    public async Task Charts_AreTablesAndFiles_AndFollowTheAddress()
+    {
+        var scene = await SceneAsync();
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/quality?tab=models");
+        var card = page.Locator(".ch-card").Nth(1);
+        var csv = await page.RunAndWaitForDownloadAsync(() => card.GetByText("CSV", new LocatorGetByTextOptions { Exact = true }).ClickAsync());
+        Assert.EndsWith(".csv", csv.SuggestedFilename, StringComparison.Ordinal);
+        var lines = (await File.ReadAllTextAsync(await csv.PathAsync())).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(lines.Length > 5);
+        var png = await page.RunAndWaitForDownloadAsync(() => card.GetByText("PNG", new LocatorGetByTextOptions { Exact = true }).ClickAsync());
+        Assert.Equal("\u0089PNG"u8.ToArray()[^3..], (await File.ReadAllBytesAsync(await png.PathAsync()))[1..4]);
+        await card.GetByText("Table", new LocatorGetByTextOptions { Exact = true }).ClickAsync();
+        await Assertions.Expect(card.Locator("tbody tr")).ToHaveCountAsync(lines.Length - 1);
+
+        // A filter changes the address, and the address brings it back.
+        await page.Locator(".ql-filters").GetByLabel("Annotator").SelectOptionAsync(new SelectOptionValue { Label = "Karl" });
+        await Assertions.Expect(page).ToHaveURLAsync(new Regex($"by={scene.People["Karl"].ToString(CultureInfo.InvariantCulture)}", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await page.ReloadAsync();
+        await PageScenes.SettledAsync(page);
+        await Assertions.Expect(page.Locator(".ql-filters").GetByLabel("Annotator")).ToHaveValueAsync(scene.People["Karl"].ToString(CultureInfo.InvariantCulture));
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
+    public async Task Annotator_SeesTheirOwnWorkOnly()
+    {
+        var scene = await SceneAsync();
+        const string password = "a sentence works well";
+        var user = await browser.Api.SendAsync(HttpMethod.Post, "/api/v1/users", new System.Text.Json.Nodes.JsonObject { ["email"] = "own-work@annotator.test", ["name"] = "Mira", ["role"] = "annotator", ["password"] = password });
+        await browser.Api.SendAsync(HttpMethod.Put, $"/api/v1/projects/{scene.Project}/members/{user!["id"]}", new System.Text.Json.Nodes.JsonObject { ["role"] = "annotator" });
+        await using var visitor = await browser.SignedInAsync(email: "own-work@annotator.test", password: password);
+        await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/quality?tab=people&by={scene.People["Karl"]}");
+        var words = await visitor.Page.Locator("main").InnerTextAsync();
+        Assert.Contains("My work", words, StringComparison.Ordinal);
+        Assert.DoesNotContain("Karl", words, StringComparison.Ordinal);
+        Assert.Contains("Nothing to show", words, StringComparison.Ordinal);
+    }
+
+    private async Task<TeamScene> SceneAsync()
+    {
+        _ = browser.Api;
+        await s_making.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            return s_scene ??= await TeamScene.MakeAsync(browser.Server.Services, browser.Api, "Team quality", 160);
+        }
+        finally
+        {
+            s_making.Release();
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Annotator.Core.Accounts;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Projects;
+using Annotator.Core.Quality;
+using Annotator.Core.Quality.Tallies;
+using Annotator.Core.Review;
+using Annotator.Core.Storage;
+using Annotator.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Annotator.Tests.Browser;
+
+/// <summary>A project that twelve people worked on for three weeks: eight with care, two carelessly, one who answers wrong on purpose, and one who confuses two labels.</summary>
+internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long> People, IReadOnlyList<long> Items, IReadOnlyDictionary<long, string> Truth)
+{
+    /// <summary>Their names; the last four do not work as the others do.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["Ada", "Boram", "Carla", "Dohyun", "Emre", "Freya", "Gyuri", "Hana", "Ivo", "Jun", "Karl", "Lena"];
+
+    private const double Careful = 0.95;
+
+    /// <summary>Makes it on a running program.</summary>
+    /// <param name="services">Its services, for what takes weeks through its pages.</param>
+    /// <param name="api">Its API.</param>
+    /// <param name="name">Name of the project.</param>
+    /// <param name="count">How many items the team decided.</param>
+    public static async Task<TeamScene> MakeAsync(IServiceProvider services, TestApi api, string name, int count = 240)
+    {
+        var project = long.Parse(
+            await api.CreateProjectAsync(name, PageScenes.Labels, settings: new JsonObject { ["autoAccept"] = false, ["overlap"] = 3, ["groupDuplicates"] = false, ["auditShare"] = 0 }), CultureInfo.InvariantCulture);
+        var messages = PageScenes.Messages.Take(count + 60).ToList();
+        var items = (await api.AddAsync(project.ToString(CultureInfo.InvariantCulture), messages.Select(m => m.Text))).Select(i => long.Parse(i, CultureInfo.InvariantCulture)).ToList();
+        var truth = items.Zip(messages).ToDictionary(m => m.First, m => m.Second.Intent);
+        var database = services.GetRequiredService<AnnotatorDatabase>();
+        var people = await PeopleAsync(database, project);
+        var scene = new TeamScene(project, people, items[..count], truth);
+        await scene.WorkAsync(services);
+        await scene.SpreadAsync(database);
+        await services.GetRequiredService<TallyRecount>().RepairAsync(project);
+        return scene;
+    }
+
+    private static async Task<Dictionary<string, long>> PeopleAsync(AnnotatorDatabase database, long project) => await database.WriteAsync(async scope =>
+    {
+        var users = Names.Select(n => (Name: n, Login: $"{n}-{Guid.NewGuid():n}@example.org")).Select(n => new AppUser
+        {
+            UserName = n.Login,
+            NormalizedUserName = n.Login.ToUpperInvariant(),
+            Email = n.Login,
+            NormalizedEmail = n.Login.ToUpperInvariant(),
+            DisplayName = n.Name,
+            Role = Role.Annotator,
+            CreatedAt = scope.Now,
+            SecurityStamp = n.Login,
+        }).ToList();
+        scope.Db.Users.AddRange(users);
+        await scope.Db.SaveChangesAsync();
+        scope.Db.Memberships.AddRange(users.Select(u => new Membership { ProjectId = project, UserId = u.Id, Role = Role.Annotator }));
+        return users.ToDictionary(u => u.DisplayName, u => u.Id, StringComparer.Ordinal);
+    });
+
+    // Three people an item, more where they disagree; the models are right on most of what they say, and know how sure they are.
+    private async Task WorkAsync(IServiceProvider services)
+    {
+        var random = new Random(12);
+        var access = services.GetRequiredService<ProjectAccess>();
+        var grant = (await access.FindAsync(new Caller(People["Ada"], Role.Annotator), Project))!;
+        var recorder = services.GetRequiredService<DecisionRecorder>();
+        var labels = grant.Project.Schema.Leaves();
+        foreach (var part in Items.Chunk(20))
+        {
+            var shown = part.ToDictionary(i => i, i =>
+            {
+                var confidence = 0.45 + (0.54 * random.NextDouble());
+                var right = random.NextDouble() < confidence - 0.03;
+                return new ShownPrelabel(new ChoiceValue(right ? Truth[i] : Neighbour(labels, Truth[i], random)), confidence, random.Next(3) == 0 ? LabelSource.Llm : LabelSource.Student, 1);
+            });
+            var turn = random.Next(Names.Count);
+            for (var vote = 0; vote < 5; vote++)
+            {
+                foreach (var byPerson in part.Select((item, n) => (Item: item, Who: Names[(turn + n + (vote * 5)) % Names.Count])).GroupBy(x => x.Who, x => x.Item))
+                {
+                    var open = vote < 3 ? [.. byPerson] : await OpenAsync(services, [.. byPerson]);
+                    var decisions = open.Select(item => Decide(byPerson.Key, item, shown[item], labels, random)).ToList();
+                    if (decisions.Count > 0) await recorder.RecordAsync(grant, People[byPerson.Key], decisions);
+                }
+            }
+        }
+    }
+
+    private async Task<List<long>> OpenAsync(IServiceProvider services, IReadOnlyList<long> items) =>
+        await services.GetRequiredService<AnnotatorDatabase>().ReadAsync(db => db.Items.Where(i => i.ProjectId == Project && items.Contains(i.Id) && i.State != ItemState.Final && !i.Flagged).Select(i => i.Id).ToListAsync());
+
+    private NewDecision Decide(string who, long item, ShownPrelabel shown, IReadOnlyList<string> labels, Random random)
+    {
+        var truth = Truth[item];
+        if (random.Next(40) == 0) return new NewDecision(item, DecisionAction.Skip, Comment: "unclear", Seconds: 4, Shown: shown);
+        var said = who switch
+        {
+            "Ivo" or "Jun" => random.NextDouble() < 0.55 ? truth : labels[random.Next(labels.Count)],
+            "Karl" => Neighbour(labels, truth, random),
+            "Lena" when string.Equals(truth, labels[0], StringComparison.Ordinal) => labels[1],
+            "Lena" when string.Equals(truth, labels[1], StringComparison.Ordinal) => labels[0],
+            _ => random.NextDouble() < Careful ? truth : Neighbour(labels, truth, random),
+        };
+        var seconds = who is "Ivo" or "Jun" ? 1 + random.NextDouble() : 2.5 + (6 * random.NextDouble());
+        return new NewDecision(item, DecisionAction.Correct, new ChoiceValue(said), Seconds: seconds, Shown: shown);
+    }
+
+    // The nearer labels are confused more often.
+    private static string Neighbour(IReadOnlyList<string> labels, string label, Random random)
+    {
+        var at = labels.ToList().IndexOf(label);
+        return labels[(at + (random.NextDouble() < 0.7 ? 1 : 1 + random.Next(labels.Count - 1))) % labels.Count];
+    }
+
+    // What was done in a moment is spread over three weeks of working days.
+    private async Task SpreadAsync(AnnotatorDatabase database)
+    {
+        var decisions = await database.ReadAsync(db => db.Decisions.Where(d => d.ProjectId == Project).OrderBy(d => d.Id).Select(d => new { d.Id, d.ItemId }).ToListAsync());
+        var start = TimeProvider.System.GetUtcNow().AddDays(-21);
+        var random = new Random(3);
+        var times = decisions.Select((d, i) => (d.Id, d.ItemId, At: At(start, 21.0 * Math.Pow((double)i / decisions.Count, 0.9), random))).ToList();
+        await database.WriteAsync(async scope =>
+        {
+            await scope.Dialect.UpdateAsync(
+                scope.Db, new BulkUpdate("decisions", [new("id", BulkType.Long)], [new("created_at", BulkType.Long)], [.. times.Select(t => new object?[] { t.Id, t.At.ToUnixTimeMilliseconds() })]), scope.CancellationToken);
+            await scope.Dialect.UpdateAsync(
+                scope.Db,
+                new BulkUpdate(
+                    "items", [new("project_id", BulkType.Long), new("id", BulkType.Long)], [new("decided_at", BulkType.Long)],
+                    [.. times.GroupBy(t => t.ItemId).Select(g => new object?[] { Project, g.Key, g.Max(t => t.At).ToUnixTimeMilliseconds() })], "items.label_value IS NOT NULL"),
+                scope.CancellationToken);
+            var id = scope.NextId("certificate", 12);
+            scope.Db.Certificates.AddRange(Enumerable.Range(0, 12).Select(i => new CertificateSnapshot
+            {
+                Id = id + i,
+                ProjectId = Project,
+                Target = 0.97,
+                Estimate = 0.968 + (0.012 * i / 11),
+                LowerBound = 0.90 + (0.065 * Math.Sqrt(i / 11.0)),
+                Confidence = 0.95,
+                Audited = 40 + (i * 45),
+                Items = 200 + (i * 10),
+                CreatedAt = start.AddDays(4 + (1.4 * i)),
+            }));
+        });
+    }
+
+    private static DateTimeOffset At(DateTimeOffset start, double days, Random random)
+    {
+        var at = start.AddDays(days);
+        if (at.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday) at = at.AddDays(-2);
+        return new DateTimeOffset(at.UtcDateTime.Date, TimeSpan.Zero).AddHours(8 + (9 * random.NextDouble())) is var moment && moment < TimeProvider.System.GetUtcNow() ? moment : TimeProvider.System.GetUtcNow().AddMinutes(-random.Next(1, 60));
+    }
+}

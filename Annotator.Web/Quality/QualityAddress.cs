@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
+using Annotator.Core.Quality.Dashboards;
+
+namespace Annotator.Web.Quality;
+
+/// <summary>What a quality page shows: all of it stands in its address, so that it can be shared and kept.</summary>
+/// <param name="ProjectId">The project.</param>
+/// <param name="Tab">Which part; null: the first.</param>
+/// <param name="Period">One of <see cref="Periods"/>; null: all time, or <paramref name="From"/> to <paramref name="To"/>.</param>
+/// <param name="From">First day.</param>
+/// <param name="To">Last day.</param>
+/// <param name="Label">Only this label.</param>
+/// <param name="By">Only this annotator.</param>
+/// <param name="Source">Only pre-labels of this source.</param>
+public sealed record QualityAddress(
+    long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null)
+{
+    /// <summary>The parts of the page, in order; the first is shown where none is named.</summary>
+    public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "certificate", "suspects"];
+
+    /// <summary>Lengths of time up to now.</summary>
+    public static IReadOnlyList<string> Periods { get; } = ["24h", "7d", "30d", "90d"];
+
+    /// <summary>Whether a part of the work is looked at only.</summary>
+    public bool IsFiltered => Period is not null || From is not null || To is not null || Label is not null || By is not null || Source is not null;
+
+    /// <summary>The part of the work.</summary>
+    /// <param name="now">Until when lengths of time go.</param>
+    public DashboardFilter FilterAt(DateTimeOffset now)
+    {
+        DateTimeOffset? from = Period switch
+        {
+            "24h" => now.AddHours(-24),
+            "7d" => now.AddDays(-7),
+            "30d" => now.AddDays(-30),
+            "90d" => now.AddDays(-90),
+            _ => From is { } first ? new DateTimeOffset(first.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null,
+        };
+        DateTimeOffset? to = Period is null && To is { } last ? new DateTimeOffset(last.AddDays(1).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null;
+        return new DashboardFilter(from, to, Label, By, Source);
+    }
+
+    /// <summary>The address of items that this part, and more of it, counts.</summary>
+    public Items.ItemAddress Items => new(ProjectId, By: By);
+
+    /// <inheritdoc />
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"/projects/{ProjectId}/quality");
+        var separator = '?';
+        void Add(string name, string? value)
+        {
+            if (value is null) return;
+            text.Append(separator).Append(name).Append('=').Append(Uri.EscapeDataString(value));
+            separator = '&';
+        }
+
+        Add("tab", Tab is null || string.Equals(Tab, Tabs[0], StringComparison.Ordinal) ? null : Tab);
+        Add("period", Period);
+        Add("from", From?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        Add("to", To?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        Add("label", Label);
+        Add("by", By?.ToString(CultureInfo.InvariantCulture));
+        Add("source", Source is { } source ? Names.Of(source) : null);
+        return text.ToString();
+    }
+}
