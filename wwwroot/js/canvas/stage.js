@@ -279,6 +279,8 @@ export class Stage {
   #down(event) {
     if (event.target.closest?.("button, input, a")) return;
     const place = this.#at(event);
+    // The first of its kind: whatever else is still noted has left without saying so.
+    if (event.isPrimary) this.#pointers.clear();
     this.#pointers.set(event.pointerId, place);
     try {
       this.room.setPointerCapture(event.pointerId);

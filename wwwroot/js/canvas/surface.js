@@ -575,10 +575,9 @@ export class ShapeSurface {
     this.#overAgain();
   }
 
-  /** Leaves a gesture without effect. */
+  /** Leaves a gesture without effect; what is to be drawn can be begun again. */
   cancel() {
     if (!this.#gesture) return;
-    if (this.#gesture.kind === "draw") this.#end();
     this.#gesture = null;
     this.#again();
   }
