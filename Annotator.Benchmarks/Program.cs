@@ -12,6 +12,8 @@ internal static class Program
         ["dashboard"] = Quality.DashboardBenchmark.RunAsync,
         ["detector"] = Images.DetectorBenchmark.RunAsync,
         ["duplicates"] = DuplicatesBenchmark.RunAsync,
+        ["edge-frames"] = Edge.EdgeFrames.RunAsync,
+        ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["images"] = Images.ImageStudentBenchmark.RunAsync,
@@ -25,6 +27,7 @@ internal static class Program
         ["system-learn"] = Load.LearnLoad.RunAsync,
         ["system-lease"] = Load.LeaseLoad.RunAsync,
         ["system-push"] = Load.PushLoad.RunAsync,
+        ["system-stream"] = Load.StreamLoad.RunAsync,
         ["student"] = Student.StudentBenchmark.RunAsync,
     };
 

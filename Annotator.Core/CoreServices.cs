@@ -9,15 +9,19 @@ using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Models;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Batches;
 using Annotator.Core.Llm.Bias;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Llm.Taxonomy;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Checks;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Core.Streaming;
 using Annotator.Core.Student;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -39,8 +43,12 @@ public static class CoreServices
         services.AddSingleton<InstallationOverviews>();
         services.AddSingleton<ProjectCostReader>();
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
+        services.AddSingleton<LabelEvolution>();
+        services.AddSingleton<IRunHandler, EvolveLabelsHandler>().AddStartableRun<EvolveLabelsOptions>(EvolveLabelsHandler.RunKind);
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
+        services.AddSingleton<BulkActions>();
+        services.AddSingleton<AuditReader>();
         services.AddSingleton<ImportService>();
         services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();
@@ -65,6 +73,9 @@ public static class CoreServices
         services.AddSingleton<PromptBench>();
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
+        services.AddSingleton<IRunHandler, LlmBatchHandler>().AddStartableRun<LlmBatchOptions>(LlmBatchHandler.RunKind);
+        services.AddSingleton<PromptRules>();
+        services.AddSingleton<IRunHandler, FindRulesHandler>().AddStartableRun<FindRulesOptions>(FindRulesHandler.RunKind);
         services.AddSingleton<StudentReader>();
         services.AddSingleton<BiasReader>();
         services.AddSingleton<IRunHandler, ProbeLlmHandler>().AddStartableRun<ProbeLlmOptions>(ProbeLlmHandler.RunKind);
@@ -74,11 +85,14 @@ public static class CoreServices
         services.AddSingleton<ItemIntake>();
         services.AddAnnotatorMedia();
         services.AddAnnotatorModels();
+        services.AddSingleton<IntakeLanes>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
         services.AddSingleton<ReviewPacing>();
+        services.AddQualityChecks();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
+        services.AddSingleton<AdjudicationReader>();
         services.AddSingleton<DecisionRecorder>();
 
         services.AddSingleton<LearningTrigger>();

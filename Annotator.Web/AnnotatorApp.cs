@@ -114,12 +114,14 @@ public static class AnnotatorApp
         app.MapReopeningApi();
         app.MapImportApi();
         app.MapMediaApi();
+        app.MapVideoApi();
         app.MapModelsApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();
         app.MapQualityApi();
         app.MapDashboardApi();
+        app.MapChecksApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapEdgeApi();

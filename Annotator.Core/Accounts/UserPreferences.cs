@@ -18,6 +18,9 @@ public sealed record UserPreferences
     /// <summary>Keys by command, where they differ from the product's.</summary>
     public IReadOnlyDictionary<string, string> Keys { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Views of items that were saved: addresses by <c>project/name</c>.</summary>
+    public IReadOnlyDictionary<string, string> Views { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     internal static UserPreferences Read(string? json) => json is null ? new() : JsonSerializer.Deserialize<UserPreferences>(json, ProjectJson.Options) ?? new();
 
     internal string Write() => JsonSerializer.Serialize(this, ProjectJson.Options);
@@ -29,6 +32,7 @@ public sealed record UserPreferences
         if (Language is not (null or "en" or "ko")) errors.Add(("language", "Must be en or ko."));
         if (Density is not ("compact" or "comfortable")) errors.Add(("density", "Must be compact or comfortable."));
         if (Keys.Count > 200 || Keys.Any(k => k.Key.Length > 100 || k.Value.Length > 50)) errors.Add(("keys", "Too many or too long."));
+        if (Views.Count > 500 || Views.Any(v => v.Key.Length > 100 || v.Value.Length > 2_000 || !v.Value.StartsWith("/projects/", StringComparison.Ordinal))) errors.Add(("views", "Too many, too long, or no address of this product."));
         if (Keys.GroupBy(k => k.Value, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice) errors.Add(("keys", $"The key {twice.Key} is given twice."));
         return errors;
     }

@@ -9,6 +9,7 @@ using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Core.Streaming;
 using Annotator.Core.Student;
 using Microsoft.EntityFrameworkCore;
 
@@ -21,7 +22,10 @@ namespace Annotator.Core.Cascade;
 /// <param name="Metadata">Other fields as a JSON object.</param>
 /// <param name="DeviceId">The device that sends it.</param>
 /// <param name="ForPerson">Whether a person is to see it, however sure the models are: so with what is of a kind that they have not seen.</param>
-public sealed record NewItem(string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false);
+/// <param name="Priority">How much it is in a hurry.</param>
+/// <param name="StudentOnly">Whether the LLM is left out.</param>
+public sealed record NewItem(
+    string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false, ItemPriority Priority = ItemPriority.Normal, bool StudentOnly = false);
 
 /// <summary>What became of an item that arrived.</summary>
 /// <param name="Item">The item as it stands.</param>
@@ -59,8 +63,9 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
                 for (var n = 0; n < items.Count; n++)
                 {
                     if (fresh.ContainsKey(keys[n])) continue;
-                    var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm, llmFailed: false);
+                    var routing = CascadeRouter.Decide(project.Settings, opinions.Line, opinions.Student?[n], null, opinions.Hints?[n], askLlm && items[n] is { StudentOnly: false, Priority: not ItemPriority.Urgent }, llmFailed: false);
                     if (items[n].ForPerson) routing = routing with { Route = Route.Human, Uncertainty = 1 };
+                    if (items[n].Priority == ItemPriority.Urgent && routing.Route == Route.Human) routing = routing with { Reason = QueueReason.Urgent };
                     var item = NewRow(scope, project, items[n], keys[n], routing);
                     fresh[item.Key] = item;
                     if (item.State == ItemState.Queued) queue.Add(Entry(project, item, routing));
@@ -91,6 +96,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
         }
 
         await scope.Dialect.InsertAsync(scope.Db, queue, ignoreConflicts: false, scope.CancellationToken);
+        if (queue.Any(q => q.Reason == QueueReason.Urgent)) scope.Publish(new UrgentArrived(project.Id));
         ItemTransitions.CountNew(scope, project.Id, fresh.Values);
         PrelabelEvents.Publish(scope, project.Id, fresh.Values);
         scope.Publish(new ProjectChanged(project.Id));
@@ -117,6 +123,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
             LabelSource = accepted ? LabelSource.Auto : null,
             LabelConfidence = accepted ? routing.Prelabel!.Confidence : null,
             DecidedAt = accepted ? scope.Now : null,
+            DueAt = routing is { Route: Route.Human, Reason: QueueReason.Urgent } ? scope.Now.AddSeconds(project.Settings.Stream.DecisionSeconds) : null,
             DeviceId = given.DeviceId,
             CreatedAt = scope.Now,
         };
@@ -126,7 +133,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
     {
         ProjectId = project.Id,
         ItemId = item.Id,
-        Rank = QueueRanks.Of(routing, item.Id),
+        Rank = item.DueAt is { } due ? QueueRanks.Urgent(due) : QueueRanks.Of(routing, item.Id),
         Reason = routing.Reason,
         Open = project.Settings.Overlap,
     };
@@ -141,7 +148,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
         return (double.PositiveInfinity, null, guessed ? hints.Guess(project, [.. items.Select(i => i.Text!)]) : null);
     }
 
-    private static List<(string Field, string Message)> Check(Project project, IReadOnlyList<NewItem> items)
+    /// <summary>Checks items; messages by field.</summary>
+    public static List<(string Field, string Message)> Check(Project project, IReadOnlyList<NewItem> items)
     {
         var errors = new List<(string, string)>();
         if (items.Count is 0 or > MostAtOnce) errors.Add(("items", $"1 to {MostAtOnce} items are needed."));
@@ -163,7 +171,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
     internal static bool IsAddress(Project project, string url) =>
         url.Length <= 4_000 && (Schemes.Any(s => url.StartsWith(s, StringComparison.OrdinalIgnoreCase) && url.Length > s.Length) || MediaService.BlobOf(project.Id, url) is not null);
 
-    private static string KeyOf(NewItem item)
+    /// <summary>The key of an item: the caller's, or one that is made of its content.</summary>
+    internal static string KeyOf(NewItem item)
     {
         if (!string.IsNullOrEmpty(item.Key)) return item.Key;
         var content = Encoding.UTF8.GetBytes(item.Text ?? item.Url ?? "");

@@ -2,6 +2,7 @@ using System.Globalization;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Batches;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
@@ -25,6 +26,9 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
     public async ValueTask<bool> IsAvailableAsync(Project project, CancellationToken cancellationToken = default)
     {
         if (await UnavailableAsync(project, cancellationToken) is not null) return false;
+
+        // What waits is asked about in batches, at half the price: nobody asks for it a second time.
+        if (await database.ReadAsync(db => db.Runs.AnyAsync(r => r.ProjectId == project.Id && r.Kind == LlmBatchHandler.RunKind && r.State < RunState.Succeeded, cancellationToken), cancellationToken)) return false;
         return project.Settings.Llm.Budget <= 0 || await SpentAsync(project.Id, cancellationToken) < project.Settings.Llm.Budget;
     }
 
@@ -85,7 +89,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             Budget = budget,
             Seed = (int)((asker.RunId ?? 0) & int.MaxValue),
             Mask = mask,
-            ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask),
+            ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask, text => TokenCounter.Count(labeller.Endpoint.Model, text)),
         };
         return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, keep, time, cancellationToken);
     }

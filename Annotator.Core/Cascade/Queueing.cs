@@ -12,6 +12,9 @@ internal static class QueueRanks
     /// <summary>The rank of an item by its routing: the more uncertain, the earlier; equals in an order that looks random and is always the same.</summary>
     public static double Of(Routing routing, long itemId) => -routing.Uncertainty + (1e-6 * Shuffle(itemId));
 
+    /// <summary>The rank of an urgent item: before all that can wait, the one that is due first before the others.</summary>
+    public static double Urgent(DateTimeOffset due) => -100_000 + (due.ToUnixTimeMilliseconds() * 1e-9);
+
     /// <summary>A number in [0, 1) for an id, without order (the finaliser of SplitMix64).</summary>
     public static double Shuffle(long id)
     {

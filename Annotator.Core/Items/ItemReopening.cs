@@ -33,7 +33,7 @@ public sealed class ItemReopening(AnnotatorDatabase database, LearningTrigger le
         return reopened;
     }
 
-    private static async Task<bool> ReopenAsync(WriteScope scope, ProjectGrant grant, long userId, long itemId, string? reason)
+    internal static async Task<bool> ReopenAsync(WriteScope scope, ProjectGrant grant, long userId, long itemId, string? reason)
     {
         var project = grant.Project;
         var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == itemId, scope.CancellationToken);

@@ -95,6 +95,7 @@ public static class LabelJson
                         json.WriteNumber("frame", k.Frame);
                         WriteRectangle(json, k.X, k.Y, k.Width, k.Height);
                         json.WriteBoolean("outside", k.Outside);
+                        if (k.Occluded) json.WriteBoolean("occluded", true);
                         json.WriteEndObject();
                     }
 
@@ -259,8 +260,7 @@ public static class LabelJson
         var keyframes = List(Property(json, "keyframes", at), $"{at}.keyframes").Select((k, j) =>
         {
             var here = $"{at}.keyframes[{j}]";
-            var outside = k.TryGetProperty("outside", out var o) && o.ValueKind == JsonValueKind.True;
-            return new Keyframe(Whole(k, "frame", here), Number(k, "x", here), Number(k, "y", here), Number(k, "width", here), Number(k, "height", here), outside);
+            return new Keyframe(Whole(k, "frame", here), Number(k, "x", here), Number(k, "y", here), Number(k, "width", here), Number(k, "height", here), IsSet(k, "outside"), IsSet(k, "occluded"));
         }).ToList();
         if (keyframes.Count == 0) throw new FormatException($"{at}: a track has at least one keyframe.");
         if (keyframes.Select(k => k.Frame).Distinct().Count() != keyframes.Count) throw new FormatException($"{at}: two keyframes at one frame.");
@@ -273,6 +273,8 @@ public static class LabelJson
         var segment = new Segment(Text(Property(json, "label", at), $"{at}.label"), Number(json, "start", at), Number(json, "end", at));
         return segment.Start >= 0 && segment.End > segment.Start ? segment : throw new FormatException($"{at}: end must be after start.");
     }
+
+    private static bool IsSet(JsonElement json, string name) => json.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
 
     private static JsonElement Property(JsonElement json, string name, string at) =>
         json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : throw new FormatException($"{at}: '{name}' is missing.");

@@ -146,7 +146,8 @@ public sealed record PolygonsValue : LabelValue
 /// <param name="Width">Width in pixels.</param>
 /// <param name="Height">Height in pixels.</param>
 /// <param name="Outside">Whether the object is out of sight from this frame on.</param>
-public sealed record Keyframe(int Frame, double X, double Y, double Width, double Height, bool Outside);
+/// <param name="Occluded">Whether something stands before the object from this frame on.</param>
+public sealed record Keyframe(int Frame, double X, double Y, double Width, double Height, bool Outside, bool Occluded = false);
 
 /// <summary>One object followed through a video.</summary>
 public sealed record Track

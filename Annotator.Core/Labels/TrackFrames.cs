@@ -70,7 +70,7 @@ public static class TrackFrames
     private static Keyframe Between(Keyframe from, Keyframe to, int frame)
     {
         var share = (double)(frame - from.Frame) / (to.Frame - from.Frame);
-        return new Keyframe(frame, Mix(from.X, to.X, share), Mix(from.Y, to.Y, share), Mix(from.Width, to.Width, share), Mix(from.Height, to.Height, share), false);
+        return new Keyframe(frame, Mix(from.X, to.X, share), Mix(from.Y, to.Y, share), Mix(from.Width, to.Width, share), Mix(from.Height, to.Height, share), false, from.Occluded);
     }
 
     private static double Mix(double from, double to, double share) => from + ((to - from) * share);

@@ -11,6 +11,7 @@ namespace Annotator.Core.Live;
 [JsonDerivedType(typeof(RunChanged), "run")]
 [JsonDerivedType(typeof(ProjectChanged), "project")]
 [JsonDerivedType(typeof(DevicesChanged), "devices")]
+[JsonDerivedType(typeof(UrgentArrived), "urgent")]
 [JsonDerivedType(typeof(EventsMissed), "missed")]
 public abstract record LiveEvent(long ProjectId);
 
@@ -54,3 +55,6 @@ public sealed record ProjectChanged(long ProjectId) : LiveEvent(ProjectId);
 
 /// <summary>Devices of a project reported.</summary>
 public sealed record DevicesChanged(long ProjectId) : LiveEvent(ProjectId);
+
+/// <summary>Items came to the front of the queue that cannot wait.</summary>
+public sealed record UrgentArrived(long ProjectId) : LiveEvent(ProjectId);

@@ -17,6 +17,9 @@ public sealed record LlmEndpoint
     /// <summary>The model's name as the server knows it.</summary>
     public required string Model { get; init; }
 
+    /// <summary>What a token costs in a batch, as a part of its price: the providers that have the Batch API take half.</summary>
+    public const decimal BatchPrice = 0.5m;
+
     /// <summary>Calls under way at a time, 1 to 256.</summary>
     public int Concurrency { get; init; } = 4;
 

@@ -155,6 +155,10 @@ public sealed class LlmProviders : IDisposable
         return (labeller, null);
     }
 
+    /// <summary>The labeller of a project's endpoint with a client for its batches; null where there is none.</summary>
+    internal async Task<(LlmLabeller Labeller, Batches.LlmBatchClient Client)?> BatchesForAsync(Project project, CancellationToken cancellationToken) =>
+        (await ForAsync(project, cancellationToken)).Labeller is { } labeller ? (labeller, new Batches.LlmBatchClient(labeller.Endpoint, _http)) : null;
+
     private async Task<(LlmEndpoint Endpoint, int Version)?> EndpointAsync(long? id, CancellationToken cancellationToken)
     {
         if (id is null) return _fromSettings.IsConfigured ? (_fromSettings.ToEndpoint(), 0) : null;

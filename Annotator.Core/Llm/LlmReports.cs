@@ -112,7 +112,7 @@ public sealed class LlmReports(AnnotatorDatabase database, LlmProviders provider
         var (waiting, calls) = await database.ReadAsync(
             async db => (
                 await db.Items.Where(i => i.ProjectId == project.Id && i.State != ItemState.Final && (i.GroupId == null || i.GroupId == i.Id) && !db.Predictions.Any(p => p.ProjectId == project.Id && p.ItemId == i.Id && p.Source == LabelSource.Llm)).LongCountAsync(cancellationToken),
-                await db.LlmCalls.Where(c => c.ProjectId == project.Id && c.Answered > 0).OrderByDescending(c => c.Id).Take(Sampled).Select(c => new { c.Answered, c.Cost, c.Milliseconds }).ToListAsync(cancellationToken)),
+                await db.LlmCalls.Where(c => c.ProjectId == project.Id && c.Answered > 0 && c.Milliseconds > 0).OrderByDescending(c => c.Id).Take(Sampled).Select(c => new { c.Answered, c.Cost, c.Milliseconds }).ToListAsync(cancellationToken)),
             cancellationToken);
         long measured = calls.Sum(c => (long)c.Answered);
         if (measured == 0) return new LlmEstimate(waiting, 0, null, null, (double?)left);

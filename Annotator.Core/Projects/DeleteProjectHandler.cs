@@ -2,6 +2,8 @@ using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Learning;
 using Annotator.Core.Media;
+using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Discussion;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -58,6 +60,11 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
         await run.CheckpointAsync(
             async scope =>
             {
+                await scope.Db.Set<CommentMention>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<ItemComment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

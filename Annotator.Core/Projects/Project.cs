@@ -1,5 +1,6 @@
 using Annotator.Core.Edge;
 using Annotator.Core.Labels;
+using Annotator.Core.Streaming;
 
 namespace Annotator.Core.Projects;
 
@@ -90,11 +91,19 @@ public sealed record ProjectSettings
     /// <summary>Whether near-duplicates are labelled once.</summary>
     public bool GroupDuplicates { get; init; } = true;
 
+    /// <summary>Which labels of people somebody else looks at before they are final.</summary>
+    public Review.SecondLookSettings SecondLook { get; init; } = new();
+
+    /// <summary>How people are measured.</summary>
+    public Review.Checks.CheckSettings Checks { get; init; } = new();
+
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
     /// <summary>The uploaded model that looks at images.</summary>
     public VisionSettings Vision { get; init; } = new();
+    /// <summary>What is promised to those who send items one by one.</summary>
+    public StreamSettings Stream { get; init; } = new();
 
     /// <summary>The project's devices.</summary>
     public EdgeSettings Edge { get; init; } = new();
@@ -113,6 +122,12 @@ public sealed record ProjectSettings
         Range("confidence", Confidence, 0.5, 0.999);
         Range("leaseSeconds", LeaseSeconds, 30, 86_400);
         Range("auditShare", AuditShare, 0, 0.5);
+        Range("secondLook.share", SecondLook.Share, 0, 1);
+        Range("secondLook.belowConfidence", SecondLook.BelowConfidence, 0, 1);
+        Range("checks.goldShare", Checks.GoldShare, 0, 0.5);
+        Range("checks.repeatShare", Checks.RepeatShare, 0, 0.5);
+        Range("checks.pauseBelow", Checks.PauseBelow, 0, 1);
+        Range("checks.pauseAfter", Checks.PauseAfter, 5, 1_000);
         Range("llm.budget", Llm.Budget, 0, 1_000_000);
         Range("llm.itemsPerCall", Llm.ItemsPerCall, 1, 100);
         Range("llm.examples", Llm.Examples, 0, 50);
@@ -124,6 +139,7 @@ public sealed record ProjectSettings
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         errors.AddRange(Edge.Validate());
+        errors.AddRange(Stream.Validate());
         return errors;
     }
 }

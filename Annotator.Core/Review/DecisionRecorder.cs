@@ -6,6 +6,8 @@ using Annotator.Core.Live;
 using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Review.Checks;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -19,8 +21,9 @@ namespace Annotator.Core.Review;
 /// <param name="Seconds">Active time spent.</param>
 /// <param name="Comment">A remark, or the reason of a skip or flag.</param>
 /// <param name="Shown">The pre-label that stood on the screen, where a newer one took the place of that of the lease; not heeded where the item was shown blind.</param>
+/// <param name="Settles">Whether it is the last word on the item, whatever others say; heeded from leads only.</param>
 public sealed record NewDecision(
-    long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null, ShownPrelabel? Shown = null);
+    long ItemId, DecisionAction Action, LabelValue? Value = null, string? Lease = null, double? Seconds = null, string? Comment = null, ShownPrelabel? Shown = null, bool Settles = false);
 
 /// <summary>A pre-label as it stood on a person's screen.</summary>
 /// <param name="Value">The label.</param>
@@ -39,7 +42,7 @@ public sealed record DecisionResult(long ItemId, DecisionStatus Status, string? 
 /// Records what people decide. Decisions are facts (rule 3): appended, never overwritten; the label of an item is derived
 /// from those that stand.
 /// </summary>
-public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger learning)
+public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger learning, RunService runs)
 {
     /// <summary>The most decisions in one call.</summary>
     public const int MostAtOnce = 1_000;
@@ -76,7 +79,17 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <summary>Records decisions that passed <see cref="Check"/>, in order.</summary>
     public async Task<IReadOnlyList<DecisionResult>> RecordAsync(ProjectGrant grant, long userId, IReadOnlyList<NewDecision> decisions, CancellationToken cancellationToken = default)
     {
-        var results = await database.WriteRepeatedlyAsync(scope => RecordAsync(scope, grant, userId, decisions), cancellationToken);
+        var results = await database.WriteRepeatedlyAsync(
+            async scope =>
+            {
+                // Answers to checks are taken out first: they change no label.
+                var checks = await QualityChecks.AnswerAsync(scope, runs, grant.Project, userId, decisions);
+                if (checks.Count == 0) return await RecordAsync(scope, grant, userId, decisions);
+                var others = await RecordAsync(scope, grant, userId, [.. decisions.Where((_, i) => !checks.ContainsKey(i))]);
+                var next = 0;
+                return [.. decisions.Select((_, i) => checks.TryGetValue(i, out var answered) ? answered : others[next++])];
+            },
+            cancellationToken);
         if (results.Any(r => r.Status == DecisionStatus.Recorded)) learning.DecisionsRecorded(grant.Project.Id);
         return results;
     }
@@ -85,7 +98,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     /// <returns>The item, or null where there was nothing to take back.</returns>
     public async Task<LeasedItem?> UndoAsync(Project project, long userId, long? itemId, CancellationToken cancellationToken = default)
     {
-        var lent = await database.WriteRepeatedlyAsync(scope => UndoAsync(scope, project, userId, itemId), cancellationToken);
+        var lent = await database.WriteRepeatedlyAsync(async scope => await QualityChecks.UndoAsync(scope, project, userId, itemId) ?? await UndoAsync(scope, project, userId, itemId), cancellationToken);
         if (lent is not null) learning.DecisionsRecorded(project.Id);
         return lent;
     }
@@ -103,6 +116,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var llm = await scope.Db.Predictions.AsNoTracking().Where(p => p.ProjectId == project.Id && p.Source == LabelSource.Llm && ids.Contains(p.ItemId)).ToDictionaryAsync(p => p.ItemId, scope.CancellationToken);
         var votes = standing.Where(d => d.Action is DecisionAction.Accept or DecisionAction.Correct).GroupBy(d => d.ItemId).ToDictionary(g => g.Key, g => g.ToList());
 
+        var schema = project.Schema;
         var results = new List<DecisionResult>(decisions.Count);
         var facts = new List<Decision>(decisions.Count);
         var live = new List<Decided>(decisions.Count);
@@ -124,7 +138,15 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
                 continue;
             }
 
+            // Shown before the labels changed: nobody can give what is a label no more.
+            if (given.Action == DecisionAction.Accept && LabelJson.Check(LabelJson.Read(value!), schema) is not null)
+            {
+                results.Add(new DecisionResult(item.Id, DecisionStatus.Unknown, "The labels have changed since this pre-label was shown; send the label with 'correct'."));
+                continue;
+            }
+
             var fact = NewFact(scope, project, item, userId, given, value, lease);
+            fact.Settles = given.Settles && grant.IsLead && given.Action is (DecisionAction.Accept or DecisionAction.Correct);
             facts.Add(fact);
 
             // Nobody's decision is overwritten: without a place among the item's voters this one is only kept in the history.
@@ -227,7 +249,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     {
         var needed = Needed(project, votes);
         var (winner, count) = Majority(votes);
-        var settled = votes.Count >= project.Settings.Overlap && count * 2 > votes.Count;
+        var people = SecondLook.PeopleFor(project.Settings, votes);
+        var settled = (votes.Count >= people && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
         if (settled)
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
@@ -240,8 +263,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var stuck = votes.Count >= needed;
         var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
-            votes.Count >= project.Settings.Overlap ? -1e6 : -1e3,
-            votes.Count >= project.Settings.Overlap ? QueueReason.PeopleDisagree : QueueReason.Random,
+            votes.Count >= people ? -1e6 : -1e3,
+            votes.Count >= people ? QueueReason.PeopleDisagree : QueueReason.Random,
             item.Audit,
             stuck ? 0 : Math.Max(0, needed - votes.Count - others),
             userId);
@@ -277,13 +300,37 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == last.ItemId, scope.CancellationToken);
         if (item is null) return null;
         if (!await scope.Db.Decisions.AnyAsync(d => d.Id == last.Id && d.UndoneById == null, scope.CancellationToken)) throw new ConcurrentChangeException();
+        var votes = await TakenBackAsync(scope, project, item, last, userId);
+        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
+        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
+        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
+        await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
+        var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
+        scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
+        return lent;
+    }
 
+    /// <summary>Takes a label back that somebody gave, for the product: the item goes to somebody else, unless what others said of it is enough.</summary>
+    /// <remarks>The item must be held (<see cref="ISqlDialect.LockItemsAsync"/>) from before the decision was read.</remarks>
+    internal static async Task TakeBackAsync(WriteScope scope, Project project, Decision decision)
+    {
+        var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == decision.ItemId, scope.CancellationToken);
+        if (item is null) return;
+        var votes = await TakenBackAsync(scope, project, item, decision, null);
+        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id).ToListAsync(scope.CancellationToken);
+        await SettleAsync(scope, project, item, votes, decision.UserId ?? 0, held);
+        scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, item.LabelValue, item.LabelSource, null, item.State)]));
+    }
+
+    // Appends the undo of a decision; what is left of the item's votes.
+    private static async Task<List<Decision>> TakenBackAsync(WriteScope scope, Project project, Item item, Decision last, long? by)
+    {
         var undo = new Decision
         {
             Id = scope.NextId("decision"),
             ProjectId = project.Id,
             ItemId = item.Id,
-            UserId = userId,
+            UserId = by,
             Action = DecisionAction.Undo,
             Status = DecisionStatus.Recorded,
             UndoesId = last.Id,
@@ -303,17 +350,10 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             await GroupLabels.TakeBackAsync(scope, item);
         }
 
-        var votes = await scope.Db.Decisions.AsNoTracking()
+        return await scope.Db.Decisions.AsNoTracking()
             .Where(d => d.ProjectId == project.Id && d.ItemId == item.Id && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.UserId != null
                 && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct))
             .ToListAsync(scope.CancellationToken);
-        var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
-        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
-        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
-        await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
-        var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
-        scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
-        return lent;
     }
 
     // What was said of one member of a group of duplicates may have gone to others of the same call.
@@ -343,7 +383,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // The overlap, and one more for every vote that left the item undecided, up to a bound.
     private static int Needed(Project project, List<Decision> votes)
     {
-        var overlap = project.Settings.Overlap;
+        var overlap = SecondLook.PeopleFor(project.Settings, votes);
+        if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;
         var (_, count) = Majority(votes);
         return count * 2 > votes.Count ? overlap : Math.Min(votes.Count + 1, overlap + ExtraVotes);
@@ -352,6 +393,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     private static (string Value, int Count) Majority(List<Decision> votes)
     {
         if (votes.Count == 0) return ("", 0);
+
+        // A lead's last word stands above all others.
+        if (votes.Where(v => v.Settles).MaxBy(v => v.Id) is { } word) return (word.Value!, votes.Count);
         var best = votes.GroupBy(v => v.Value!, StringComparer.Ordinal).OrderByDescending(g => g.Count()).ThenBy(g => g.Min(v => v.Id)).First();
         return (best.Key, best.Count());
     }

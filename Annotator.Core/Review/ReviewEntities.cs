@@ -144,6 +144,9 @@ public sealed class Decision
     /// <summary>Whether the item was an audit draw when it was decided.</summary>
     public bool Audit { get; set; }
 
+    /// <summary>Whether it is a lead's last word: the item has this label, whatever others said.</summary>
+    public bool Settles { get; set; }
+
     /// <summary>Active time spent, in seconds.</summary>
     public double? Seconds { get; set; }
 

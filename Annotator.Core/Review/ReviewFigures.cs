@@ -33,7 +33,10 @@ public sealed class ReviewFigures(AnnotatorDatabase database)
                 .Select(g => new { g.Key.Action, g.Key.Shown, Count = g.Count() })
                 .ToListAsync(cancellationToken);
             var judged = groups.Where(g => g.Shown && g.Action is (DecisionAction.Accept or DecisionAction.Correct or DecisionAction.Reject)).ToList();
-            return new AnnotatorFigures(groups.Sum(g => g.Count), judged.Sum(g => g.Count), judged.Where(g => g.Action == DecisionAction.Accept).Sum(g => g.Count));
+
+            // Answers to checks are work like any other, and must not be told apart.
+            var checks = await db.Set<Checks.QualityCheck>().CountAsync(c => c.ProjectId == projectId && c.UserId == userId && c.AnsweredAt >= since, cancellationToken);
+            return new AnnotatorFigures(checks + groups.Sum(g => g.Count), judged.Sum(g => g.Count), judged.Where(g => g.Action == DecisionAction.Accept).Sum(g => g.Count));
         },
         cancellationToken);
 
@@ -47,7 +50,7 @@ public sealed class ReviewFigures(AnnotatorDatabase database)
     /// <summary>Items that somebody has before them, as they stand now.</summary>
     public Task<List<HeldItem>> HeldAsync(long projectId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) => database.ReadAsync(
         db => db.Items.Where(i => i.ProjectId == projectId && items.Contains(i.Id))
-            .Select(i => new HeldItem(i.Id, i.PredictionValue, i.PredictionConfidence, i.PredictionSource, i.PredictionVersion, i.State == ItemState.Final))
+            .Select(i => new HeldItem(i.Id, i.PredictionValue, i.PredictionConfidence, i.PredictionSource, i.PredictionVersion, i.State == ItemState.Final && !db.Set<Checks.QualityCheck>().Any(c => c.ProjectId == projectId && c.ItemId == i.Id && c.AnsweredAt == null)))
             .ToListAsync(cancellationToken),
         cancellationToken);
 

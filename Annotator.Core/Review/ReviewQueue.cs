@@ -1,6 +1,7 @@
 using Annotator.Core.Items;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
+using Annotator.Core.Review.Checks;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -33,10 +34,11 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
         return await database.WriteRepeatedlyAsync(
             async scope =>
             {
+                if (await QualityChecks.IsPausedAsync(scope.Db, project.Id, userId, cancellationToken)) return [];
                 var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
                 await ReclaimAsync(scope, project.Id, now);
                 var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, room, cancellationToken);
-                return await LendAsync(scope, project, userId, entries, now);
+                return await QualityChecks.MixAsync(scope, project, userId, await LendAsync(scope, project, userId, entries, now), now);
             },
             cancellationToken);
     }
@@ -45,6 +47,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
     public Task ReleaseAsync(long projectId, long userId, IReadOnlyList<string> leases, CancellationToken cancellationToken = default) => database.WriteRepeatedlyAsync(
         async scope =>
         {
+            await QualityChecks.ReleaseAsync(scope, projectId, userId, leases);
             var items = await scope.Db.Leases.Where(l => l.ProjectId == projectId && l.UserId == userId && leases.Contains(l.Id)).Select(l => l.ItemId).ToListAsync(cancellationToken);
             await scope.Dialect.LockItemsAsync(scope.Db, projectId, items, cancellationToken);
             await EndAsync(scope, projectId, await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == projectId && l.UserId == userId && leases.Contains(l.Id)).ToListAsync(cancellationToken));
@@ -58,7 +61,9 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
         {
             var until = (await scope.Dialect.NowAsync(scope.Db, cancellationToken)).AddSeconds(project.Settings.LeaseSeconds);
             await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.UserId == userId && leases.Contains(l.Id)).ExecuteUpdateAsync(x => x.SetProperty(l => l.ExpiresAt, until), cancellationToken);
-            return await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.UserId == userId && leases.Contains(l.Id)).ToListAsync(cancellationToken);
+            var kept = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.UserId == userId && leases.Contains(l.Id)).ToListAsync(cancellationToken);
+            if (kept.Count < leases.Count) kept.AddRange(await QualityChecks.RenewAsync(scope, project.Id, userId, leases, until));
+            return kept;
         },
         cancellationToken);
 

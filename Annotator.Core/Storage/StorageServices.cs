@@ -46,6 +46,7 @@ public static class StorageServices
     {
         await db.Database.MigrateAsync(cancellationToken);
         if (db.Database.IsSqlite()) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", cancellationToken);
+        await AuditGuard.SetUpAsync(db, cancellationToken);
     }
 
     // Factories are invariant in their context; this one serves the base type.

@@ -27,6 +27,10 @@ internal sealed class CanvasDriver(ReviewDriver review)
     /// <summary>Waits until what is drawn is as given, as JSON.</summary>
     public Task HoldsAsync(string json) => Until.HoldsAsync(async () => (await ValueAsync()).ToJsonString(), v => JsonNode.DeepEquals(JsonNode.Parse(v), JsonNode.Parse(json)), $"what is drawn is {json}");
 
+    /// <summary>Waits until a frame of the film is on screen.</summary>
+    public Task FrameAsync(int frame) => Until.HoldsAsync(
+        () => Page.EvaluateAsync<int>("() => { const f = window.annotatorReview.view.film; return f.settled && f.count > 0 ? f.frame : -1; }"), f => f == frame, $"frame {frame} is on screen");
+
     /// <summary>Where a pixel of the image is on the page.</summary>
     public async Task<(float X, float Y)> AtAsync(double x, double y)
     {

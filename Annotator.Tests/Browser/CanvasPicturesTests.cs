@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Annotator.Tests.Support;
 using Microsoft.Playwright;
 
@@ -47,13 +48,14 @@ public class CanvasPicturesTests(BrowserFixture browser)
     }
 
     [Fact]
-    public async Task ImageThatCannotBeRead_SaysSo_AndCanBeSkipped()
+    public async Task ImageThatCannotBeShown_SaysWhy_AndCanBeSkipped()
     {
-        byte[] broken = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, .. new byte[2_000]];
-        var (project, _) = await CanvasScenes.ProjectAsync(browser, "Broken", "boxes", [("broken.png", broken, null)]);
+        var (project, _) = await CanvasScenes.ProjectAsync(browser, "Elsewhere", "boxes", []);
+        await browser.Api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items", JsonNode.Parse("""{"items":[{"key":"far","url":"https://example.org/a.png"}]}"""));
+        await browser.Api.QueuedAsync(project, 1);
         await using var visitor = await browser.SignedInAsync();
         var review = await ReviewDriver.OpenAsync(visitor.Page, project);
-        await Assertions.Expect(visitor.Page.Locator(".cv[data-state=failed] .cv-message")).ToContainTextAsync("cannot be shown");
+        await Assertions.Expect(visitor.Page.Locator(".cv[data-state=failed] .cv-message")).ToContainTextAsync("https://example.org/a.png");
         await review.DecideAsync("s");
     }
 

@@ -39,6 +39,7 @@ internal static class CanvasScenes
             ["settings"] = new JsonObject { ["autoAccept"] = false, ["auditShare"] = 0 },
         });
         var project = (string)made!["id"]!;
+        if (files.Count == 0) return (project, []);
         var ids = await UploadAsync(browser.Server.Address, project, files);
         await api.QueuedAsync(project, files.Count);
         foreach (var (id, proposal) in ids.Zip(files, (id, f) => (long.Parse(id, CultureInfo.InvariantCulture), f.Proposal)).Where(p => p.Proposal is not null))

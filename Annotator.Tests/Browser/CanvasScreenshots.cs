@@ -92,6 +92,57 @@ public class CanvasScreenshots(BrowserFixture browser)
         await ShootAsync(page, name);
     }
 
+    [Theory(Explicit = true)]
+    [InlineData("tracks", "en-US", false)]
+    [InlineData("tracks-dark", "ko-KR", true)]
+    public async Task Tracks(string name, string locale, bool dark)
+    {
+        var film = await File.ReadAllBytesAsync(SharedData.Locate("video/bottle-detection.mp4"));
+        var (project, _) = await CanvasScenes.ProjectAsync(browser, "Bottles", "tracks", [("bottle-detection.mp4", film, null)], modality: "video", labels: [("bottle", "1", "#2563eb"), ("hand", "2", "#d97706")]);
+        await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark));
+        var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
+        var page = visitor.Page;
+        foreach (var (frame, left, top) in ((int, int, int)[])[(150, 120, 60), (210, 300, 70)])
+        {
+            await page.EvaluateAsync("(f) => window.annotatorReview.view.film.go(f)", frame);
+            await canvas.FrameAsync(frame);
+            if (frame == 150) await canvas.DragAsync(left, top, left + 60, top + 200);
+            else await canvas.DragAsync(150, 160, left + 30, top + 100);
+        }
+
+        await page.EvaluateAsync(
+            """
+            () => {
+              const s = window.annotatorReview.view.shapes;
+              const key = (frame, x, y, outside) => ({ frame, x, y, width: 58, height: 180, outside });
+              const more = [[10, 40, 300], [380, 200, 700], [60, 420, 900]].map(([from, x, to], i) => ({ id: 1000 + i, key: `t${i + 2}`, label: i === 1 ? "hand" : "bottle", sure: i < 2, keyframes: [key(from, x, 80, false), key((from + to) >> 1, x + 90, 90, false), key(to, x + 160, 90, true)] }));
+              s.commit([...s.tracks, ...more], s.selectedId);
+            }
+            """);
+        await page.EvaluateAsync("() => window.annotatorReview.view.film.go(185)");
+        await canvas.FrameAsync(185);
+        await ShootAsync(page, name);
+        if (dark) return;
+        await page.Keyboard.PressAsync("?");
+        await ShootAsync(page, name + "-help");
+    }
+
+    [Fact(Explicit = true)]
+    public async Task Segments()
+    {
+        var film = await File.ReadAllBytesAsync(SharedData.Locate("video/bottle-detection.mp4"));
+        var (project, _) = await CanvasScenes.ProjectAsync(
+            browser, "Conveyor", "segments", [("bottle-detection.mp4", film, """{"segments":[{"label":"moving","start":2,"end":9.5},{"label":"standing","start":12,"end":20}]}""")], modality: "video", labels: [("moving", "1", "#2563eb"), ("standing", "2", "#d97706")]);
+        await using var visitor = await browser.SignedInAsync();
+        var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
+        await visitor.Page.EvaluateAsync("() => window.annotatorReview.view.film.go(700)");
+        await canvas.FrameAsync(700);
+        await visitor.Page.Keyboard.PressAsync("n");
+        for (var i = 0; i < 9; i++) await visitor.Page.Keyboard.PressAsync("v");
+        await canvas.FrameAsync(790);
+        await ShootAsync(visitor.Page, "segments");
+    }
+
     private static string CocoBoxes(JsonNode all, string file)
     {
         var image = all["images"]!.AsArray().First(i => string.Equals((string)i!["file_name"]!, "images/" + file, StringComparison.Ordinal))!;

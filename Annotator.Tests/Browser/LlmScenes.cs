@@ -11,7 +11,12 @@ internal static class LlmScenes
     private static readonly Dictionary<string, string> s_intents = PageScenes.Messages.DistinctBy(m => m.Text, StringComparer.Ordinal).ToDictionary(m => m.Text, m => m.Intent, StringComparer.Ordinal);
 
     /// <summary>Starts a server that plays the model: mostly right, drawn to order_status in Korean and to the first label where it is unsure.</summary>
-    public static Task<FakeLlmServer> ServerAsync() => FakeLlmServer.StartAsync(Answer);
+    public static async Task<FakeLlmServer> ServerAsync()
+    {
+        var server = await FakeLlmServer.StartAsync(Answer);
+        server.Batches.Enabled = true;
+        return server;
+    }
 
     /// <summary>Connects the server, and makes a project that has used it.</summary>
     /// <returns>The project, and the newer of its two versions of the prompt.</returns>
@@ -46,6 +51,7 @@ internal static class LlmScenes
         var version = await api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/prompts", new JsonObject { ["rules"] = new JsonArray(Rule), ["note"] = "Late parcels were taken for questions about orders." });
         var number = (int)version!["version"]!;
         await RunAsync(api, project, "measurePrompt", new JsonObject { ["version"] = number, ["items"] = 120 });
+        await RunAsync(api, project, "findRules", []);
         await RunAsync(api, project, "probeLlm", new JsonObject { ["items"] = 60 });
         await RunAsync(api, project, "proposeTaxonomy", new JsonObject { ["sample"] = 120 });
         return (project, number);
@@ -69,10 +75,11 @@ internal static class LlmScenes
             var system = request.Messages[0].Content;
             var first = request.Labels.MinBy(l => system.IndexOf($"- \"{l}\"", StringComparison.Ordinal))!;
             var knows = system.Contains("when a parcel is late", StringComparison.Ordinal);
-            var results = new JsonArray([.. request.Items.Select(i => new JsonObject { ["id"] = i.Id, ["label"] = Label(i.Text, request.Labels, first, knows), ["confidence"] = 0.8 + (i.Text.Length % 20 / 100.0) })]);
+            var results = new JsonArray([.. request.Items.Select(i => new JsonObject { ["id"] = i.Id, ["label"] = Label(i.Text, request.Labels, first, knows, system), ["confidence"] = 0.8 + (i.Text.Length % 20 / 100.0) })]);
             return FakeLlmReply.Content(new JsonObject { ["results"] = results }.ToJsonString(), promptTokens: tokens, completionTokens: 20 * request.Items.Count);
         }
 
+        if (properties.ContainsKey("rule")) return FakeLlmReply.Content(new JsonObject { ["rule"] = Rule }.ToJsonString(), promptTokens: tokens, completionTokens: 40);
         if (properties.ContainsKey("labels"))
         {
             (string Name, string Description)[] labels =
@@ -88,7 +95,7 @@ internal static class LlmScenes
             promptTokens: tokens, completionTokens: 80);
     }
 
-    private static string Label(string text, IReadOnlyList<string> labels, string first, bool knows)
+    private static string Label(string text, IReadOnlyList<string> labels, string first, bool knows, string system)
     {
         var intent = s_intents.GetValueOrDefault(text, "other");
         var dice = text.Sum(c => c) % 20;
@@ -102,11 +109,11 @@ internal static class LlmScenes
         if (!labels.Contains("none of these"))
         {
             if (dice == 0) return first;
-            if (intent == "delivery_problem" && !knows && dice < (korean ? 11 : 4) && labels.Contains("order_status")) return "order_status";
+            if (intent == "delivery_problem" && !knows && dice < (korean ? 15 : 9) && labels.Contains("order_status")) return "order_status";
             return labels.Contains(intent) ? intent : labels[^1];
         }
 
-        var trouble = first == "delivery trouble" || dice % 2 == 0 ? "delivery trouble" : "courier problem";
+        var trouble = system.IndexOf("- \"delivery trouble\"", StringComparison.Ordinal) < system.IndexOf("- \"courier problem\"", StringComparison.Ordinal) ? "delivery trouble" : "courier problem";
         var proposed = intent switch
         {
             "order_status" => "order status",

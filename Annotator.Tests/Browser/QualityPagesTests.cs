@@ -1,9 +1,14 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Annotator.Core.Accounts;
+using Annotator.Core.Items;
+using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Storage;
 using Annotator.Tests.Support;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -24,9 +29,9 @@ public class QualityPagesTests(BrowserFixture browser)
         var scene = await SceneAsync();
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark, width));
         var found = new List<string>();
-        foreach (var tab in (string[])["progress", "models", "labels", "people", "agreement", "certificate", "suspects"])
+        foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
         {
-            await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/quality?tab={tab}");
+            await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{tab}");
             found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));
             if (await visitor.Page.EvaluateAsync<bool>("() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1")) found.Add($"{tab}: wider than the window");
             var words = await visitor.Page.Locator("main").InnerTextAsync();
@@ -100,6 +105,30 @@ public class QualityPagesTests(BrowserFixture browser)
         Assert.Contains("My work", words, StringComparison.Ordinal);
         Assert.DoesNotContain("Karl", words, StringComparison.Ordinal);
         Assert.Contains("Nothing to show", words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TeamOfTwelve_TheFiguresNameWhoErrs_AndFinalLabelsDoNotSuffer()
+    {
+        var scene = await SceneAsync();
+        var services = browser.Server.Services;
+        var grant = (await services.GetRequiredService<ProjectAccess>().FindAsync(new Caller(scene.People["Ada"], Role.Admin), scene.Project, TestContext.Current.CancellationToken))!;
+        var reader = services.GetRequiredService<DashboardReader>();
+        var board = await reader.ReadAsync(grant.Project, DashboardFilter.None, TestContext.Current.CancellationToken);
+        var others = board.Annotators.ToDictionary(a => a.Name, a => a.Others, StringComparer.Ordinal);
+        var careful = TeamScene.Names.Take(8).Select(n => others[n]).ToList();
+        Assert.True(others["Karl"].Upper < careful.Min(c => c.Lower), "the one who answers wrong on purpose is certainly below everybody careful");
+        Assert.All((string[])["Ivo", "Jun"], n => Assert.True(others[n].Share < careful.Min(c => c.Share), $"{n} is below everybody careful"));
+
+        // Two labels exchanged: what they correct most is one of the two into the other.
+        var lena = await reader.ReadAsync(grant.Project, new DashboardFilter(UserId: scene.People["Lena"]), TestContext.Current.CancellationToken);
+        var labels = grant.Project.Schema.Leaves();
+        var top = lena.Confusion.First(p => !string.Equals(p.Shown, p.Given, StringComparison.Ordinal));
+        Assert.Equal(labels.Take(2).Order(StringComparer.Ordinal), new[] { top.Shown, top.Given }.Order(StringComparer.Ordinal));
+
+        var final = await services.GetRequiredService<AnnotatorDatabase>().ReadAsync(db => db.Items.Where(i => i.ProjectId == scene.Project && i.State == ItemState.Final).ToListAsync());
+        var right = final.Count(i => string.Equals(i.Label!.Single, scene.Truth[i.Id], StringComparison.Ordinal));
+        Assert.True(right >= 0.95 * final.Count, $"{right} of {final.Count} final labels are right");
     }
 
     private async Task<TeamScene> SceneAsync()

@@ -7,6 +7,8 @@ using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Discussion;
 using Annotator.Core.Storage;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
@@ -40,6 +42,7 @@ internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long>
         await scene.WorkAsync(services);
         await scene.SpreadAsync(database);
         await services.GetRequiredService<TallyRecount>().RepairAsync(project);
+        await scene.CheckAsync(services);
         return scene;
     }
 
@@ -62,6 +65,35 @@ internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long>
         return users.ToDictionary(u => u.DisplayName, u => u.Id, StringComparer.Ordinal);
     });
 
+    // Known items with answers, and some talk.
+    private async Task CheckAsync(IServiceProvider services)
+    {
+        var database = services.GetRequiredService<AnnotatorDatabase>();
+        var project = (await services.GetRequiredService<ProjectAccess>().FindAsync(new Caller(People["Ada"], Role.Admin), Project))!;
+        var random = new Random(4);
+        var gold = services.GetRequiredService<GoldCatalog>();
+        var known = Items.Take(14).ToList();
+        foreach (var item in known) await gold.SetAsync(project.Project, People["Ada"], item, new ChoiceValue(Truth[item]), "As the guidelines say.");
+        await database.WriteAsync(async scope =>
+        {
+            var checks = Names.SelectMany(name => known.Select(item =>
+            {
+                var right = random.NextDouble() < (name is "Karl" ? 0 : name is "Ivo" or "Jun" ? 0.6 : 0.94);
+                var expected = LabelJson.Write(new ChoiceValue(Truth[item]));
+                return new QualityCheck
+                {
+                    Id = Guid.NewGuid().ToString("n"), ProjectId = Project, ItemId = item, UserId = People[name], Kind = CheckKind.Gold, Expected = expected, Given = right ? expected : LabelJson.Write(new ChoiceValue("other")), Correct = right,
+                    CreatedAt = scope.Now.AddDays(-3), ExpiresAt = scope.Now.AddDays(-3), AnsweredAt = scope.Now.AddDays(-3),
+                };
+            })).ToList();
+            await scope.Dialect.InsertAsync(scope.Db, checks, ignoreConflicts: false, scope.CancellationToken);
+            scope.Db.Set<AnnotatorPause>().Add(new AnnotatorPause { ProjectId = Project, UserId = People["Karl"], Correct = 0, Answered = 14, CreatedAt = scope.Now.AddDays(-2) });
+        });
+        var talk = services.GetRequiredService<Discussions>();
+        await talk.AddAsync(project, People["Boram"], known[0], "Is this a refund or a payment issue? The guidelines leave both open. @Ada");
+        await talk.AddAsync(project, People["Ada"], known[0], "@Boram a refund was asked for, so refund_request. I will add it to the guidelines.");
+    }
+
     // Three people an item, more where they disagree; the models are right on most of what they say, and know how sure they are.
     private async Task WorkAsync(IServiceProvider services)
     {
@@ -78,10 +110,15 @@ internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long>
                 var right = random.NextDouble() < confidence - 0.03;
                 return new ShownPrelabel(new ChoiceValue(right ? Truth[i] : Neighbour(labels, Truth[i], random)), confidence, random.Next(3) == 0 ? LabelSource.Llm : LabelSource.Student, 1);
             });
-            var turn = random.Next(Names.Count);
+            var turns = part.ToDictionary(i => i, _ =>
+            {
+                var order = Names.ToArray();
+                random.Shuffle(order);
+                return order;
+            });
             for (var vote = 0; vote < 5; vote++)
             {
-                foreach (var byPerson in part.Select((item, n) => (Item: item, Who: Names[(turn + n + (vote * 5)) % Names.Count])).GroupBy(x => x.Who, x => x.Item))
+                foreach (var byPerson in part.Select(item => (Item: item, Who: turns[item][vote])).GroupBy(x => x.Who, x => x.Item))
                 {
                     var open = vote < 3 ? [.. byPerson] : await OpenAsync(services, [.. byPerson]);
                     var decisions = open.Select(item => Decide(byPerson.Key, item, shown[item], labels, random)).ToList();

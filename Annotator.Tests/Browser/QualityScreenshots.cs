@@ -18,13 +18,23 @@ public class QualityScreenshots(BrowserFixture browser)
         foreach (var (suffix, settings) in ((string, BrowserSettings)[])[("", new BrowserSettings(Width: 1360, Height: 860)), ("-dark", new BrowserSettings(Dark: true, Width: 1360, Height: 860))])
         {
             await using var visitor = await browser.SignedInAsync(settings);
-            foreach (var (name, query) in ((string, string)[])
-                [("progress", ""), ("models", "?tab=models"), ("labels", "?tab=labels"), ("people", "?tab=people"), ("annotator", $"?tab=people&by={scene.People["Lena"]}"), ("agreement", "?tab=agreement"), ("certificate", "?tab=certificate"), ("suspects", "?tab=suspects")])
+            foreach (var (name, address) in ((string, string)[])
+                [
+                    ("quality-progress", "quality"), ("quality-models", "quality?tab=models"), ("quality-labels", "quality?tab=labels"), ("quality-people", "quality?tab=people"), ("quality-annotator", $"quality?tab=people&by={scene.People["Lena"]}"),
+                    ("quality-agreement", "quality?tab=agreement"), ("quality-checks", "quality?tab=checks"), ("quality-certificate", "quality?tab=certificate"), ("report", "report"), ("adjudicate", "adjudicate"), ("discussion", "discussion"), ("audit", "audit"),
+                    ("items-chosen", "items?state=final"),
+                ])
             {
-                if (suffix.Length > 0 && name is not ("progress" or "models" or "agreement")) continue;
-                await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/quality{query}");
+                if (suffix.Length > 0 && name is not ("quality-progress" or "quality-models" or "quality-agreement" or "adjudicate")) continue;
+                await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{address}");
+                if (name is "items-chosen")
+                {
+                    for (var i = 0; i < 3; i++) await visitor.Page.Locator("tbody .it-col-choose input").Nth(i).CheckAsync();
+                    await visitor.Page.Locator(".bk").WaitForAsync();
+                }
+
                 await visitor.Page.EvaluateAsync("() => document.fonts.ready");
-                await visitor.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"quality-{name}{suffix}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
+                await visitor.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"{name}{suffix}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = name.StartsWith("quality", StringComparison.Ordinal) || name is "report" });
             }
         }
     }

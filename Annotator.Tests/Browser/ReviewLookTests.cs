@@ -124,6 +124,22 @@ public class ReviewLookTests(BrowserFixture browser)
         await NothingFoundAsync(visitor.Page);
     }
 
+    [Fact]
+    public async Task Axe_FindsNothing_WithTheGridAndWithFilms()
+    {
+        var (pictures, _) = await CanvasScenes.ProjectAsync(browser, "Axe grid", "classification", [("axe.png", TestPicture.WithRectangle(160, 120, 10, 10, 70, 50), """{"choice":"person"}"""), ("bare.png", TestPicture.WithRectangle(160, 120, 10, 10, 70, 50), null)]);
+        var (films, _) = await CanvasScenes.ProjectAsync(
+            browser, "Axe film", "tracks", [("axe.mp4", await TestFilm.BrighteningAsync(), """{"tracks":[{"id":"t1","label":"car","keyframes":[{"frame":0,"x":1,"y":2,"width":30,"height":20,"outside":false}]}]}""")], modality: "video");
+        await using var visitor = await browser.SignedInAsync();
+        await CanvasDriver.OpenAsync(visitor.Page, pictures);
+        await visitor.Page.Keyboard.PressAsync("Shift+G");
+        await Assertions.Expect(visitor.Page.Locator(".gr-cell")).ToHaveCountAsync(2);
+        await NothingFoundAsync(visitor.Page);
+        await CanvasDriver.OpenAsync(visitor.Page, films);
+        await visitor.Page.Keyboard.PressAsync("]");
+        await NothingFoundAsync(visitor.Page);
+    }
+
     private static async Task NothingFoundAsync(IPage page)
     {
         var result = await page.RunAxe(new AxeRunOptions { RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"] } });

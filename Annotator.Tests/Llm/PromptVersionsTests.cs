@@ -143,6 +143,29 @@ public class PromptVersionsTests
         Assert.Equal(asked, llm.Requests.Count);
     }
 
+    [Fact]
+    public async Task Disagreements_BecomeRules_ThatALeadApproves()
+    {
+        await using var llm = await FakeLlmServer.StartAsync(r => r.Json["response_format"]?["json_schema"]?["name"]?.GetValue<string>() == "rule" ? FakeLlmReply.Content(new JsonObject { ["rule"] = Cure }.ToJsonString()) : Model(_ => Cure)(r));
+        await using var host = await StartAsync(llm);
+        var project = await host.Admin.CreateProjectAsync(labels: s_labels, settings: new { groupDuplicates = false, llm = new { enabled = true, examples = 0, checkShare = 0 } });
+        await host.Admin.AddTextsAsync(project, Enumerable.Range(0, 45).Select(Text));
+        await host.Admin.WaitAsync($"/api/v1/projects/{project}/metrics", m => m["llm"]?["items"]?.GetValue<long>() == 45 && m["items"]!["queued"]!.GetValue<long>() == 45);
+        var items = (await host.Admin.GetAsync($"/api/v1/projects/{project}/items?limit=1000")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        var decisions = items.Select(i => new { itemId = i!["id"]!.GetValue<string>(), action = "correct", value = new { choice = Right(i["text"]!.GetValue<string>()) } }).ToList();
+        (await host.Admin.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions })).Expect(HttpStatusCode.OK);
+        var run = await RunAsync(host, project, "findRules", new { });
+        Assert.True(run["state"]!.GetValue<string>() == "succeeded", run.ToJsonString());
+        var rules = (await host.Admin.GetAsync($"/api/v1/projects/{project}/prompts/rules")).Expect(HttpStatusCode.OK);
+        Assert.Equal(15, rules["disagreements"]!.GetValue<int>());
+        var rule = Assert.Single(rules["rules"]!.AsArray())!;
+        Assert.Equal(("order", "chat", 15), (rule["people"]!.GetValue<string>(), rule["model"]!.GetValue<string>(), rule["items"]!.GetValue<int>()));
+        (await host.Admin.PostAsync($"/api/v1/projects/{project}/prompts/rules", new { rules = Array.Empty<string>() })).ExpectProblem(HttpStatusCode.BadRequest, "rules");
+        var made = (await host.Admin.PostAsync($"/api/v1/projects/{project}/prompts/rules", new { rules = new[] { rule["rule"]!.GetValue<string>() } })).Expect(HttpStatusCode.Created);
+        Assert.False(made["active"]!.GetValue<bool>());
+        Assert.Equal(Cure, made["content"]!["rules"]![0]!.GetValue<string>());
+    }
+
     // A model that is wrong on every other text with a number unless the prompt tells it better; asked to improve the prompt, it proposes rules.
     private static Func<FakeLlmRequest, FakeLlmReply> Model(Func<int, string> rule)
     {

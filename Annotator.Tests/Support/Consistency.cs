@@ -90,6 +90,7 @@ public static class Consistency
     // As the documentation of the overlap says: its number of people, and up to two more while they disagree.
     private static int Needed(int overlap, List<Decision> votes)
     {
+        if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;
         var most = votes.GroupBy(v => v.Value, StringComparer.Ordinal).Max(g => g.Count());
         return most * 2 > votes.Count ? overlap : Math.Min(votes.Count + 1, overlap + DecisionRecorder.ExtraVotes);

@@ -31,10 +31,14 @@ public sealed class FakeLlmServer : IAsyncDisposable
     {
         _app = app;
         Script = script;
+        Batches = new FakeLlmBatches(AnswerLineAsync);
     }
 
     /// <summary>How a request is answered. May be changed while the server runs; is called from several requests at a time.</summary>
     public Func<FakeLlmRequest, FakeLlmReply> Script { get; set; }
+
+    /// <summary>Its files and batches; switched off, as with most compatible servers, until a test switches them on.</summary>
+    public FakeLlmBatches Batches { get; }
 
     /// <summary>The address for <c>Annotator__Llm__BaseUrl</c>.</summary>
     public string BaseUrl => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + "/v1";
@@ -61,6 +65,7 @@ public sealed class FakeLlmServer : IAsyncDisposable
         var app = builder.Build();
         var server = new FakeLlmServer(app, script ?? (request => FakeLlmReply.Good(request, _ => request.Labels[0])));
         app.MapPost("/v1/chat/completions", server.AnswerAsync);
+        server.Batches.Map(app);
         await app.StartAsync();
         return server;
     }
@@ -71,6 +76,19 @@ public sealed class FakeLlmServer : IAsyncDisposable
         await _closing.CancelAsync();
         await _app.DisposeAsync();
         _closing.Dispose();
+    }
+
+    // A line of a batch is answered as a request of its own is.
+    private async Task<(int Status, string Body)> AnswerLineAsync(string body)
+    {
+        var request = new FakeLlmRequest(Interlocked.Increment(ref _count), body, "");
+        _requests.Enqueue(request);
+        var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        var reply = Script(request);
+        await reply.SendAsync(context, _closing.Token);
+        Interlocked.Add(ref _promptTokens, reply.Usage.Prompt);
+        Interlocked.Add(ref _completionTokens, reply.Usage.Completion);
+        return (context.Response.StatusCode, Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray()));
     }
 
     private async Task AnswerAsync(HttpContext context)

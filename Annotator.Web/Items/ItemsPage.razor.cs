@@ -27,6 +27,7 @@ public sealed partial class ItemsPage : LiveComponent
     private ItemMetrics? _metrics;
     private List<(Item Item, bool InReview)>? _rows;
     private CancellationTokenSource? _read;
+    private readonly HashSet<long> _chosen = [];
     private string _text = "";
     private bool _loaded;
     private bool _more;
@@ -158,6 +159,7 @@ public sealed partial class ItemsPage : LiveComponent
     {
         _address = address;
         _text = address.Text ?? "";
+        _chosen.Clear();
         return ReadAsync(PageSize);
     }
 
@@ -211,6 +213,20 @@ public sealed partial class ItemsPage : LiveComponent
             read.Dispose();
         }
     }
+
+    private void Choose(long item, ChangeEventArgs e)
+    {
+        if (e.Value is true && _chosen.Count < BulkActions.MostAtOnce) _chosen.Add(item);
+        else _chosen.Remove(item);
+    }
+
+    private void ChooseAll(ChangeEventArgs e)
+    {
+        _chosen.Clear();
+        if (e.Value is true) _chosen.UnionWith((_rows ?? []).Select(r => r.Item.Id).Take(BulkActions.MostAtOnce));
+    }
+
+    private void ClearChosen() => _chosen.Clear();
 
     private Task SearchAsync()
     {

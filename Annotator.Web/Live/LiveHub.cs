@@ -6,6 +6,8 @@ using Annotator.Core.Runs;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Runs;
+using Annotator.Web.Streaming;
+using MessagePack;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.SignalR;
 
@@ -13,7 +15,7 @@ namespace Annotator.Web.Live;
 
 /// <summary>Pushes what happens in a project to programs that subscribe.</summary>
 [Authorize(Policies.SignedIn)]
-public sealed class LiveHub(ProjectAccess access, LiveConnections connections) : Hub
+public sealed class LiveHub(ProjectAccess access, LiveConnections connections, ItemStream stream) : Hub
 {
     /// <summary>Subscribes to a project that the caller may see.</summary>
     public async Task Subscribe(string projectId)
@@ -31,6 +33,10 @@ public sealed class LiveHub(ProjectAccess access, LiveConnections connections) :
         connections.Unfollow(Context.ConnectionId, project);
         return Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(project), Context.ConnectionAborted);
     }
+
+    /// <summary>Items in, labels out: each is answered when it is durable. See <see cref="ItemStream"/>.</summary>
+    public IAsyncEnumerable<StreamAnswer> Annotate(string projectId, IAsyncEnumerable<StreamItem?> items, CancellationToken cancellationToken) =>
+        stream.AnnotateAsync(Context.User!.Caller(), Ids.Parse(projectId), items, cancellationToken);
 
     /// <inheritdoc />
     public override Task OnConnectedAsync()
@@ -50,16 +56,47 @@ public sealed class LiveHub(ProjectAccess access, LiveConnections connections) :
 }
 
 /// <summary>A pre-label as the hub sends it.</summary>
-public sealed record PreLabelledMessage(string ItemId, string Key, JsonElement Value, double Confidence, string Source, int Version, string Route);
+[MessagePackObject]
+public sealed record PreLabelledMessage(
+    [property: Key("itemId")] string ItemId,
+    [property: Key("key")] string Key,
+    [property: Key("value")] JsonElement Value,
+    [property: Key("confidence")] double Confidence,
+    [property: Key("source")] string Source,
+    [property: Key("version")] int Version,
+    [property: Key("route")] string Route);
 
 /// <summary>A label as the hub sends it; value null where a decision was taken back.</summary>
-public sealed record DecidedMessage(string ItemId, string Key, JsonElement? Value, string? Source, string State);
+[MessagePackObject]
+public sealed record DecidedMessage(
+    [property: Key("itemId")] string ItemId,
+    [property: Key("key")] string Key,
+    [property: Key("value")] JsonElement? Value,
+    [property: Key("source")] string? Source,
+    [property: Key("state")] string State);
 
 /// <summary>A student as the hub announces it.</summary>
-public sealed record ModelTrainedMessage(string ProjectId, int Version, double? Accuracy, double? Ece, int TrainedOn);
+[MessagePackObject]
+public sealed record ModelTrainedMessage(
+    [property: Key("projectId")] string ProjectId,
+    [property: Key("version")] int Version,
+    [property: Key("accuracy")] double? Accuracy,
+    [property: Key("ece")] double? Ece,
+    [property: Key("trainedOn")] int TrainedOn);
 
 /// <summary>A run as the hub sends it.</summary>
-public sealed record RunMessage(string Id, string ProjectId, string Kind, string State, long Done, long Total, long Rejected, string? Message, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt);
+[MessagePackObject]
+public sealed record RunMessage(
+    [property: Key("id")] string Id,
+    [property: Key("projectId")] string ProjectId,
+    [property: Key("kind")] string Kind,
+    [property: Key("state")] string State,
+    [property: Key("done")] long Done,
+    [property: Key("total")] long Total,
+    [property: Key("rejected")] long Rejected,
+    [property: Key("message")] string? Message,
+    [property: Key("startedAt")] DateTimeOffset? StartedAt,
+    [property: Key("finishedAt")] DateTimeOffset? FinishedAt);
 
 /// <summary>Carries the feed to the hub's groups; what comes while a message is on its way goes out together.</summary>
 internal sealed partial class LiveBroadcaster(ILiveFeed feed, IHubContext<LiveHub> hub, RunService runs, ILogger<LiveBroadcaster> log) : BackgroundService

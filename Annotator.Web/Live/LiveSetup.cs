@@ -1,5 +1,6 @@
 using Annotator.Core.Live;
 using Annotator.Web.Hosting;
+using Annotator.Web.Streaming;
 using StackExchange.Redis;
 
 namespace Annotator.Web.Live;
@@ -7,10 +8,19 @@ namespace Annotator.Web.Live;
 /// <summary>Live events, within this process or through Redis, and the hub that carries them to programs.</summary>
 internal static class LiveSetup
 {
+    /// <summary>The longest message that a client of the hub may send.</summary>
+    public const long MostMessageBytes = 4 << 20;
+
     public static void AddLive(this WebApplicationBuilder builder)
     {
         AddFeed(builder);
-        builder.Services.AddSignalR();
+        builder.Services.AddSignalR(o =>
+        {
+            // A text may be long; and a stream of items may have some on the way before the sender is held up.
+            o.MaximumReceiveMessageSize = MostMessageBytes;
+            o.StreamBufferCapacity = 64;
+        }).AddMessagePackProtocol(o => o.SerializerOptions = JsonElementFormatter.Options);
+        builder.Services.AddSingleton<ItemStream>();
         builder.Services.AddSingleton<LiveConnections>();
         builder.Services.AddHostedService(p => p.GetRequiredService<LiveConnections>());
         builder.Services.AddHostedService<LiveBroadcaster>();

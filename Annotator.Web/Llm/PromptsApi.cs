@@ -12,6 +12,9 @@ namespace Annotator.Web.Llm;
 public sealed record PromptBody(
     int? Parent, string? Instructions, IReadOnlyDictionary<string, string>? Definitions, IReadOnlyList<string>? Rules, IReadOnlyList<LlmExample>? Examples, string? Note);
 
+/// <summary>Rules that are approved.</summary>
+public sealed record RulesBody(IReadOnlyList<string>? Rules);
+
 internal static class PromptsApi
 {
     public static void MapPromptsApi(this IEndpointRouteBuilder endpoints)
@@ -46,6 +49,15 @@ internal static class PromptsApi
             if (before is null || after is null) return Problems.Validation(before is null ? "before" : "after", "A version is needed.");
             return await catalog.CompareAsync(context.Grant().Project.Id, before.Value, after.Value, context.RequestAborted) is { } comparison ? TypedResults.Ok(comparison) : (IResult)Problems.NotFound();
         }).RequireLead().WithSummary("Two versions side by side: texts, figures, items whose label changed").Produces<PromptComparison>();
+
+        prompts.MapGet("/rules", async (PromptRules rules, HttpContext context) =>
+            await rules.NewestAsync(context.Grant().Project.Id, context.RequestAborted) is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound())
+            .RequireLead().WithSummary("The newest proposal of rules for edge cases (a run of kind findRules makes it)").Produces<RuleProposal>();
+        prompts.MapPost("/rules", async (RulesBody body, PromptRules rules, HttpContext context) =>
+        {
+            var made = await rules.ApproveAsync(context.Caller(), context.Grant().Project, body.Rules ?? [], context.RequestAborted);
+            return made.Succeeded ? TypedResults.Created($"/api/v1/projects/{Ids.Text(context.Grant().Project.Id)}/prompts/{Ids.Text(made.Value.Version)}", made.Value) : (IResult)Problems.Validation(made.Errors);
+        }).RequireLead().WithSummary("Makes a version with the rules that a lead approves; it is not in use before it is promoted").Produces<PromptInfo>(StatusCodes.Status201Created);
 
         var single = prompts.MapGroup("/{version}");
         single.MapGet("", async ([Description("Number of the version.")] int version, PromptCatalog catalog, HttpContext context) =>

@@ -3,7 +3,10 @@ using Annotator.Core.Edge;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
+using Annotator.Core.Projects;
 using Annotator.Core.Review;
+using Annotator.Core.Storage;
+using Annotator.Core.Streaming;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 using Route = Annotator.Core.Items.Route;
@@ -34,10 +37,10 @@ public sealed record ItemDetailView(
 public sealed record NewItemsBody(IReadOnlyList<NewItemBody?>? Items);
 
 /// <summary>One item as it is sent.</summary>
-public sealed record NewItemBody(string? Key, string? Text, string? Url, RawJson? Metadata);
+public sealed record NewItemBody(string? Key, string? Text, string? Url, RawJson? Metadata, ItemPriority Priority = ItemPriority.Normal);
 
 /// <summary>What became of a sent item.</summary>
-public sealed record StoredItemView(string Id, string Key, bool Created, PredictionView? Prediction, Route Route);
+public sealed record StoredItemView(string Id, string Key, bool Created, PredictionView? Prediction, Route Route, bool Shed = false);
 
 /// <summary>What became of sent items, in their order.</summary>
 public sealed record StoredItemsView(IReadOnlyList<StoredItemView> Items);
@@ -55,15 +58,14 @@ internal static class ItemsApi
     public static void MapItemsApi(this IEndpointRouteBuilder endpoints)
     {
         var items = endpoints.MapProjectApi("/items").WithTags("Items");
-        items.MapPost("", async (NewItemsBody body, ItemIntake intake, HttpContext context) =>
+        items.MapPost("", async (NewItemsBody body, ItemIntake intake, IntakeLanes lanes, HttpContext context) =>
         {
             var sent = body.Items ?? [];
             var missing = sent.Select((item, i) => (item, i)).Where(x => x.item is null).Select(x => (Ids.At("items", x.i), "An item is needed.")).ToList();
             if (missing.Count > 0) return Problems.Validation(missing);
-            var stored = await intake.StoreAsync(context.Grant().Project, [.. sent.Select(i => new NewItem(i!.Key, i.Text, i.Url, i.Metadata?.Text))], context.RequestAborted);
-            return stored.Succeeded
-                ? TypedResults.Ok(new StoredItemsView([.. stored.Value.Select(s => new StoredItemView(Ids.Text(s.Item.Id), s.Item.Key, s.Created, Prediction(s.Item), s.Item.Route ?? Route.Human))]))
-                : (IResult)Problems.Validation(stored.Errors);
+            var project = context.Grant().Project;
+            NewItem[] given = [.. sent.Select(i => new NewItem(i!.Key, i.Text, i.Url, i.Metadata?.Text, Priority: i.Priority))];
+            return await StoreAsync(project, given, intake, lanes, context);
         }).RequireLead().WithSummary("Stores items, annotated by the fast stage at once").Produces<StoredItemsView>();
 
         items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, DeviceService devices, HttpContext context) =>
@@ -106,6 +108,31 @@ internal static class ItemsApi
                 [.. similar.Where(s => keys.ContainsKey(s.Id)).Select(s => new SimilarItemView(Ids.Text(s.Id), keys[s.Id], Math.Round(s.Similarity, 4)))]));
         }).RequireLead().WithSummary("Items that are like one, the most like first").Produces<SimilarItemsView>();
     }
+
+    private static async Task<IResult> StoreAsync(Project project, NewItem[] given, ItemIntake intake, IntakeLanes lanes, HttpContext context)
+    {
+        // Several items are a batch by themselves; and what a repeat must find again is written within the request.
+        if (given.Length != 1 || RequestJournal.Current is not null)
+        {
+            var stored = await intake.StoreAsync(project, given, context.RequestAborted);
+            return stored.Succeeded ? TypedResults.Ok(new StoredItemsView([.. stored.Value.Select(s => Stored(s, shed: false))])) : Problems.Validation(stored.Errors);
+        }
+
+        var errors = ItemIntake.Check(project, given);
+        if (errors.Count > 0) return Problems.Validation(errors);
+        try
+        {
+            var (stored, shed) = await await lanes.EnqueueAsync(project, given[0], waitsForRoom: false, context.RequestAborted);
+            return TypedResults.Ok(new StoredItemsView([Stored(stored, shed)]));
+        }
+        catch (LaneFullException e)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            return Problems.Of(StatusCodes.Status429TooManyRequests, e.Message);
+        }
+    }
+
+    private static StoredItemView Stored(StoredItem s, bool shed) => new(Ids.Text(s.Item.Id), s.Item.Key, s.Created, Prediction(s.Item), s.Item.Route ?? Route.Human, shed);
 
     public static PredictionView? Prediction(Item item) => item.PredictionValue is null
         ? null

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
@@ -59,7 +60,13 @@ internal static class DashboardApi
     public static void MapDashboardApi(this IEndpointRouteBuilder endpoints)
     {
         var quality = endpoints.MapProjectApi().WithTags("Quality");
-        quality.MapGet("/dashboard", async (string? from, string? to, string? label, string? annotator, string? source, DashboardReader dashboards, HttpContext context) =>
+        quality.MapGet("/dashboard", async (
+            [Description("Only what happened from this moment on; labels by whole days (UTC).")] string? from,
+            [Description("Only what happened before this moment.")] string? to,
+            [Description("Only decisions in which this label was shown or given.")] string? label,
+            [Description("Only decisions of this annotator.")] string? annotator,
+            [Description("Only decisions on pre-labels of this source.")] string? source,
+            DashboardReader dashboards, HttpContext context) =>
         {
             var grant = context.Grant();
             if (!TryMoment(from, out var first)) return (IResult)Problems.Validation("from", "Must be a time in ISO 8601.");

@@ -19,7 +19,7 @@ public sealed record QualityAddress(
     long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null)
 {
     /// <summary>The parts of the page, in order; the first is shown where none is named.</summary>
-    public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "certificate", "suspects"];
+    public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "checks", "certificate", "suspects"];
 
     /// <summary>Lengths of time up to now.</summary>
     public static IReadOnlyList<string> Periods { get; } = ["24h", "7d", "30d", "90d"];

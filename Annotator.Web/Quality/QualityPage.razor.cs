@@ -4,7 +4,9 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Certificate;
 using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Review.Checks;
 using Annotator.Web.Accounts;
 using Annotator.Web.Live;
 using Microsoft.AspNetCore.Components;
@@ -31,7 +33,10 @@ public sealed partial class QualityPage : LiveComponent
     private IReadOnlyList<CertificateSnapshot> _certificates = [];
     private IReadOnlyList<(long Id, string Name)> _people = [];
     private TimeSpan _took;
+    private PeopleAccuracy? _accuracy;
+    private IReadOnlyDictionary<long, MeasuredShare> _known = new Dictionary<long, MeasuredShare>();
     private bool _loaded;
+    private int _stirred;
 
     /// <summary>The project.</summary>
     [Parameter]
@@ -85,6 +90,10 @@ public sealed partial class QualityPage : LiveComponent
     [Inject]
     public required AnnotatorReader Annotators { get; init; }
 
+    /// <summary>Answers to known items.</summary>
+    [Inject]
+    public required CheckReader Checks { get; init; }
+
     /// <summary>Certificates over time.</summary>
     [Inject]
     public required ProjectCostReader Costs { get; init; }
@@ -114,6 +123,7 @@ public sealed partial class QualityPage : LiveComponent
     {
         if (_grant is null || _board is null) return;
         if (missed || events.Any(e => e is ProjectChanged)) _grant = await Access.FindAsync(_caller!, ProjectId, Stopping);
+        _stirred++;
         if (_grant is not null) await ReadAsync();
     }
 
@@ -148,6 +158,8 @@ public sealed partial class QualityPage : LiveComponent
         _took = Time.GetElapsedTime(began);
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
+        if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, _address.By, Stopping)).ToDictionary(c => c.UserId, c => c.Gold);
+        if (_tab is "certificate") _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
         if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
         else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));

@@ -18,7 +18,7 @@ public sealed record LeasesView(IReadOnlyList<LeaseView> Items);
 
 /// <summary>A lent item.</summary>
 public sealed record LeaseView(
-    string ItemId, string Key, ItemData Data, PredictionView? Prediction, string Lease, DateTimeOffset ExpiresAt, QueueReason Reason, RawJson? Metadata, IReadOnlyList<LabelProbability>? Probabilities);
+    string ItemId, string Key, ItemData Data, PredictionView? Prediction, string Lease, DateTimeOffset ExpiresAt, QueueReason Reason, RawJson? Metadata, IReadOnlyList<LabelProbability>? Probabilities, DateTimeOffset? DueAt = null);
 
 /// <summary>What is to be labelled.</summary>
 public sealed record ItemData(string? Text, string? Url);
@@ -133,7 +133,7 @@ internal static class ReviewApi
         return [.. lent.Select(l => new LeaseView(
             Ids.Text(l.Item.Id), l.Item.Key, new ItemData(l.Item.Text, l.Item.Url),
             l.Lease.PredictionValue is null ? null : new PredictionView(new RawJson(l.Lease.PredictionValue), Math.Round(l.Lease.PredictionConfidence ?? 0, 4), l.Lease.PredictionSource!.Value, l.Lease.PredictionVersion ?? 0),
-            l.Lease.Id, l.Lease.ExpiresAt, l.Lease.Reason, RawJson.Of(l.Item.Metadata), likely.GetValueOrDefault(l.Item.Id)))];
+            l.Lease.Id, l.Lease.ExpiresAt, l.Lease.Reason, RawJson.Of(l.Item.Metadata), likely.GetValueOrDefault(l.Item.Id), l.Item.DueAt))];
     }
 
     private static (List<NewDecision> Decisions, List<(string Field, string Message)> Errors) Read(IReadOnlyList<DecisionBody> bodies, Project project)

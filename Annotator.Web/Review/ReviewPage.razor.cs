@@ -131,6 +131,7 @@ public sealed partial class ReviewPage : LiveComponent
 
         if (events.OfType<ModelTrained>().LastOrDefault() is { } trained) _student = new StudentMetrics(trained.Version, trained.TrainedOn, trained.Accuracy, trained.Ece);
         var stirred = missed || items.Count > 0 || events.Any(e => e is ProjectChanged or ItemsDecided or ModelTrained);
+        if (events.Any(e => e is UrgentArrived)) await HurryAsync();
         await TellAsync(stirred && _shown.Count > 0 ? await HeldAsync() : [], stirred);
     }
 
@@ -224,6 +225,18 @@ public sealed partial class ReviewPage : LiveComponent
         catch (JSDisconnectedException)
         {
             // It reads the truth when it is back.
+        }
+    }
+
+    private async Task HurryAsync()
+    {
+        try
+        {
+            if (_review is not null) await _review.InvokeVoidAsync("urgent", Stopping);
+        }
+        catch (JSDisconnectedException)
+        {
+            // What is urgent stands at the front of the queue when it is back.
         }
     }
 

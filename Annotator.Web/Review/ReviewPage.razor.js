@@ -5,7 +5,7 @@ import { h, texts } from "../js/dom.js";
 import { ApiError, call, callAs } from "../js/review/api.js";
 import { ActiveClock } from "../js/review/clock.js";
 import { Drafts } from "../js/review/drafts.js";
-import { Keymap, gridCommands, keyCap, keyName, pictureCommands, polygonCommands, shapeCommands, takesText } from "../js/review/keys.js";
+import { Keymap, filmCommands, gridCommands, keyCap, keyName, pictureCommands, polygonCommands, segmentCommands, shapeCommands, takesText, trackCommands } from "../js/review/keys.js";
 import { Outbox } from "../js/review/outbox.js";
 import { Panels } from "../js/review/panels.js";
 import { Queue } from "../js/review/queue.js";
@@ -15,12 +15,13 @@ import { openStore } from "../js/review/store.js";
 import { View } from "../js/review/view.js";
 import { Pictures } from "../js/canvas/pictures.js";
 import { boxes, polygons } from "../js/canvas/shapes.js";
+import { segments, tracks } from "../js/canvas/tracks.js";
 
 const base = "/api/v1";
 const paceMinutes = 10;
 
 // Tasks whose items have parts, and what the parts are.
-const kinds = { spans, boxes, polygons };
+const kinds = { spans, boxes, polygons, tracks, segments };
 
 /** Name of the measures in the browser's performance timeline: from the key to the frame that shows the next item. */
 const measured = "annotator:next-item";
@@ -118,8 +119,9 @@ class Review {
   // What can be done here beside deciding.
   #commands() {
     const { task, modality } = this.options;
-    if (modality !== "image") return [];
-    const drawing = task === "boxes" ? shapeCommands : task === "polygons" ? [...shapeCommands, ...polygonCommands] : [];
+    if (modality === "text") return [];
+    const drawing = { boxes: shapeCommands, polygons: [...shapeCommands, ...polygonCommands], tracks: trackCommands, segments: segmentCommands }[task] ?? [];
+    if (modality === "video") return [...filmCommands, ...drawing, ...pictureCommands];
     const grid = task === "classification" && !this.options.multiple ? gridCommands : [];
     return [...drawing, ...grid, ...pictureCommands];
   }
@@ -201,7 +203,7 @@ class Review {
       }
     }
 
-    if (!this.view.surface && !this.session.grid && this.view.picture?.key(name)) {
+    if (!this.view.surface && !this.session.grid && (this.view.filmBar ?? this.view.picture)?.key(name)) {
       event.preventDefault();
       return;
     }
@@ -310,7 +312,7 @@ class Review {
         view.grid.focus();
         break;
       default:
-        if (session.current) (view.shapes ?? view.picture)?.command(command);
+        if (session.current && !view.shapes?.command(command) && !view.filmBar?.command(command)) view.picture?.command(command);
         break;
     }
 
@@ -708,6 +710,7 @@ class Review {
   #note({ kind, entry, detail }) {
     const { t, view } = this;
     if (kind === "conflict") view.remark(t("Review.ConflictNote", entry.text), "warn");
+    else if (kind === "feedback") view.remark(`${entry.text}: ${entry.detail}`, "warn");
     else if (kind === "problem") view.remark(t("Review.ProblemNote", entry.text, entry.detail), "warn");
     else if (kind === "notUndone") view.remark(t("Review.NotUndone", entry.text, detail ?? ""), "warn");
   }
@@ -725,6 +728,12 @@ class Review {
     }
 
     this.#drawFigures();
+  }
+
+  /** Items came that cannot wait: they come next. */
+  async urgent() {
+    await this.queue.hurry();
+    if (!this.session.current) this.queue.fetch({ again: true });
   }
 
   /**

@@ -72,7 +72,7 @@ internal sealed class CvatReader : IMediaFormatReader
             if (kind is "box") shapes.Add(BoxOf(element, schema, losses));
             else if (kind is "polygon") shapes.Add(Shape.Of(LabelOf(element), PointsOf(element)));
             else losses.Count($"{kind} elements are not read");
-            CountExtras(element, losses);
+            CountExtras(element, losses, canBeOccluded: false);
         }
 
         return Shape.ToValue(shapes, schema, losses);
@@ -115,11 +115,11 @@ internal sealed class CvatReader : IMediaFormatReader
             var keyframes = new List<Keyframe>();
             foreach (var box in track.Elements("box"))
             {
-                CountExtras(box, losses);
+                CountExtras(box, losses, canBeOccluded: true);
                 if (Flag(box, "keyframe", otherwise: true) is false) continue;
                 if (box.Attribute("rotation") is not null && SafeXml.Attribute(box, "rotation") != 0) losses.Count("boxes of tracks are rotated, which is not kept");
                 var (left, top, right, bottom) = (SafeXml.Attribute(box, "xtl"), SafeXml.Attribute(box, "ytl"), SafeXml.Attribute(box, "xbr"), SafeXml.Attribute(box, "ybr"));
-                keyframes.Add(new Keyframe((int)SafeXml.Attribute(box, "frame"), left, top, right - left, bottom - top, Flag(box, "outside", otherwise: false)));
+                keyframes.Add(new Keyframe((int)SafeXml.Attribute(box, "frame"), left, top, right - left, bottom - top, Flag(box, "outside", otherwise: false), Flag(box, "occluded", otherwise: false)));
             }
 
             if (keyframes.Count > 0) tracks.Add(new Track(track.Attribute("id")?.Value ?? (tracks.Count + 1).ToString(CultureInfo.InvariantCulture), LabelOf(track), keyframes));
@@ -149,10 +149,10 @@ internal sealed class CvatReader : IMediaFormatReader
         return points.Count > 0 ? points : throw new FormatException("a polygon has no points");
     }
 
-    private static void CountExtras(XElement element, FormatLosses losses)
+    private static void CountExtras(XElement element, FormatLosses losses, bool canBeOccluded)
     {
         losses.Count("shapes have attributes, which are not kept", element.Elements("attribute").Any() ? 1 : 0);
-        losses.Count("shapes are marked occluded, which is not kept", Flag(element, "occluded", otherwise: false) ? 1 : 0);
+        losses.Count("shapes are marked occluded, which is not kept", !canBeOccluded && Flag(element, "occluded", otherwise: false) ? 1 : 0);
         losses.Count("shapes are in groups, which are not kept", element.Attribute("group_id") is not null ? 1 : 0);
     }
 }

@@ -112,7 +112,7 @@ internal sealed class CvatWriter : ZipExportWriter
                     xml.WriteStartElement("box");
                     Attribute(xml, "frame", keyframe.Frame);
                     xml.WriteAttributeString("outside", keyframe.Outside ? "1" : "0");
-                    xml.WriteAttributeString("occluded", "0");
+                    xml.WriteAttributeString("occluded", keyframe.Occluded ? "1" : "0");
                     xml.WriteAttributeString("keyframe", "1");
                     Corners(xml, keyframe.X, keyframe.Y, keyframe.Width, keyframe.Height);
                     xml.WriteAttributeString("z_order", "0");

@@ -25,8 +25,10 @@ public sealed class ExampleIndex
     // Characters of an example that are shown.
     private const int LongestExample = 1_000;
 
-    // A byte of text is taken for so many tokens, on the safe side for every tokenizer in use and every script.
+    // Where no tokenizer counts, a byte of text is taken for so many tokens: on the safe side for every tokenizer in use and every script.
     private const double TokensPerByte = 0.4;
+
+    // Of the JSON around a text, and of its answer.
     private const int TokensOfFrame = 24;
 
     private readonly TextFeatures _features = new(new TextFeatureOptions { CharacterBits = 16, WordBits = 16, ShortestCharacters = 3, LongestCharacters = 5, MaximumLength = 512 });
@@ -84,9 +86,10 @@ public sealed class ExampleIndex
     /// </summary>
     /// <param name="items">The items of the call; their ids are those of the items.</param>
     /// <param name="most">Most examples.</param>
-    /// <param name="mostTokens">Most tokens that they take, by an estimate on the safe side.</param>
+    /// <param name="mostTokens">Most tokens that they take.</param>
     /// <param name="prepare">Changes the texts of examples as those of items are changed; null: not at all.</param>
-    public IReadOnlyList<LlmExample> For(IReadOnlyList<LlmItem> items, int most, int mostTokens, Func<string, string>? prepare = null)
+    /// <param name="count">Counts the tokens of a text; null: an estimate on the safe side.</param>
+    public IReadOnlyList<LlmExample> For(IReadOnlyList<LlmItem> items, int most, int mostTokens, Func<string, string>? prepare = null, Func<string, int>? count = null)
     {
         ArgumentNullException.ThrowIfNull(items);
         if (most <= 0 || _texts.Count == 0) return [];
@@ -103,7 +106,7 @@ public sealed class ExampleIndex
                 if (chosen.Count == most) break;
                 if (text.Text.Length > LongestExample || !seen.Add(text.Text)) continue;
                 if (similarity > Repeated && chosen.Any(c => c.Similarity > Repeated && c.Example.Labels.SequenceEqual(text.Labels, StringComparer.Ordinal))) continue;
-                var cost = TokensOfFrame + (TokensPerByte * System.Text.Encoding.UTF8.GetByteCount(text.Text));
+                var cost = TokensOfFrame + (count is null ? TokensPerByte * System.Text.Encoding.UTF8.GetByteCount(text.Text) : count(text.Text));
                 if (tokens + cost > mostTokens) continue;
                 tokens += cost;
                 chosen.Add((new LlmExample(prepare is null ? text.Text : prepare(text.Text), text.Labels), similarity));

@@ -13,6 +13,8 @@ namespace Annotator.Core.Quality.Certificate;
 /// </remarks>
 internal sealed class ErrorCountTest
 {
+    private const double PredictionWorth = 20;
+
     private readonly int[] _edges;
     private readonly double[] _capital;
     private readonly double[] _bets;
@@ -106,8 +108,9 @@ internal sealed class ErrorCountTest
             _foundInBin[bin]++;
         }
 
-        // Risks as a gambler's belief: the prediction is worth 4 expected errors overall and 4 in a bin; then what was found weighs more.
-        var scale = (4.0 + Found) / (4.0 + _expected);
+        // Risks as a gambler's belief: the prediction is worth 20 expected errors overall and 4 in a bin; then what was found weighs more. Less worth overall lets
+        // chance among the first draws turn the plan.
+        var scale = (PredictionWorth + Found) / (PredictionWorth + _expected);
         for (var b = 0; b < RiskBins.Length; b++)
         {
             if (Bins.Counts[b] < 0.5) continue;

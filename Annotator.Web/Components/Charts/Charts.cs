@@ -169,7 +169,9 @@ internal static class Charts
     public static MarkupString Bars(string summary, IReadOnlyList<BarRow> rows, IReadOnlyList<(string Name, string Color)> series, double width = 560)
     {
         const double row = 24;
-        const double names = 164;
+        var longest = rows.Select(r => r.Name.Length).DefaultIfEmpty(0).Max();
+        var names = Math.Clamp((longest * 7.2) + 14, 70, 268);
+        var most = (int)((names - 14) / 7.2);
         var height = (rows.Count * row) + 8;
         var svg = new Svg(width, height, summary, interactive: rows.Any(r => r.Href is not null));
         var x = Axis.Range(0, Math.Max(1e-9, rows.Select(r => r.Parts.Sum()).DefaultIfEmpty(0).Max()), names, width - 64);
@@ -177,7 +179,7 @@ internal static class Charts
         {
             var (r, y) = (rows[i], (i * row) + 4);
             var total = r.Parts.Sum();
-            svg.Link(r.Href, $"{r.Name}: {Format.Count((long)total)}", s => s.Cut(names - 10, y + 15, r.Name, 23, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
+            svg.Link(r.Href, $"{r.Name}: {Format.Count((long)total)}", s => s.Cut(names - 10, y + 15, r.Name, most, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
             var at = 0.0;
             for (var p = 0; p < r.Parts.Count; p++)
             {
@@ -204,11 +206,11 @@ internal static class Charts
         var size = columns.Count switch { <= 6 => 62.0, <= 12 => 46, _ => 38 };
         var tall = Math.Min(size, 34);
         const double names = 176;
-        const double head = 112;
+        const double head = 156;
         var svg = new Svg(names + (columns.Count * size) + 8, head + (rows.Count * tall) + 8, summary, interactive: true);
         svg.Text(names, 14, columnTitle, kind: "ch-title");
         svg.Text(names - 12, head - 10, rowTitle, "end", "ch-title");
-        for (var c = 0; c < columns.Count; c++) svg.Cut(names + ((c + 0.5) * size) + 4, head - 8, columns[c], 13, kind: "ch-name", turned: true);
+        for (var c = 0; c < columns.Count; c++) svg.Cut(names + ((c + 0.5) * size) + 4, head - 8, columns[c], 18, kind: "ch-name", turned: true);
         for (var r = 0; r < rows.Count; r++)
         {
             var y = head + (r * tall);

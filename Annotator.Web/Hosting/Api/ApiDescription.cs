@@ -176,6 +176,8 @@ internal static class ApiDescription
             "flagged" => "Only items set aside for a lead.",
             "group" => "Only members of this near-duplicate group.",
             "media" => "Whether the images or videos that are kept here stand beside the annotations, for formats that are archives.",
+            "from" => "Only what happened from this moment on (ISO 8601).",
+            "to" => "Only what happened before this moment (ISO 8601).",
             "spreadsheetSafe" => "For CSV: cells that a spreadsheet would run as a formula get an apostrophe in front.",
             _ => null,
         };

@@ -12,9 +12,11 @@ export class ObjectList {
   #stamp = "";
 
   /**
-   * @param {object} parts t (texts), source: { parts, selectedId, isHidden, isLocked, look, describe, act(command, part) }
+   * @param {object} parts t (texts), source: { parts, selectedId, isHidden, isLocked, look, describe, act(command, part) }; buttons of
+   * the head; lockable: whether objects can be hidden and locked
    */
-  constructor({ t, source, buttons = [] }) {
+  constructor({ t, source, buttons = [], lockable = true }) {
+    this.lockable = lockable;
     this.#t = t;
     this.#source = source;
     this.count = h("span.cv-count");
@@ -78,8 +80,8 @@ export class ObjectList {
     h("button.cv-row-main", { type: "button", data: { action: "select" }, on: { click: () => source.act("select", part) } },
       h("span.an-dot"), h("span.cv-row-name", { dir: "auto" }, part.label), h("span.cv-row-about", null, source.describe(part))),
     part.sure ? null : small("confirm", "check", t("Canvas.Confirm")),
-    small("hide", hidden ? "eyeOff" : "eye", t("Canvas.Command.hide"), String(hidden)),
-    small("lock", locked ? "lock" : "unlock", t("Canvas.Command.lock"), String(locked)),
+    this.lockable ? small("hide", hidden ? "eyeOff" : "eye", t("Canvas.Command.hide"), String(hidden)) : null,
+    this.lockable ? small("lock", locked ? "lock" : "unlock", t("Canvas.Command.lock"), String(locked)) : null,
     small("remove", "cross", t("Canvas.Remove")));
   }
 }

@@ -169,6 +169,13 @@ export class Stage {
     this.shown?.();
   }
 
+  /** Shows that something is on its way. */
+  wait(text) {
+    this.clear();
+    this.element.dataset.state = "loading";
+    this.#say(text);
+  }
+
   /** Shows why there is nothing to see. */
   fail(title, text) {
     this.clear();
@@ -272,6 +279,8 @@ export class Stage {
   #down(event) {
     if (event.target.closest?.("button, input, a")) return;
     const place = this.#at(event);
+    // The first of its kind: whatever else is still noted has left without saying so.
+    if (event.isPrimary) this.#pointers.clear();
     this.#pointers.set(event.pointerId, place);
     try {
       this.room.setPointerCapture(event.pointerId);

@@ -145,7 +145,7 @@ export class ShapeSurface {
     if (this.#drawn !== parts) {
       this.#drawn = parts;
       this.#bounds = new Bounds(this.kind, parts);
-      if (this.selectedId !== null && !this.selected) this.#select(null);
+      if (this.selectedId !== null && !this.exists(this.selectedId)) this.#select(null);
     }
 
     const { view } = this.stage;
@@ -156,7 +156,16 @@ export class ShapeSurface {
       return 0;
     });
     this.#drawOver(ready);
+    this.drawList();
+  }
+
+  drawList() {
     this.list.draw();
+  }
+
+  /** Whether there still is a part, in sight or not. */
+  exists(id) {
+    return this.parts.some((p) => p.id === id);
   }
 
   // Another object as soon as the lower layer would look otherwise.
@@ -566,10 +575,9 @@ export class ShapeSurface {
     this.#overAgain();
   }
 
-  /** Leaves a gesture without effect. */
+  /** Leaves a gesture without effect; what is to be drawn can be begun again. */
   cancel() {
     if (!this.#gesture) return;
-    if (this.#gesture.kind === "draw") this.#end();
     this.#gesture = null;
     this.#again();
   }

@@ -11,6 +11,11 @@ const caption = 30;
 const smallest = 84;
 const gap = 6;
 
+// The server keeps a small picture of what was uploaded.
+function small(url) {
+  return url.startsWith("/api/") ? `${url}/thumbnail` : url;
+}
+
 export class GridView {
   #t;
   #session;
@@ -88,7 +93,20 @@ export class GridView {
   }
 
   #make(item) {
-    const image = h("img", { alt: "", draggable: false, decoding: "async", src: item.data?.url ?? "", on: { error: () => element.toggleAttribute("data-failed", true) } });
+    const url = item.data?.url ?? "";
+    const image = h("img", {
+      alt: "", draggable: false, decoding: "async", src: small(url),
+      on: {
+        error: () => {
+          // No thumbnail: the image itself then.
+          if (image.dataset.whole) element.toggleAttribute("data-failed", true);
+          else {
+            image.dataset.whole = "true";
+            image.src = url;
+          }
+        },
+      },
+    });
     const label = h("span.gr-label");
     const mark = h("span.gr-mark", { aria: { hidden: "true" } });
     const element = h("div.gr-cell", {

@@ -43,13 +43,44 @@ export const shapeCommands = [
 /** What polygons have beside. */
 export const polygonCommands = [{ id: "simplify", keys: ["j"], group: "shapes" }];
 
+/** Commands of a film, with the keys of CVAT. */
+export const filmCommands = [
+  { id: "play", keys: ["Space"], group: "film" },
+  { id: "nextFrame", keys: ["f"], group: "film", repeats: true },
+  { id: "previousFrame", keys: ["d"], group: "film", repeats: true },
+  { id: "forwardFar", keys: ["v"], group: "film", repeats: true },
+  { id: "backFar", keys: ["c"], group: "film", repeats: true },
+  { id: "slower", keys: ["<"], group: "film" },
+  { id: "faster", keys: [">"], group: "film" },
+];
+
+const shared = shapeCommands.filter((c) => c.id === "draw" || c.id === "confirmAll");
+const confirm = { id: "confirm", keys: ["y"], group: "shapes" };
+
+/** Commands of tracks, with the keys of CVAT. */
+export const trackCommands = [
+  ...shapeCommands.filter((c) => !["copyPrevious", "raise", "lower"].includes(c.id)),
+  confirm,
+  { id: "keyframe", keys: ["k"], group: "tracks" },
+  { id: "nextKey", keys: ["r"], group: "tracks", repeats: true },
+  { id: "previousKey", keys: ["e"], group: "tracks", repeats: true },
+  { id: "outside", keys: ["o"], group: "tracks" },
+  { id: "occluded", keys: ["q"], group: "tracks" },
+  { id: "split", keys: ["Alt+M"], group: "tracks" },
+  { id: "merge", keys: ["m"], group: "tracks" },
+  { id: "propagate", keys: ["Ctrl+B"], group: "tracks" },
+];
+
+/** Commands of stretches of time. */
+export const segmentCommands = [...shared, confirm];
+
 /** Commands of whole images that get one label each. */
 export const gridCommands = [
   { id: "grid", keys: ["Shift+G"], group: "grid" },
   { id: "inspect", keys: ["i"], group: "grid" },
 ];
 
-const canvasIds = new Set([...pictureCommands, ...gridCommands, ...shapeCommands, ...polygonCommands].map((c) => c.id));
+const canvasIds = new Set([...pictureCommands, ...gridCommands, ...filmCommands, ...trackCommands, ...shapeCommands, ...polygonCommands].map((c) => c.id));
 
 /** The key of a command's name in the table of texts. */
 export function commandText(id) {

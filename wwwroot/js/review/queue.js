@@ -4,6 +4,7 @@ import { ApiError, call } from "./api.js";
 
 const fewest = 3;
 const most = 10;
+const urgentAtOnce = 2;
 
 // While learning catches up with a fast hand, the server lends nothing for a moment: it is asked again soon, then less and less often.
 const soonest = 250;
@@ -94,8 +95,15 @@ export class Queue extends EventTarget {
     return Math.max(this.target, this.atLeast);
   }
 
-  async #lease() {
-    const wanted = Math.min(100, Math.max(1, this.#wanted - this.ahead.length));
+  /** Something arrived that cannot wait: it is fetched although there is stock, and comes next. */
+  async hurry() {
+    await this.#asking;
+    if (this.#closed) return;
+    this.#asking = this.#lease(urgentAtOnce).finally(() => { this.#asking = null; });
+    await this.#asking;
+  }
+
+  async #lease(wanted = Math.min(100, Math.max(1, this.#wanted - this.ahead.length))) {
     const started = performance.now();
     try {
       const { value, serverNow } = await call("POST", `${this.#url}/queue/lease`, { body: { count: wanted } });
@@ -112,6 +120,9 @@ export class Queue extends EventTarget {
         if (known >= 0) this.ahead[known] = item;
         else if (!this.#taken(item.itemId)) this.ahead.push(item);
       }
+
+      // What is due stands before what is not; the sort keeps the order of the rest.
+      this.ahead.sort((a, b) => (a.dueEndsAt ?? Infinity) === (b.dueEndsAt ?? Infinity) ? 0 : (a.dueEndsAt ?? Infinity) - (b.dueEndsAt ?? Infinity));
 
       this.#settle();
       this.error = null;
@@ -210,5 +221,6 @@ export class Queue extends EventTarget {
 function withEnd(item, offset) {
   const endsAt = Date.parse(item.expiresAt ?? "") + offset;
   const end = Number.isNaN(endsAt) ? Date.now() + 600_000 : endsAt;
-  return { ...item, endsAt: end, term: Math.max(30_000, end - Date.now()) };
+  const due = Date.parse(item.dueAt ?? "") + offset;
+  return { ...item, endsAt: end, term: Math.max(30_000, end - Date.now()), ...(Number.isNaN(due) ? {} : { dueEndsAt: due }) };
 }

@@ -459,6 +459,7 @@ export class Session extends EventTarget {
     if (!entry) return;
     entry.state = { recorded: "saved", conflict: "conflict", unknown: "problem", refused: "refused" }[result.status] ?? "saved";
     entry.detail = result.detail ?? "";
+    if (entry.state === "saved" && entry.detail) this.dispatchEvent(new CustomEvent("notice", { detail: { kind: "feedback", entry } }));
     if (entry.state === "conflict" || entry.state === "problem") this.dispatchEvent(new CustomEvent("notice", { detail: { kind: entry.state, entry } }));
     this.#store.write(["ribbon"], async ({ ribbon }) => {
       const row = await ribbon.byId(entry.id);

@@ -1,12 +1,17 @@
 // Draws the review loop. Everything that a key can change is drawn here in the same frame, without the server's help.
 
+import { countdown } from "./countdown.js";
 import { fill, h, icon } from "../dom.js";
 import { keyCap } from "./keys.js";
 import { rank } from "./filter.js";
 import { GridView } from "./grid.js";
 import { SpanSurface } from "./spans.js";
+import { Film } from "../canvas/film.js";
+import { FilmBar } from "../canvas/film-bar.js";
+import { SegmentSurface } from "../canvas/segment-surface.js";
 import { Stage } from "../canvas/stage.js";
 import { ShapeSurface } from "../canvas/surface.js";
+import { TrackSurface } from "../canvas/track-surface.js";
 import { breakable, showText, snippet } from "./text.js";
 import { labelsOf, sameValue } from "./value.js";
 import { ribbonLength } from "./session.js";
@@ -111,24 +116,53 @@ export class View {
     this.spans = null;
     this.shapes = null;
     this.picture = null;
-    if (this.modality === "image") {
+    this.film = null;
+    this.filmBar = null;
+    if (this.modality !== "text") {
       this.picture = new Stage({ t, pictures: this.pictures, keyOf: (id) => keyCap(this.#keymap.keysOf(id)[0]), act: this.act, signal: this.signal });
       this.text.replaceWith(this.picture.element);
       this.scroll.classList.add("rv-scroll-picture");
       this.host.dataset.picture = "true";
+      if (this.modality === "video") this.film = new Film(this.picture);
     }
 
     if (this.task === "spans") this.spans = new SpanSurface(this.text, { t, session: this.#session, labels: this.#labels, scroll: this.scroll, signal: this.signal, changed });
-    else if (this.picture && this.kind) this.shapes = new ShapeSurface({ t, session: this.#session, stage: this.picture, kind: this.kind, labels: this.#labels, choices: this.choices, changed, remark: (text) => this.remark(text) });
+    else if (this.picture && this.kind) this.shapes = this.#drawingSurface(changed);
     this.grid = null;
-    if (this.picture && this.task === "classification" && !this.multiple) {
+    if (this.modality === "image" && this.task === "classification" && !this.multiple) {
       this.grid = new GridView({ t, session: this.#session, labels: this.#labels, resize: (size) => this.act("gridSize", size), focus: changed, signal: this.signal });
       this.picture.tools.append(this.picture.button("grid", "grid", { text: true }));
       this.grid.bar.append(this.picture.button("inspect", "box", { text: true }));
     }
 
+    if (this.film) {
+      this.filmBar = new FilmBar({ t, film: this.film, stage: this.picture, source: this.shapes ?? { rows: [], selectedId: null, pick: () => {} }, signal: this.signal });
+      this.signal?.addEventListener("abort", () => this.film.close());
+      this.host.dataset.film = this.shapes ? "rows" : "plain";
+    }
+
     this.surface = this.spans ?? this.shapes;
     this.host.dataset.drawing = String(Boolean(this.shapes));
+  }
+
+  #drawingSurface(changed) {
+    const options = { t: this.#t, session: this.#session, stage: this.picture, kind: this.kind, labels: this.#labels, choices: this.choices, changed, remark: (text) => this.remark(text) };
+    if (!this.film) return new ShapeSurface(options);
+    const Surface = this.task === "segments" ? SegmentSurface : TrackSurface;
+    return new Surface({ ...options, film: this.film, bar: () => this.filmBar });
+  }
+
+  #openFilm(url) {
+    const t = this.#t;
+    const stage = this.picture;
+    stage.cancel();
+    this.film.open(url, {
+      loading: () => stage.wait(t("Canvas.LoadingFilm")),
+      failed: (why, detail) => {
+        if (why === "frames") stage.fail(t("Canvas.NoFrames"), detail);
+        else stage.fail(t(why === "none" ? "Canvas.NoAddress" : "Canvas.FilmFailed"), why === "none" ? "" : t(url.startsWith("/") ? "Canvas.FilmFailedOwn" : "Canvas.FailedForeign", url));
+      },
+    });
   }
 
   #tool(command, sign) {
@@ -211,13 +245,16 @@ export class View {
     this.work.hidden = !item;
     if (item !== this.#shown || (!item && !page)) {
       this.#stopText();
+      if (!item) this.film?.close();
       const text = item?.data?.text ?? item?.text ?? "";
       // Korean is broken between words; Chinese and Japanese, which have no spaces, between characters.
       if (item) this.text.dataset.wrap = /\p{Script=Hangul}/u.test(text.slice(0, 4_000)) ? "words" : "characters";
       this.scroll.scrollTop = 0;
       if (item && this.picture) {
         this.shapes?.show();
-        this.picture.show(item.data?.url ?? item.url ?? null);
+        const url = item.data?.url ?? item.url ?? null;
+        if (this.film) this.#openFilm(url);
+        else this.picture.show(url);
       } else if (item && this.spans) {
         this.text.dataset.size = text.length <= 400 ? "large" : "middle";
         this.spans.show(text);
@@ -277,7 +314,7 @@ export class View {
     }
 
     const reason = mode === "undone" ? t("Review.Undone") : this.#reason(item);
-    fill(this.why, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
+    fill(this.why, item.dueEndsAt ? countdown(item.dueEndsAt, t) : null, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
   }
 
   #reason(item) {

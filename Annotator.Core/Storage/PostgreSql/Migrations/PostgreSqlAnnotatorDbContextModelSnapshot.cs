@@ -1474,6 +1474,161 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("tallies", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Review.Checks.AnnotatorPause", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<int>("Answered")
+                        .HasColumnType("integer")
+                        .HasColumnName("answered");
+
+                    b.Property<int>("Correct")
+                        .HasColumnType("integer")
+                        .HasColumnName("correct");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("CreatedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_by");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long?>("EndedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_by");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long?>("TakenBackFrom")
+                        .HasColumnType("bigint")
+                        .HasColumnName("taken_back_from");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_annotator_pauses");
+
+                    b.HasIndex("ProjectId", "UserId", "Id")
+                        .HasDatabaseName("ix_annotator_pauses_project_id_user_id_id");
+
+                    b.ToTable("annotator_pauses", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Checks.GoldItem", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<long?>("AddedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("added_by");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("value");
+
+                    b.HasKey("ProjectId", "ItemId")
+                        .HasName("pk_gold_items");
+
+                    b.ToTable("gold_items", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Checks.QualityCheck", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(40)
+                        .HasColumnType("character varying(40)")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("AnsweredAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("answered_at");
+
+                    b.Property<bool?>("Correct")
+                        .HasColumnType("boolean")
+                        .HasColumnName("correct");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Expected")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("expected");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Given")
+                        .HasColumnType("text")
+                        .HasColumnName("given");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("integer")
+                        .HasColumnName("kind");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<double?>("Seconds")
+                        .HasColumnType("double precision")
+                        .HasColumnName("seconds");
+
+                    b.Property<string>("ShownValue")
+                        .HasColumnType("text")
+                        .HasColumnName("shown_value");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_quality_checks");
+
+                    b.HasIndex("ProjectId", "ItemId")
+                        .HasDatabaseName("ix_quality_checks_project_id_item_id");
+
+                    b.HasIndex("ProjectId", "UserId", "AnsweredAt")
+                        .HasDatabaseName("ix_quality_checks_project_id_user_id_answered_at");
+
+                    b.ToTable("quality_checks", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Review.Decision", b =>
                 {
                     b.Property<long>("Id")
@@ -1515,6 +1670,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.Property<double?>("Seconds")
                         .HasColumnType("double precision")
                         .HasColumnName("seconds");
+
+                    b.Property<bool>("Settles")
+                        .HasColumnType("boolean")
+                        .HasColumnName("settles");
 
                     b.Property<double?>("ShownConfidence")
                         .HasColumnType("double precision")
@@ -1566,6 +1725,79 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasFilter("shown_value <> value AND undone_by_id IS NULL");
 
                     b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Discussion.CommentMention", b =>
+                {
+                    b.Property<long>("CommentId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("comment_id");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long?>("ReadAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("read_at");
+
+                    b.HasKey("CommentId", "UserId")
+                        .HasName("pk_comment_mentions");
+
+                    b.HasIndex("UserId", "ProjectId", "CommentId")
+                        .HasDatabaseName("ix_comment_mentions_user_id_project_id_comment_id");
+
+                    b.ToTable("comment_mentions", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Discussion.ItemComment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("DeletedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("deleted_at");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("text");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_item_comments");
+
+                    b.HasIndex("ProjectId", "Id")
+                        .HasDatabaseName("ix_item_comments_project_id_id");
+
+                    b.HasIndex("ProjectId", "ItemId", "Id")
+                        .HasDatabaseName("ix_item_comments_project_id_item_id_id");
+
+                    b.ToTable("item_comments", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Review.Lease", b =>

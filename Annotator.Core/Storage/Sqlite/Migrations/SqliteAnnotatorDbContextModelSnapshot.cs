@@ -1451,6 +1451,159 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("tallies", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Review.Checks.AnnotatorPause", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<int>("Answered")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("answered");
+
+                    b.Property<int>("Correct")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("correct");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("CreatedBy")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_by");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long?>("EndedBy")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_by");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<long?>("TakenBackFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("taken_back_from");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_annotator_pauses");
+
+                    b.HasIndex("ProjectId", "UserId", "Id")
+                        .HasDatabaseName("ix_annotator_pauses_project_id_user_id_id");
+
+                    b.ToTable("annotator_pauses", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Checks.GoldItem", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<long?>("AddedBy")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("added_by");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("value");
+
+                    b.HasKey("ProjectId", "ItemId")
+                        .HasName("pk_gold_items");
+
+                    b.ToTable("gold_items", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Checks.QualityCheck", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(40)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long?>("AnsweredAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("answered_at");
+
+                    b.Property<bool?>("Correct")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("correct");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Expected")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("expected");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Given")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("given");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<int>("Kind")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("kind");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<double?>("Seconds")
+                        .HasColumnType("REAL")
+                        .HasColumnName("seconds");
+
+                    b.Property<string>("ShownValue")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("shown_value");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_quality_checks");
+
+                    b.HasIndex("ProjectId", "ItemId")
+                        .HasDatabaseName("ix_quality_checks_project_id_item_id");
+
+                    b.HasIndex("ProjectId", "UserId", "AnsweredAt")
+                        .HasDatabaseName("ix_quality_checks_project_id_user_id_answered_at");
+
+                    b.ToTable("quality_checks", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Review.Decision", b =>
                 {
                     b.Property<long>("Id")
@@ -1492,6 +1645,10 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.Property<double?>("Seconds")
                         .HasColumnType("REAL")
                         .HasColumnName("seconds");
+
+                    b.Property<bool>("Settles")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("settles");
 
                     b.Property<double?>("ShownConfidence")
                         .HasColumnType("REAL")
@@ -1543,6 +1700,77 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasFilter("shown_value <> value AND undone_by_id IS NULL");
 
                     b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Discussion.CommentMention", b =>
+                {
+                    b.Property<long>("CommentId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("comment_id");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("user_id");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<long?>("ReadAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("read_at");
+
+                    b.HasKey("CommentId", "UserId")
+                        .HasName("pk_comment_mentions");
+
+                    b.HasIndex("UserId", "ProjectId", "CommentId")
+                        .HasDatabaseName("ix_comment_mentions_user_id_project_id_comment_id");
+
+                    b.ToTable("comment_mentions", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Discussion.ItemComment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("DeletedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("deleted_at");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("text");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_item_comments");
+
+                    b.HasIndex("ProjectId", "Id")
+                        .HasDatabaseName("ix_item_comments_project_id_id");
+
+                    b.HasIndex("ProjectId", "ItemId", "Id")
+                        .HasDatabaseName("ix_item_comments_project_id_item_id_id");
+
+                    b.ToTable("item_comments", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Review.Lease", b =>

@@ -23,6 +23,48 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 type: "bigint",
                 nullable: true);
 
+            migrationBuilder.AddColumn<bool>(
+                name: "settles",
+                table: "decisions",
+                type: "boolean",
+                nullable: false,
+                defaultValue: false);
+
+            migrationBuilder.CreateTable(
+                name: "annotator_pauses",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    user_id = table.Column<long>(type: "bigint", nullable: false),
+                    correct = table.Column<int>(type: "integer", nullable: false),
+                    answered = table.Column<int>(type: "integer", nullable: false),
+                    taken_back_from = table.Column<long>(type: "bigint", nullable: true),
+                    created_at = table.Column<long>(type: "bigint", nullable: false),
+                    created_by = table.Column<long>(type: "bigint", nullable: true),
+                    ended_at = table.Column<long>(type: "bigint", nullable: true),
+                    ended_by = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_annotator_pauses", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "comment_mentions",
+                columns: table => new
+                {
+                    comment_id = table.Column<long>(type: "bigint", nullable: false),
+                    user_id = table.Column<long>(type: "bigint", nullable: false),
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    read_at = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_comment_mentions", x => new { x.comment_id, x.user_id });
+                });
+
             migrationBuilder.CreateTable(
                 name: "edge_codes",
                 columns: table => new
@@ -132,6 +174,40 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "gold_items",
+                columns: table => new
+                {
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    item_id = table.Column<long>(type: "bigint", nullable: false),
+                    value = table.Column<string>(type: "text", nullable: false),
+                    note = table.Column<string>(type: "text", nullable: true),
+                    added_by = table.Column<long>(type: "bigint", nullable: true),
+                    created_at = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_gold_items", x => new { x.project_id, x.item_id });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "item_comments",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    item_id = table.Column<long>(type: "bigint", nullable: false),
+                    user_id = table.Column<long>(type: "bigint", nullable: false),
+                    text = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<long>(type: "bigint", nullable: false),
+                    deleted_at = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_item_comments", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "llm_answers",
                 columns: table => new
                 {
@@ -166,6 +242,29 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "quality_checks",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "character varying(40)", maxLength: 40, nullable: false),
+                    project_id = table.Column<long>(type: "bigint", nullable: false),
+                    item_id = table.Column<long>(type: "bigint", nullable: false),
+                    user_id = table.Column<long>(type: "bigint", nullable: false),
+                    kind = table.Column<int>(type: "integer", nullable: false),
+                    expected = table.Column<string>(type: "text", nullable: false),
+                    given = table.Column<string>(type: "text", nullable: true),
+                    correct = table.Column<bool>(type: "boolean", nullable: true),
+                    seconds = table.Column<double>(type: "double precision", nullable: true),
+                    shown_value = table.Column<string>(type: "text", nullable: true),
+                    created_at = table.Column<long>(type: "bigint", nullable: false),
+                    expires_at = table.Column<long>(type: "bigint", nullable: false),
+                    answered_at = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_quality_checks", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "tallies",
                 columns: table => new
                 {
@@ -187,11 +286,41 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     table.PrimaryKey("pk_tallies", x => new { x.project_id, x.kind, x.hour, x.user_id, x.other_id, x.source, x.outcome, x.label, x.other });
                 });
 
+            migrationBuilder.CreateTable(
+                name: "vision_models",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    name = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false),
+                    blob = table.Column<string>(type: "text", nullable: false),
+                    hash = table.Column<string>(type: "text", nullable: false),
+                    bytes = table.Column<long>(type: "bigint", nullable: false),
+                    spec = table.Column<string>(type: "text", nullable: false),
+                    report = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<long>(type: "bigint", nullable: false),
+                    created_by = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_vision_models", x => x.id);
+                });
+
             migrationBuilder.CreateIndex(
                 name: "ix_decisions_corrected",
                 table: "decisions",
                 columns: new[] { "project_id", "item_id" },
                 filter: "shown_value <> value AND undone_by_id IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_annotator_pauses_project_id_user_id_id",
+                table: "annotator_pauses",
+                columns: new[] { "project_id", "user_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_comment_mentions_user_id_project_id_comment_id",
+                table: "comment_mentions",
+                columns: new[] { "user_id", "project_id", "comment_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_edge_codes_hash",
@@ -217,14 +346,40 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_item_comments_project_id_id",
+                table: "item_comments",
+                columns: new[] { "project_id", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_item_comments_project_id_item_id_id",
+                table: "item_comments",
+                columns: new[] { "project_id", "item_id", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_llm_answers_created_at",
                 table: "llm_answers",
                 column: "created_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_quality_checks_project_id_item_id",
+                table: "quality_checks",
+                columns: new[] { "project_id", "item_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_quality_checks_project_id_user_id_answered_at",
+                table: "quality_checks",
+                columns: new[] { "project_id", "user_id", "answered_at" });
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropTable(
+                name: "annotator_pauses");
+
+            migrationBuilder.DropTable(
+                name: "comment_mentions");
+
             migrationBuilder.DropTable(
                 name: "edge_codes");
 
@@ -241,13 +396,25 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 name: "edge_rollouts");
 
             migrationBuilder.DropTable(
+                name: "gold_items");
+
+            migrationBuilder.DropTable(
+                name: "item_comments");
+
+            migrationBuilder.DropTable(
                 name: "llm_answers");
 
             migrationBuilder.DropTable(
                 name: "media_files");
 
             migrationBuilder.DropTable(
+                name: "quality_checks");
+
+            migrationBuilder.DropTable(
                 name: "tallies");
+
+            migrationBuilder.DropTable(
+                name: "vision_models");
 
             migrationBuilder.DropIndex(
                 name: "ix_decisions_corrected",
@@ -260,6 +427,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
             migrationBuilder.DropColumn(
                 name: "due_at",
                 table: "items");
+
+            migrationBuilder.DropColumn(
+                name: "settles",
+                table: "decisions");
         }
     }
 }

@@ -1,0 +1,89 @@
+using Annotator.Core.Accounts;
+using Annotator.Core.Quality;
+using Annotator.Core.Quality.Certificate;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Core.Review.Checks;
+
+/// <summary>How one annotator answered checks.</summary>
+/// <param name="UserId">The annotator.</param>
+/// <param name="Name">Name to show.</param>
+/// <param name="Gold">Known labels answered rightly.</param>
+/// <param name="Repeats">Own labels given again.</param>
+/// <param name="Pause">The pause that lasts; null: none.</param>
+public sealed record AnnotatorChecks(long UserId, string Name, MeasuredShare Gold, MeasuredShare Repeats, AnnotatorPause? Pause);
+
+/// <summary>Reads what checks say, and begins and ends pauses.</summary>
+public sealed class CheckReader(AnnotatorDatabase database)
+{
+    /// <summary>How right people's own labels are in a project, by its known and repeated items: what a certificate needs to speak of truth.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="alpha">Probability that the lower bound is ever too high; see <see cref="AccuracyCertificate.PeopleShare"/>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The measured accuracy; <see cref="PeopleAccuracy.Unmeasured"/> without an answer.</returns>
+    /// <remarks>Each answer counts once, whoever gave it: the mean over people weighed by how much they were asked, which follows how much they label.</remarks>
+    public async Task<PeopleAccuracy> PeopleAsync(long projectId, double alpha, CancellationToken cancellationToken = default)
+    {
+        var (gold, goldRight, repeats, same) = await TotalsAsync(projectId, cancellationToken);
+        return PeopleAccuracy.Measure(goldRight, gold, same, repeats, alpha);
+    }
+
+    /// <summary>Everybody who answered a check or is paused, by name; or one person.</summary>
+    public Task<List<AnnotatorChecks>> ReadAsync(long projectId, long? userId = null, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var groups = await db.Set<QualityCheck>().Where(c => c.ProjectId == projectId && c.Correct != null && (userId == null || c.UserId == userId)).GroupBy(c => new { c.UserId, c.Kind })
+                .Select(g => new { g.Key.UserId, g.Key.Kind, Count = g.Count(), Right = g.Count(c => c.Correct == true) }).ToListAsync(cancellationToken);
+            var pauses = await db.Set<AnnotatorPause>().Where(p => p.ProjectId == projectId && p.EndedAt == null && (userId == null || p.UserId == userId)).ToListAsync(cancellationToken);
+            var ids = groups.Select(g => g.UserId).Concat(pauses.Select(p => p.UserId)).Distinct().ToList();
+            var names = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, u.DisplayName, u.Email }).ToDictionaryAsync(u => u.Id, u => string.IsNullOrEmpty(u.DisplayName) ? u.Email ?? "" : u.DisplayName, cancellationToken);
+            MeasuredShare Share(long user, CheckKind kind) => groups.Find(g => g.UserId == user && g.Kind == kind) is { } found ? MeasuredShare.Of(found.Right, found.Count) : MeasuredShare.Of(0, 0);
+            return ids.Select(id => new AnnotatorChecks(id, names.GetValueOrDefault(id) ?? "", Share(id, CheckKind.Gold), Share(id, CheckKind.Repeat), pauses.Find(p => p.UserId == id)))
+                .OrderBy(a => a.Name, StringComparer.OrdinalIgnoreCase).ThenBy(a => a.UserId).ToList();
+        },
+        cancellationToken);
+
+    /// <summary>How many checks a person answered since a moment: they count as their work like everything else.</summary>
+    public Task<int> AnsweredSinceAsync(long projectId, long userId, DateTimeOffset since, CancellationToken cancellationToken = default) =>
+        database.ReadAsync(db => db.Set<QualityCheck>().CountAsync(c => c.ProjectId == projectId && c.UserId == userId && c.AnsweredAt >= since, cancellationToken), cancellationToken);
+
+    /// <summary>Whether a person gets no work in a project at the moment.</summary>
+    public Task<bool> IsPausedAsync(long projectId, long userId, CancellationToken cancellationToken = default) => database.ReadAsync(db => QualityChecks.IsPausedAsync(db, projectId, userId, cancellationToken), cancellationToken);
+
+    /// <summary>Begins or ends a person's pause. For leads.</summary>
+    /// <param name="grant">The lead's access to the project.</param>
+    /// <param name="leadId">The lead.</param>
+    /// <param name="userId">The person.</param>
+    /// <param name="paused">Whether they are paused from now on.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>Whether anything changed.</returns>
+    /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
+    public Task<bool> PauseAsync(ProjectGrant grant, long leadId, long userId, bool paused, CancellationToken cancellationToken = default)
+    {
+        if (!grant.IsLead) throw new UnauthorizedAccessException("Only leads pause people.");
+        var project = grant.Project.Id;
+        return database.WriteRepeatedlyAsync(
+            async scope =>
+            {
+                if (await QualityChecks.IsPausedAsync(scope.Db, project, userId, cancellationToken) == paused || !await scope.Db.Users.AnyAsync(u => u.Id == userId, cancellationToken)) return false;
+                if (paused)
+                    scope.Db.Set<AnnotatorPause>().Add(new AnnotatorPause { ProjectId = project, UserId = userId, CreatedAt = scope.Now, CreatedBy = leadId });
+                else
+                    await scope.Db.Set<AnnotatorPause>().Where(p => p.ProjectId == project && p.UserId == userId && p.EndedAt == null).ExecuteUpdateAsync(x => x.SetProperty(p => p.EndedAt, scope.Now).SetProperty(p => p.EndedBy, leadId), cancellationToken);
+                scope.Audit(leadId, paused ? "annotator.paused" : "annotator.resumed", new { userId }, project);
+                scope.Publish(new Live.ProjectChanged(project));
+                return true;
+            },
+            cancellationToken);
+    }
+
+    private Task<(int Gold, int GoldRight, int Repeats, int Same)> TotalsAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(
+        async db =>
+        {
+            var groups = await db.Set<QualityCheck>().Where(c => c.ProjectId == projectId && c.Correct != null).GroupBy(c => c.Kind).Select(g => new { g.Key, Count = g.Count(), Right = g.Count(c => c.Correct == true) }).ToListAsync(cancellationToken);
+            var (gold, repeats) = (groups.Find(g => g.Key == CheckKind.Gold), groups.Find(g => g.Key == CheckKind.Repeat));
+            return (gold?.Count ?? 0, gold?.Right ?? 0, repeats?.Count ?? 0, repeats?.Right ?? 0);
+        },
+        cancellationToken);
+}
