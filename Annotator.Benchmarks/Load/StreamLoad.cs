@@ -50,9 +50,10 @@ internal static class StreamLoad
         await host.IdleAsync(project);
         var total = await TotalAsync(host, project);
         var all = alone + calm + batched + hurried;
+        var peak = await host.Server.Process.PeakMemoryAsync();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"  acknowledged {acknowledged.Count:N0}, {acknowledged.Distinct(StringComparer.Ordinal).Count():N0} distinct; at the centre {total - before:N0} (at least {all:N0} wanted); peak memory {await host.Server.Process.PeakMemoryAsync() / 1e6:N0} MB"));
+            $"  acknowledged {acknowledged.Count:N0}, {acknowledged.Distinct(StringComparer.Ordinal).Count():N0} distinct; at the centre {total - before:N0} (at least {all:N0} wanted); peak memory {peak / 1e6:N0} MB"));
         return total - before >= all ? 0 : 1;
     }
 
