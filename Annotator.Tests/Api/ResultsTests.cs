@@ -67,7 +67,8 @@ public class ResultsTests(SharedHost shared)
         var line = JsonNode.Parse((await _host.Admin.GetAsync($"/api/v1/projects/{copy}/export?format=jsonl&state=final")).Text)!;
         Assert.Equal(("a", "😀 Obama spoke", """{"spans":[{"start":2,"end":7,"label":"PER"}]}"""), (line["key"]!.GetValue<string>(), line["text"]!.GetValue<string>(), line["label"]!.ToJsonString()));
         var images = (await _host.Admin.PostAsync("/api/v1/projects", """{"name":"I","modality":"image","task":{"type":"boxes","labels":[{"name":"car"}]}}""")).Expect(HttpStatusCode.Created)["id"]!.GetValue<string>();
-        (await _host.Admin.GetAsync($"/api/v1/projects/{images}/export?format=label-studio")).ExpectProblem(HttpStatusCode.BadRequest, "format");
+        Assert.Empty((await _host.Admin.GetAsync($"/api/v1/projects/{images}/export?format=label-studio")).Expect(HttpStatusCode.OK).AsArray());
+        (await _host.Admin.GetAsync($"/api/v1/projects/{copy}/export?format=yolo")).ExpectProblem(HttpStatusCode.BadRequest, "format");
     }
 
     [Fact]

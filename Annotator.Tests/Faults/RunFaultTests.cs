@@ -156,8 +156,8 @@ public sealed class RunFaultTests
     [Fact]
     public async Task TwoProcessesOnOnePostgreSql_ImportAndPrelabelTogether()
     {
-        const int lines = 6_000;
-        const int projects = 4;
+        const int lines = 3_000;
+        const int projects = 2;
         using var database = await TestDatabase.CreateAsync("PostgreSql");
         await using var first = await ProcessHost.StartAsync(database, ("Annotator:Runs:OwnerTimeoutSeconds", "5"));
         await using var second = await ProcessHost.StartAsync(database, ("Annotator:Runs:OwnerTimeoutSeconds", "5"));

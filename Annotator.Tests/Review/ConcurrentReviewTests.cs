@@ -144,7 +144,7 @@ public sealed class ConcurrentReviewTests
         var project = await ProjectWithAsync(host, 12, overlap);
         var people = await host.NewUsersAsync(5);
         var history = new History(host, project, people, new Random(7 * overlap));
-        for (var step = 0; step < 300; step++)
+        for (var step = 0; step < 200; step++)
         {
             var what = await history.StepAsync();
             await using var db = await host.Database.OpenAsync();
@@ -166,7 +166,7 @@ public sealed class ConcurrentReviewTests
         await Task.WhenAll(Enumerable.Range(0, 6).Select(n => Task.Run(async () =>
         {
             var history = new History(host, project, [people[n]], new Random(100 + n));
-            for (var step = 0; step < 120; step++) await history.StepAsync();
+            for (var step = 0; step < 80; step++) await history.StepAsync();
         })));
         await over.CancelAsync();
         Assert.Empty(await watch);

@@ -69,12 +69,8 @@ internal sealed class MotReader : IMediaFormatReader
             of.Add(new Keyframe((int)numbers[0] - 1, numbers[2], numbers[3], numbers[4], numbers[5], false));
         }
 
-        return new TracksValue(boxes.Select(b => Ended(TrackFrames.Compress(b.Key.Id, b.Key.Label, [.. b.Value.OrderBy(k => k.Frame).DistinctBy(k => k.Frame)]))));
+        return new TracksValue(boxes.Select(b => TrackFrames.Compress(b.Key.Id, b.Key.Label, [.. b.Value.OrderBy(k => k.Frame).DistinctBy(k => k.Frame)])));
     }
-
-    // After its last line an object is not seen any more; a track would stay where it was.
-    private static Track Ended(Track track) =>
-        new(track.Id, track.Label, [.. track.Keyframes, track.Keyframes[^1] with { Frame = track.Keyframes[^1].Frame + 1, Outside = true }]);
 }
 
 /// <summary>Writes MOT: for each video a folder with <c>gt/gt.txt</c> and <c>gt/labels.txt</c>, a line for every frame in which an object is seen.</summary>
