@@ -3,7 +3,7 @@ using System.Diagnostics;
 
 namespace Annotator.Tests.Support;
 
-/// <summary>Films made up for a test with ffmpeg; a test is skipped with a reason where there is none.</summary>
+/// <summary>Films made up for a test with ffmpeg; a test is skipped with a reason where there is none, and fails in CI.</summary>
 internal static class TestFilm
 {
     private static byte[]? s_brightening;
@@ -28,7 +28,7 @@ internal static class TestFilm
         }
         catch (Win32Exception)
         {
-            Assert.Skip("There is no ffmpeg; install the package ffmpeg.");
+            Programs.Missing("There is no ffmpeg; install the package ffmpeg.");
             throw;
         }
         finally
