@@ -143,9 +143,18 @@ public class ReviewSpansTests(BrowserFixture browser)
 
     private static async Task DragAsync(IPage page, string part, string word)
     {
+        // Where the text stands once it stands still.
         var box = await page.EvaluateAsync<float[]>(
             """
-            ([part, word]) => {
+            async ([part, word]) => {
+              let before = -1;
+              for (let still = 0; still < 5; ) {
+                await new Promise(requestAnimationFrame);
+                const { left, top, width } = document.querySelector(".rv-text").getBoundingClientRect();
+                still = left + top + width === before ? still + 1 : 0;
+                before = left + top + width;
+              }
+
               const walker = document.createTreeWalker(document.querySelector(".rv-text"), NodeFilter.SHOW_TEXT);
               for (let node = walker.nextNode(); node; node = walker.nextNode()) {
                 const at = node.data.indexOf(word);
