@@ -16,7 +16,7 @@ public class MediaPagesTests(BrowserFixture browser)
     [Fact]
     public async Task Images_AreSentFromThePage_AndWhatIsNoneIsSaid()
     {
-        var project = await ProjectAsync();
+        var project = await ProjectAsync(browser);
         await using var visitor = await browser.SignedInAsync();
         var page = visitor.Page;
         await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
@@ -35,7 +35,7 @@ public class MediaPagesTests(BrowserFixture browser)
     [InlineData(true, "ko-KR")]
     public async Task Pages_HaveNothingThatKeepsPeopleOut(bool dark, string language)
     {
-        var project = await ProjectAsync();
+        var project = await ProjectAsync(browser);
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(language, Dark: dark));
         var found = new List<string>();
         foreach (var address in (string[])[$"/projects/{project}/upload", $"/projects/{project}/export?format=coco", "/admin/models"])
@@ -63,30 +63,9 @@ public class MediaPagesTests(BrowserFixture browser)
         await Assertions.Expect(page.Locator(".an-notice-danger")).ToContainTextAsync("ONNX");
     }
 
-    /// <summary>Pictures of the pages for docs/screenshots. Not a test: run <c>eng/shots.sh</c>.</summary>
-    [Fact(Explicit = true)]
-    public async Task Screenshots()
-    {
-        var folder = Environment.GetEnvironmentVariable("SHOTS") ?? Path.Combine(Repository.Root, "docs", "screenshots");
-        var project = await ProjectAsync();
-        await using var visitor = await browser.SignedInAsync();
-        var page = visitor.Page;
-        await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
-        await page.Locator(".mu-drop").WaitForAsync();
-        await page.SetInputFilesAsync(".mu-drop input[type=file] >> nth=0", [File("one.png", Pictures.Shape(0, 1)), File("two.png", Pictures.Shape(1, 2)), File("page.png", "<html>"u8.ToArray())]);
-        await Assertions.Expect(page.Locator(".mu-refused")).ToContainTextAsync("page.png");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "upload-images.png"), Animations = ScreenshotAnimations.Disabled });
-        await PageScenes.OpenAsync(page, "/admin/models");
-        await page.Locator(".an-page-head button").ClickAsync();
-        await page.Locator("#md-labels").WaitForAsync();
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "models.png"), Animations = ScreenshotAnimations.Disabled });
-        await PageScenes.OpenAsync(page, $"/projects/{project}/export?format=coco");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "export-images.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
-    }
+    internal static FilePayload File(string name, byte[] content) => new() { Name = name, MimeType = "application/octet-stream", Buffer = content };
 
-    private static FilePayload File(string name, byte[] content) => new() { Name = name, MimeType = "application/octet-stream", Buffer = content };
-
-    private async Task<string> ProjectAsync() => (string)(await browser.Api.SendAsync(HttpMethod.Post, "/api/v1/projects", new JsonObject
+    internal static async Task<string> ProjectAsync(BrowserFixture browser) => (string)(await browser.Api.SendAsync(HttpMethod.Post, "/api/v1/projects", new JsonObject
     {
         ["name"] = "Shapes",
         ["modality"] = "image",
