@@ -22,11 +22,15 @@ internal sealed class FirstSample(Representations representations)
     private const double FirstRank = -100;
 
     /// <summary>Puts the sample to the front of the queue; does nothing where a student or an LLM has an opinion already.</summary>
-    public async Task PlaceAsync(RunContext run, CompactVectors? vectors, CancellationToken cancellationToken)
+    /// <param name="run">The run at whose end it is placed.</param>
+    /// <param name="read">Reads the vectors of a representation that is not published yet, where they are wanted; null: the newest one.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task PlaceAsync(RunContext run, Func<Task<CompactVectors>>? read, CancellationToken cancellationToken)
     {
         var project = run.ProjectId;
-        vectors ??= (await representations.FindAsync(project, cancellationToken))?.Vectors;
-        if (vectors is null || await HasOpinionsAsync(run, cancellationToken)) return;
+        if (await HasOpinionsAsync(run, cancellationToken)) return;
+        var vectors = read is null ? (await representations.FindAsync(project, cancellationToken))?.Vectors : await read();
+        if (vectors is null) return;
         var stride = (vectors.Count + MostRows - 1) / MostRows;
         var rows = Enumerable.Range(0, vectors.Count).Where(r => r % stride == 0).ToList();
         var picks = await Task.Run(() => DiverseSample.Pick(vectors.ToFloats(rows), vectors.Dimensions, Count, cancellationToken: cancellationToken), cancellationToken);

@@ -75,7 +75,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
             cancellationToken);
         writer.Complete();
         file.Position = 0;
-        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        await first.PlaceAsync(run, () => CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
         file.Position = 0;
         var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
         var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
@@ -126,7 +126,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
 
         writer.Complete();
         file.Position = 0;
-        await first.PlaceAsync(run, await CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
+        await first.PlaceAsync(run, () => CompactVectors.ReadAsync(file, cancellationToken), cancellationToken);
         file.Position = 0;
         var (vectors, _) = await blobs.PutAsync("representations", file, cancellationToken);
         run.SetResult(new RepresentResult { Represented = true, Space = "", Vectors = vectors, Items = writer.Count, Through = ids[^1], Dimensions = components.Dimensions });
