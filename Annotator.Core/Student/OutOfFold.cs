@@ -106,7 +106,7 @@ public static class OutOfFold
                 if (outside.Count == 0) return;
                 // With another number of folds: the one at the same place, of which only rows inside are used.
                 var before = start is { Folds.Length: > 0 } ? start.Folds[fold * start.Folds.Length / folds] : whole;
-                states[fold] = trainer.Train(set, [.. inside], before, out var ascent, cancellationToken);
+                states[fold] = trainer.Train(set, [.. inside], before, out var ascent, cancellationToken, served: false);
                 ScoreHeldOut(set.Matrix, trainer.Options, ascent, outside, classes, scores);
             });
         }
