@@ -88,6 +88,7 @@ public static class CoreServices
         services.AddSingleton<IntakeLanes>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
+        services.AddSingleton<Courtesy>();
         services.AddSingleton<ReviewPacing>();
         services.AddQualityChecks();
         services.AddSingleton<ReviewQueue>();
