@@ -4,7 +4,9 @@ using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Map;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Models;
@@ -45,6 +47,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<LabelEvolution>();
         services.AddSingleton<IRunHandler, EvolveLabelsHandler>().AddStartableRun<EvolveLabelsOptions>(EvolveLabelsHandler.RunKind);
+        services.AddItemSearch();
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<BulkActions>();
@@ -58,6 +61,7 @@ public static class CoreServices
         services.AddSingleton<FirstSample>();
         services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
         services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
+        services.AddItemMaps();
         services.AddSingleton<PropagationStates>();
         services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 

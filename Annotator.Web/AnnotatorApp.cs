@@ -20,6 +20,7 @@ using Annotator.Web.Review;
 using Annotator.Web.Runs;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Live;
+using Annotator.Web.Map;
 
 namespace Annotator.Web;
 
@@ -112,6 +113,7 @@ public static class AnnotatorApp
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapReopeningApi();
+        app.MapMapApi();
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();

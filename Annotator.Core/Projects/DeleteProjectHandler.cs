@@ -1,6 +1,8 @@
 using Annotator.Core.Edge;
 using Annotator.Core.Export;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Map;
 using Annotator.Core.Media;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Discussion;
@@ -11,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Projects;
 
 /// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
-internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations) : IRunHandler
+internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations, ITextIndex textIndex, ItemMaps maps) : IRunHandler
 {
     public const string RunKind = "deleteProject";
 
@@ -32,6 +34,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
             await blobs.DeleteAsync(representation.Vectors, cancellationToken);
         }
 
+        foreach (var map in await maps.AllAsync(id, int.MaxValue - 10, cancellationToken)) await blobs.DeleteAsync(map.Blob, cancellationToken);
         while (true)
         {
             var last = await run.Database.ReadAsync(
@@ -60,6 +63,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
         await run.CheckpointAsync(
             async scope =>
             {
+                await textIndex.ForgetAsync(scope.Db, id, cancellationToken);
                 await scope.Db.Set<CommentMention>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<ItemComment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
