@@ -21,6 +21,7 @@ using Annotator.Core.Quality;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Streaming;
@@ -94,6 +95,7 @@ public static class CoreServices
 
         services.AddSingleton<ReviewPacing>();
         services.AddQualityChecks();
+        services.AddWork();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<AdjudicationReader>();

@@ -21,6 +21,7 @@ using Annotator.Web.Runs;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Live;
 using Annotator.Web.Map;
+using Annotator.Web.Work;
 
 namespace Annotator.Web;
 
@@ -114,6 +115,7 @@ public static class AnnotatorApp
         app.MapItemsApi();
         app.MapReopeningApi();
         app.MapMapApi();
+        app.MapWorkApi();
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();

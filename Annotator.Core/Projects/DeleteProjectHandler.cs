@@ -6,6 +6,7 @@ using Annotator.Core.Learning.Map;
 using Annotator.Core.Media;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Discussion;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -66,6 +67,9 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 await textIndex.ForgetAsync(scope.Db, id, cancellationToken);
                 await scope.Db.Set<CommentMention>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<ItemComment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<AssignedItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<Assignment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<WorkLane>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

@@ -94,6 +94,9 @@ public sealed record ProjectSettings
     /// <summary>Which labels of people somebody else looks at before they are final.</summary>
     public Review.SecondLookSettings SecondLook { get; init; } = new();
 
+    /// <summary>How the work is given out.</summary>
+    public Review.Work.WorkSettings Work { get; init; } = new();
+
     /// <summary>How people are measured.</summary>
     public Review.Checks.CheckSettings Checks { get; init; } = new();
 
@@ -138,6 +141,7 @@ public sealed record ProjectSettings
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
+        errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
         errors.AddRange(Edge.Validate());
         errors.AddRange(Stream.Validate());
         return errors;

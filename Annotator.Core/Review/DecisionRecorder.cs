@@ -7,6 +7,7 @@ using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -251,6 +252,15 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var (winner, count) = Majority(votes);
         var people = SecondLook.PeopleFor(project.Settings, votes);
         var settled = (votes.Count >= people && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
+        var signs = SignOff.Asks(project.Settings.Work, votes);
+        if (signs)
+        {
+            // Two of those who sign have the word, and nobody else: not the majority, nor a lead.
+            var (signed, _) = SignOff.Stand(project.Settings.Work, votes);
+            settled = signed is not null;
+            winner = signed ?? winner;
+        }
+
         if (settled)
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
@@ -260,14 +270,17 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             return;
         }
 
-        var stuck = votes.Count >= needed;
+        // The others have spoken: what is left is for those who sign, and for a lead where none of them is left.
+        var toSigners = signs && votes.Count >= people && (count * 2 > votes.Count || needed <= votes.Count + SignOffSettings.People);
+        var stuck = signs ? toSigners && SignOff.Left(project.Settings.Work, votes) <= 0 : votes.Count >= needed;
         var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
             votes.Count >= people ? -1e6 : -1e3,
-            votes.Count >= people ? QueueReason.PeopleDisagree : QueueReason.Random,
+            votes.Count >= people && !(signs && count == votes.Count) ? QueueReason.PeopleDisagree : QueueReason.Random,
             item.Audit,
             stuck ? 0 : Math.Max(0, needed - votes.Count - others),
-            userId);
+            userId,
+            Signs: toSigners);
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
     }
@@ -384,6 +397,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     private static int Needed(Project project, List<Decision> votes)
     {
         var overlap = SecondLook.PeopleFor(project.Settings, votes);
+        if (votes.Count >= overlap && SignOff.Asks(project.Settings.Work, votes)) return votes.Count + SignOff.Stand(project.Settings.Work, votes).Lacking;
         if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;
         var (_, count) = Majority(votes);
