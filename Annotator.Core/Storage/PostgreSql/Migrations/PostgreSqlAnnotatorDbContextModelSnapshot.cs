@@ -1416,6 +1416,41 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Slice", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Field")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("character varying(100)")
+                        .HasColumnName("field");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("value");
+
+                    b.HasKey("Id")
+                        .HasName("pk_slices");
+
+                    b.HasIndex("ProjectId", "Field", "Value")
+                        .IsUnique()
+                        .HasDatabaseName("ix_slices_project_id_field_value");
+
+                    b.ToTable("slices", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
                 {
                     b.Property<long>("ProjectId")

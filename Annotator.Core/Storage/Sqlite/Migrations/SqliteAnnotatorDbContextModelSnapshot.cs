@@ -1393,6 +1393,39 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Slice", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Field")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("field");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("value");
+
+                    b.HasKey("Id")
+                        .HasName("pk_slices");
+
+                    b.HasIndex("ProjectId", "Field", "Value")
+                        .IsUnique()
+                        .HasDatabaseName("ix_slices_project_id_field_value");
+
+                    b.ToTable("slices", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
                 {
                     b.Property<long>("ProjectId")
