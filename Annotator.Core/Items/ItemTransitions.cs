@@ -88,10 +88,10 @@ public static class ItemTransitions
             }
 
             if (item.LabelSource is { } old) scope.Count(item.ProjectId, CounterNames.Label(old), -1);
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
             Remember(change, rows[i], scope.Now);
             if (item.LabelSource is { } current) scope.Count(item.ProjectId, CounterNames.Label(current), 1);
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
 
             if (change.To != ItemState.Queued && from == ItemState.Queued) leave.Add((item.ProjectId, item.Id));
             if (change.To == ItemState.Queued && change.Place is { } place)
@@ -150,7 +150,8 @@ public static class ItemTransitions
         {
             scope.Count(projectId, CounterNames.State(item.State), 1);
             if (item.LabelSource is { } source) scope.Count(projectId, CounterNames.Label(source), 1);
-            scope.Tallies.Labelled(projectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+            scope.Tallies.Stored(projectId, item.Id);
+            scope.Tallies.Labelled(projectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
         }
     }
 

@@ -4,6 +4,7 @@ using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Map;
 using Annotator.Core.Media;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Discussion;
 using Annotator.Core.Review.Work;
@@ -74,6 +75,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await Slices.ForgetAsync(scope, await scope.Db.Set<Slice>().Where(s => s.ProjectId == id).Select(s => s.Id).ToListAsync(cancellationToken));
                 await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

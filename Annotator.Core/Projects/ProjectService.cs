@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -67,6 +68,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 await scope.Db.SaveChangesAsync(cancellationToken);
                 scope.Db.Memberships.Add(new Membership { ProjectId = project.Id, UserId = caller.UserId, Role = Role.Lead, CreatedAt = scope.Now });
                 await WorkLanes.EnsureAsync(scope, project);
+                await Slices.SyncAsync(scope, project);
                 Audit(scope, caller, project.Id, "project.created", new { project.Name });
                 scope.Publish(new ProjectChanged(project.Id));
                 return (Outcome<Project>)project;
@@ -112,6 +114,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             project.Settings = settings;
             project.Version++;
             await WorkLanes.EnsureAsync(scope, project);
+            if (await Slices.SyncAsync(scope, project)) await runs.AddOnceAsync(scope, project.Id, RecountHandler.RunKind, userId: caller.UserId);
             if (!string.Equals(rules, RulesOf(settings), StringComparison.Ordinal))
                 await runs.AddOnceAsync(scope, project.Id, RouteToExpertsHandler.RunKind, userId: caller.UserId);
             Audit(scope, caller, project.Id, "project.changed", new { change.Name, task = change.Task is not null, guidelines = change.Guidelines is not null, settings = change.Settings });

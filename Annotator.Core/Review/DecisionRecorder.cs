@@ -154,7 +154,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             var votesOfOthers = before.Count(d => d.UserId != userId);
             // A lead may decide what others have decided, but not by mistake: with a lease that has run out it is one.
             var mayOverrule = grant.IsLead && string.IsNullOrEmpty(given.Lease);
-            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
+            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, item, before)))
             {
                 fact.Status = DecisionStatus.Conflict;
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Conflict, "Somebody else has decided this item; your decision is kept in its history."));
@@ -248,9 +248,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
     private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
     {
-        var needed = Needed(project, votes);
+        var needed = Needed(project, item, votes);
         var (winner, count) = Majority(votes);
-        var people = SecondLook.PeopleFor(project.Settings, votes);
+        var people = SecondLook.PeopleFor(project.Settings, votes, item);
         var settled = (votes.Count >= people && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
         var signs = SignOff.Asks(project.Settings.Work, votes);
         if (signs)
@@ -294,7 +294,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
         // Set aside for a lead: nobody else is asked. Rejected, or skipped by the one who had taken a decision back: somebody must be, even
         // where there are votes enough, or the item would wait for nobody.
-        var wanted = Math.Max(others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
+        var wanted = Math.Max(others == 0 ? 1 : 0, Needed(project, item, votes) - votes.Count - others);
         var open = action == DecisionAction.Flag || item.Flagged ? 0 : Math.Max(0, wanted);
         var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);
@@ -315,8 +315,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         if (!await scope.Db.Decisions.AnyAsync(d => d.Id == last.Id && d.UndoneById == null, scope.CancellationToken)) throw new ConcurrentChangeException();
         var votes = await TakenBackAsync(scope, project, item, last, userId);
         var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
-        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
-        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
+        var others = await KeepLeasesAsync(scope, held, Needed(project, item, votes) - votes.Count - 1, null);
+        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, item, votes) - votes.Count - others - 1));
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
@@ -394,9 +394,9 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     }
 
     // The overlap, and one more for every vote that left the item undecided, up to a bound.
-    private static int Needed(Project project, List<Decision> votes)
+    private static int Needed(Project project, Item item, List<Decision> votes)
     {
-        var overlap = SecondLook.PeopleFor(project.Settings, votes);
+        var overlap = SecondLook.PeopleFor(project.Settings, votes, item);
         if (votes.Count >= overlap && SignOff.Asks(project.Settings.Work, votes)) return votes.Count + SignOff.Stand(project.Settings.Work, votes).Lacking;
         if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;

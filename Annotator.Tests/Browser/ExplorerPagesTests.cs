@@ -70,7 +70,7 @@ public class ExplorerPagesTests(BrowserFixture browser)
         // From the table, and something done with it.
         await page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Choose region 1", Exact = true }).ClickAsync();
         await Assertions.Expect(page.Locator(".mp-list li").First).ToBeVisibleAsync();
-        var first = Regex.Match(await page.Locator(".mp-list a").First.GetAttributeAsync("href") ?? "", "item=([0-9]+)", RegexOptions.None, TimeSpan.FromSeconds(1)).Groups[1].Value;
+        var first = Regex.Match(await page.Locator(".mp-list a").First.GetAttributeAsync("href") ?? "", "item=(?<id>[0-9]+)", RegexOptions.None, TimeSpan.FromSeconds(1)).Groups["id"].Value;
         var before = (await browser.Api.ItemAsync(project, first))!["label"]?.ToJsonString();
         var label = (string)PageScenes.Labels[^1]!["name"]!;
         await page.Locator("#bk-label").SelectOptionAsync(label);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Annotator.Core.Labels;
 
 namespace Annotator.Core.Review.Work;
@@ -110,15 +109,7 @@ public sealed record ExpertRule
     {
         if (BelowConfidence > 0 && item.PredictionValue is not null && !(item.PredictionConfidence < BelowConfidence)) return false;
         if (Labels.Count > 0 && (item.PredictionValue is null || !LabelJson.Read(item.PredictionValue).LabelNames.Any(n => Labels.Contains(n, StringComparer.Ordinal)))) return false;
-        return string.IsNullOrEmpty(Field) || Has(item.Metadata, Field, Value);
-    }
-
-    private static bool Has(string? metadata, string field, string? value)
-    {
-        if (metadata is null) return false;
-        using var json = JsonDocument.Parse(metadata);
-        return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(field, out var found)
-            && string.Equals(found.ValueKind == JsonValueKind.String ? found.GetString() : found.GetRawText(), value, StringComparison.Ordinal);
+        return string.IsNullOrEmpty(Field) || Items.ItemMetadata.Has(item.Metadata, Field, Value);
     }
 }
 
