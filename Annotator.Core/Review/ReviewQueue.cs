@@ -3,6 +3,7 @@ using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Work;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -25,7 +26,7 @@ public sealed record LeasedItem(Item Item, Lease Lease);
 public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open, long ForMe = 0, bool Paused = false, DateTimeOffset? Deadline = null);
 
 /// <summary>Lends items to annotators, the most valuable first. Rule 2: the queue is an index, not a query over the items.</summary>
-public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
+public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing, Courtesy courtesy)
 {
     /// <summary>The most items that one call lends.</summary>
     public const int MostAtOnce = 100;
@@ -34,6 +35,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
     public async Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default)
     {
         if (project.Settings.Work.Paused) return [];
+        courtesy.Served();
         var room = await pacing.RoomAsync(project, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
         if (room <= 0) return [];
         return await database.WriteRepeatedlyAsync(
