@@ -335,6 +335,13 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, item.LabelValue, item.LabelSource, null, item.State)]));
     }
 
+    /// <summary>Says once more what a person had said, as a fact of its own.</summary>
+    internal static Task AgainAsync(WriteScope scope, ProjectGrant grant, Decision earlier)
+    {
+        var shown = earlier.ShownValue is { } value && earlier.ShownSource is { } source ? new ShownPrelabel(LabelJson.Read(value), earlier.ShownConfidence, source, earlier.ShownVersion) : null;
+        return RecordAsync(scope, grant, earlier.UserId!.Value, [new NewDecision(earlier.ItemId, DecisionAction.Correct, LabelJson.Read(earlier.Value!), Shown: shown, Settles: earlier.Settles)]);
+    }
+
     // Appends the undo of a decision; what is left of the item's votes.
     private static async Task<List<Decision>> TakenBackAsync(WriteScope scope, Project project, Item item, Decision last, long? by)
     {

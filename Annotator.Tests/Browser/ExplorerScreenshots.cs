@@ -29,8 +29,8 @@ public class ExplorerScreenshots(BrowserFixture browser)
                     await visitor.Page.Locator(".mp-list li").First.WaitForAsync();
                 }
 
-                await visitor.Page.EvaluateAsync("() => document.fonts.ready");
-                await visitor.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"{name}{suffix}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = name is "map" or "work" });
+                await visitor.Page.EvaluateAsync("() => { window.scrollTo(0, 0); return document.fonts.ready; }");
+                await visitor.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"{name}{suffix}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = name is "work" });
             }
         }
     }

@@ -163,7 +163,7 @@ public sealed class Assignments(AnnotatorDatabase database)
             {
                 var (there, done) = counts.TryGetValue(r.Assignment.Id, out var c) ? (c.Now, c.Done) : (0, 0);
                 return new AssignmentStanding(
-                    r.Assignment, r.UserId == 0 ? null : r.UserId, r.UserId == 0 ? r.GroupName : ItemQueries.NameOf(r.User) ?? "", there, done, r.Assignment.DueAt < now && done < there);
+                    r.Assignment, r.UserId == 0 ? null : r.UserId, r.UserId == 0 ? r.GroupName : string.IsNullOrEmpty(r.User?.DisplayName) ? r.User?.Email ?? "" : r.User.DisplayName, there, done, r.Assignment.DueAt < now && done < there);
             });
         },
         cancellationToken);
