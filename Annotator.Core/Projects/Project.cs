@@ -94,6 +94,12 @@ public sealed record ProjectSettings
     /// <summary>Which labels of people somebody else looks at before they are final.</summary>
     public Review.SecondLookSettings SecondLook { get; init; } = new();
 
+    /// <summary>How the work is given out.</summary>
+    public Review.Work.WorkSettings Work { get; init; } = new();
+
+    /// <summary>Parts of the items that the dashboards can be read for.</summary>
+    public IReadOnlyList<Quality.Tallies.SliceSettings> Slices { get; init; } = [];
+
     /// <summary>How people are measured.</summary>
     public Review.Checks.CheckSettings Checks { get; init; } = new();
 
@@ -123,6 +129,7 @@ public sealed record ProjectSettings
         Range("leaseSeconds", LeaseSeconds, 30, 86_400);
         Range("auditShare", AuditShare, 0, 0.5);
         Range("secondLook.share", SecondLook.Share, 0, 1);
+        if (!string.IsNullOrEmpty(SecondLook.Field) && string.IsNullOrEmpty(SecondLook.Value)) errors.Add(("settings.secondLook.value", "The value that the field has is needed."));
         Range("secondLook.belowConfidence", SecondLook.BelowConfidence, 0, 1);
         Range("checks.goldShare", Checks.GoldShare, 0, 0.5);
         Range("checks.repeatShare", Checks.RepeatShare, 0, 0.5);
@@ -138,6 +145,8 @@ public sealed record ProjectSettings
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
+        errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
+        errors.AddRange(Quality.Tallies.SliceSettings.Validate(Slices));
         errors.AddRange(Edge.Validate());
         errors.AddRange(Stream.Validate());
         return errors;

@@ -6,6 +6,7 @@ using Annotator.Core.Review;
 using Annotator.Core.Student;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Work;
 using Annotator.Web.Projects;
 
 namespace Annotator.Web.Review;
@@ -68,6 +69,7 @@ internal static class ReviewApi
             var count = body?.Count ?? 10;
             if (count is < 1 or > ReviewQueue.MostAtOnce) return Problems.Validation("count", $"Must be 1 to {ReviewQueue.MostAtOnce}.");
             var project = context.Grant().Project;
+            if (project.Settings.Work.Paused) return Problems.Of(StatusCodes.Status423Locked, WorkApi.Resting(project.Settings.Work));
             var lent = await review.LeaseAsync(project, context.Caller().UserId, count, context.RequestAborted);
             return (IResult)TypedResults.Ok(new LeasesView(await ViewAsync(project, lent, students, context.RequestAborted)));
         }).WithSummary("Lends the most valuable items to the caller").Produces<LeasesView>();
