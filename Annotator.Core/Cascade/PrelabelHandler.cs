@@ -192,11 +192,11 @@ internal sealed class PrelabelHandler(
         {
             var item = batch.Items[n];
             var own = opinions?[n];
-            var follows = batch.Follows(item);
-            var said = batch.Said(item);
+            var follows = batch.Repeats(item);
+            var said = askLlm && !follows ? batch.Llm.GetValueOrDefault(item.Id) : batch.Said(item);
             var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
 
-            // A copy is not asked about: what is said of the first of its group holds for it.
+            // A copy with the same words is not asked about: what is said of the first of its group holds for it.
             var ask = askLlm && said is null && !follows;
             var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
             routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));
@@ -285,8 +285,8 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
     // Which items are checked does not depend on where else their number decides.
     private const long CheckSalt = 0x5EED_0F_C4EC;
 
-    // The first items of the groups that items of the batch follow, with where they stand.
-    private Dictionary<long, ItemState> Leaders { get; init; } = [];
+    // The first items of the groups that items of the batch follow, with where they stand and what they say.
+    private Dictionary<long, (ItemState State, string? Text)> Leaders { get; init; } = [];
 
     // Nothing was said against the item: the server was not to be had, or was not asked.
     private static readonly HashSet<string> Passing = new(StringComparer.Ordinal)
@@ -296,7 +296,13 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
 
     /// <summary>Whether an item waits for the first of its near-duplicate group, which waits itself.</summary>
     public bool Follows(Item item) =>
-        item is { Votes: 0, Audit: false, GroupId: { } group } && group != item.Id && Leaders.TryGetValue(group, out var state) && state != ItemState.Final;
+        item is { Votes: 0, Audit: false, GroupId: { } group } && group != item.Id && Leaders.TryGetValue(group, out var leader) && leader.State != ItemState.Final;
+
+    /// <summary>
+    /// Whether an item follows another and has its very words, so that there is nothing to ask about it. A near-duplicate with other words waits like one, but
+    /// is another text to a model: "card not received" and "card not working" are near.
+    /// </summary>
+    public bool Repeats(Item item) => Follows(item) && (item.Text is null || SameWords.In(item.Text, Leaders[item.GroupId!.Value].Text));
 
     /// <summary>What the LLM said of an item, or of the one that it follows; null where it was not asked.</summary>
     public Prediction? Said(Item item) => Llm.GetValueOrDefault(item.Id) ?? (Follows(item) ? Llm.GetValueOrDefault(item.GroupId!.Value) : null);
@@ -349,7 +355,8 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
         var said = known ?? await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
         var groups = items.Where(i => i.GroupId is { } group && group != i.Id).Select(i => i.GroupId!.Value).Distinct().ToList();
         if (groups.Count == 0) return new PrelabelBatch(items, said);
-        var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.State, cancellationToken);
+        var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id))
+            .Select(i => new { i.Id, i.State, i.Text }).ToDictionaryAsync(i => i.Id, i => (i.State, i.Text), cancellationToken);
         foreach (var of in await db.Predictions.AsNoTracking().Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && groups.Contains(p.ItemId)).ToListAsync(cancellationToken)) said[of.ItemId] = of;
         return new PrelabelBatch(items, said) { Leaders = leaders };
     }
