@@ -116,7 +116,7 @@ internal sealed class PrelabelHandler(
                 foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
                 {
                     asked += part.Length;
-                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, reliability));
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, reliability));
                     if (flights.Count > MostFlights) await LandAsync();
                 }
 
@@ -142,7 +142,7 @@ internal sealed class PrelabelHandler(
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-            var again = await RouteAsync(project, options, flight.Student, null, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+            var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -153,7 +153,7 @@ internal sealed class PrelabelHandler(
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, null, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -255,7 +255,7 @@ internal sealed record PrelabelCursor
 }
 
 /// <summary>Items that the LLM thinks about.</summary>
-internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, double Reliability)
+internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, double Reliability)
 {
     /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
     public long? After { get; set; }
