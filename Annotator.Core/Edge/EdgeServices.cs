@@ -14,7 +14,9 @@ public static class EdgeServices
         .AddSingleton<EdgeKeys>()
         .AddSingleton<RolloutService>()
         .AddSingleton<DeviceService>()
-        .AddSingleton<EdgeIntake>();
+        .AddSingleton<EdgeIntake>()
+        .AddSingleton<EdgePictures>()
+        .AddSingleton<IRunHandler, QuantizeHandler>().AddStartableRun<QuantizeOptions>(QuantizeHandler.RunKind);
 
     /// <summary>Removes what belongs to the devices of a deleted project.</summary>
     internal static async Task DeleteAsync(RunContext run, long projectId, CancellationToken cancellationToken)
@@ -35,6 +37,8 @@ public static class EdgeServices
         await run.CheckpointAsync(
             async scope =>
             {
+                await scope.Db.Set<EdgePicturePart>().Where(p => p.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<QuantizedStudent>().Where(q => q.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EdgeRollout>().Where(r => r.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EnrolmentCode>().Where(c => c.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EdgeDevice>().Where(d => d.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);

@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Llm;
 
 /// <summary>Items' images as they go to a model: upright, scaled down, and without anything that the file says beside its pixels.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle nobody asks for holds nothing.")]
 public sealed class LlmPictures(AnnotatorDatabase database, IBlobStore blobs)
 {
     private const int Part = 500;
