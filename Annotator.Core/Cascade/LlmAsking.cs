@@ -54,12 +54,19 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly ConcurrentDictionary<string, TaskCompletionSource<LlmItemResult?>> _texts = new(StringComparer.Ordinal);
     private int _remembered;
 
+    // The keys of what is being asked about, by item: they are needed again when the answers are kept.
+    private readonly ConcurrentDictionary<string, string> _keys = new(StringComparer.Ordinal);
+
+    // Whether there were kept answers when the run began; what it answers itself it remembers by itself.
+    private readonly Lazy<Task<bool>> _hasCached;
+
     public LlmAsking(
         AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, LlmWays ways, LlmAnswerCache? cache, LlmPictures? pictures,
         Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, TimeProvider time, CancellationToken cancellationToken)
     {
         (_database, _asker, _time, _task, _labeller, _prompt, _cache, _mask) = (database, asker, time, prompt.Task, labeller, prompt, cache, options.Mask);
         (_pictures, _pixels, _cancellation) = (pictures, settings.ImagePixels, cancellationToken);
+        _hasCached = new Lazy<Task<bool>>(() => cache?.AnyAsync(asker.ProjectId, cancellationToken) ?? Task.FromResult(false));
         _ledger = new LedgerWriter(database, asker, keep is null && cache is null ? null : KeepAsync);
         PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
         if (prompt.Labels.Count > settings.NarrowAbove && prompt is { Task: not LlmTask.Spans, Pictures: false }) _narrowing = new LlmNarrowing(database, asker, labeller, prompt, options, cancellationToken);
@@ -139,7 +146,7 @@ internal sealed class LlmAsking : IAsyncDisposable
         var known = new HashSet<long>();
         try
         {
-            IReadOnlyDictionary<string, LlmAnswer> cached = _cache is null ? new Dictionary<string, LlmAnswer>(StringComparer.Ordinal) : await _cache.FindAsync(_asker.ProjectId, [.. own.Select(o => o.Key)]);
+            IReadOnlyDictionary<string, LlmAnswer> cached = _cache is null || (_remembered < MostRemembered && !await _hasCached.Value) ? new Dictionary<string, LlmAnswer>(StringComparer.Ordinal) : await _cache.FindAsync(_asker.ProjectId, [.. own.Select(o => o.Key)]);
             foreach (var (item, key) in own.Where(o => cached.ContainsKey(o.Key)))
             {
                 said[item.Id] = new LlmItemResult(asked[item.Id], cached[key], LlmFailure.None, null, 0);
@@ -153,11 +160,13 @@ internal sealed class LlmAsking : IAsyncDisposable
             foreach (var (item, key) in own)
             {
                 if (_texts.TryGetValue(key, out var mine)) mine.TrySetResult(said.GetValueOrDefault(item.Id));
+                _keys.TryRemove(asked[item.Id].Id, out _);
             }
         }
 
         foreach (var (item, same) in waiting)
         {
+            _keys.TryRemove(asked[item.Id].Id, out _);
             if (await same is not { } result) continue;
             said[item.Id] = result with { Item = asked[item.Id] };
             if (result.Answer is not null) known.Add(item.Id);
@@ -210,7 +219,9 @@ internal sealed class LlmAsking : IAsyncDisposable
         return items.Select((item, i) => (item.Id, Asked: new LlmItem(item.Id.ToString(CultureInfo.InvariantCulture), item.Text ?? "", pictures?[i]))).ToDictionary(i => i.Id, i => i.Asked);
     }
 
-    private string KeyOf(LlmItem item) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, _mask is null ? item.Text : _mask(item.Text), item.Picture);
+    private string KeyOf(LlmItem item) => _keys.GetOrAdd(item.Id, static (_, a) => a.Asking.Compute(a.Item), (Asking: this, Item: item));
+
+    private string Compute(LlmItem item) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, _mask is null ? item.Text : _mask(item.Text), item.Picture);
 
     private async Task StoreKnownAsync(List<Prediction> predictions)
     {

@@ -58,6 +58,14 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
     }
 
+    /// <summary>Whether a project has any answers: where it has none, none need be looked for.</summary>
+    internal Task<bool> AnyAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        if (options.Value.CacheDays == 0) return Task.FromResult(false);
+        var oldest = time.GetUtcNow() - Lifetime;
+        return database.ReadAsync(db => db.CachedAnswers.AnyAsync(a => a.ProjectId == projectId && a.CreatedAt >= oldest, cancellationToken), cancellationToken);
+    }
+
     /// <summary>Answers that are there.</summary>
     internal async Task<IReadOnlyDictionary<string, LlmAnswer>> FindAsync(long projectId, IReadOnlyList<string> keys, CancellationToken cancellationToken = default)
     {

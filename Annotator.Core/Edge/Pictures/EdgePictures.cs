@@ -107,10 +107,19 @@ public sealed class EdgePictures(AnnotatorDatabase database, IBlobStore blobs, M
     private async Task<Outcome<PictureReceipt>> FinishAsync(EdgeDevice device, Project project, DevicePicture picture, List<EdgePicturePart> parts, CancellationToken cancellationToken)
     {
         using var file = new MemoryStream((int)picture.Total);
-        foreach (var part in parts)
+        try
         {
-            await using var stored = await blobs.OpenAsync(part.Blob, cancellationToken);
-            await stored.CopyToAsync(file, cancellationToken);
+            foreach (var part in parts)
+            {
+                await using var stored = await blobs.OpenAsync(part.Blob, cancellationToken);
+                await stored.CopyToAsync(file, cancellationToken);
+            }
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // The same picture was finished, or given up, by another call at this moment: the device asks, and goes on from what there is then.
+            await RemoveAsync(parts, cancellationToken);
+            return await FindAsync(device, picture, cancellationToken);
         }
 
         var whole = file.ToArray();
@@ -138,14 +147,14 @@ public sealed class EdgePictures(AnnotatorDatabase database, IBlobStore blobs, M
         return new PictureReceipt(picture.Total, Stored: true);
     }
 
-    // First the rows: a file that nobody names any more is swept up with the folder's old ones.
+    // First the files, so that none is left that nobody names: rows without their files begin anew.
     private async Task RemoveAsync(IReadOnlyCollection<EdgePicturePart> parts, CancellationToken cancellationToken)
     {
         if (parts.Count == 0) return;
         var device = parts.First().DeviceId;
         var names = parts.Select(p => p.Blob).ToList();
-        await database.WriteAsync(scope => scope.Db.Set<EdgePicturePart>().Where(p => p.DeviceId == device && names.Contains(p.Blob)).ExecuteDeleteAsync(cancellationToken), cancellationToken);
         foreach (var name in names) await blobs.DeleteAsync(name, CancellationToken.None);
+        await database.WriteAsync(scope => scope.Db.Set<EdgePicturePart>().Where(p => p.DeviceId == device && names.Contains(p.Blob)).ExecuteDeleteAsync(cancellationToken), cancellationToken);
     }
 
     private static string KeyOf(EdgeDevice device, DevicePicture picture) => string.Create(CultureInfo.InvariantCulture, $"{device.Name}/{picture.Key}");
