@@ -71,6 +71,7 @@ public static class CoreServices
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
         services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmPictures>();
         services.AddSingleton<LlmRecovery>();
         services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();

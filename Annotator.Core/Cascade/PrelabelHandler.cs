@@ -40,7 +40,7 @@ public sealed record PrelabelOptions
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
 internal sealed class PrelabelHandler(
-    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning, Courtesy courtesy) : IRunHandler
+    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample firstSample, LearningTrigger learning, Courtesy courtesy) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -116,16 +116,24 @@ internal sealed class PrelabelHandler(
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
                 accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
 
-                // What the student says is shown while the LLM thinks.
+                // The LLM begins to think, and what the student says is shown meanwhile. No part of this batch lands before that is written: it would be written over.
+                if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
+                var parts = waiting.Chunk(asking?.PartSize ?? BatchSize).ToList();
+                var first = Math.Clamp(MostFlights - flights.Count, 0, parts.Count);
+                foreach (var part in parts.Take(first)) Take(part);
                 var here = routed.Count - waiting.Count;
                 await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
-                if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
-                else await courtesy.RestAsync(step.Elapsed, cancellationToken);
-                foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
+                if (waiting.Count == 0) await courtesy.RestAsync(step.Elapsed, cancellationToken);
+                foreach (var part in parts.Skip(first))
+                {
+                    Take(part);
+                    if (flights.Count > MostFlights) await LandAsync();
+                }
+
+                void Take(Item[] part)
                 {
                     asked += part.Length;
-                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, reliability));
-                    if (flights.Count > MostFlights) await LandAsync();
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, reliability));
                 }
 
                 if (flights.Count > 0) flights.Last().After = ahead;
@@ -138,7 +146,7 @@ internal sealed class PrelabelHandler(
 
         // A server that answered nothing is out of order, however few requests it got.
         if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
-        await first.PlaceAsync(run, null, cancellationToken);
+        await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
 
@@ -160,7 +168,7 @@ internal sealed class PrelabelHandler(
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-            var again = await RouteAsync(project, options, flight.Student, null, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+            var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -171,7 +179,7 @@ internal sealed class PrelabelHandler(
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, null, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -185,7 +193,7 @@ internal sealed class PrelabelHandler(
     {
         var schema = project.Schema;
         var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
-        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, [.. batch.Items.Select(i => i.Text ?? "")]) : null;
+        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? Guess(project, batch, askLlm) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);
         for (var n = 0; n < batch.Items.Count; n++)
@@ -203,6 +211,25 @@ internal sealed class PrelabelHandler(
         }
 
         return routed;
+    }
+
+    // First guesses of items of which nothing better is known; one of the same labels that the LLM will soon replace is not made again.
+    private Opinion?[] Guess(Project project, PrelabelBatch batch, bool soonReplaced)
+    {
+        var guesses = new Opinion?[batch.Items.Count];
+        var missing = new List<int>();
+        for (var i = 0; i < guesses.Length; i++)
+        {
+            var item = batch.Items[i];
+            if (batch.Said(item) is { Value: not null }) continue;
+            if (soonReplaced && item is { PredictionSource: LabelSource.Hint, PredictionValue: { } value, PredictionVersion: { } version } && version == project.SchemaVersion) guesses[i] = new Opinion(value, item.PredictionConfidence ?? 0, LabelSource.Hint, version);
+            else missing.Add(i);
+        }
+
+        if (missing.Count == 0) return guesses;
+        var made = hints.Guess(project, missing.ConvertAll(i => batch.Items[i].Text ?? ""));
+        for (var n = 0; n < missing.Count; n++) guesses[missing[n]] = made[n];
+        return guesses;
     }
 
     private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
@@ -238,7 +265,8 @@ internal sealed class PrelabelHandler(
             var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind ? 1 : 0);
             var reason = blind ? QueueReason.Random : routing.Reason;
             if (blind && item.State == ItemState.Queued) blinded.Add(item.Id);
-            if (same && to == item.State && item.Route == routing.Route)
+            // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.
+            if (same && to == item.State && (item.Route == routing.Route || (to == ItemState.Queued && routing.Route == Items.Route.Llm)))
             {
                 if (to == ItemState.Queued) ranks.Add((item.Id, rank, reason));
                 continue;
@@ -273,7 +301,7 @@ internal sealed record PrelabelCursor
 }
 
 /// <summary>Items that the LLM thinks about.</summary>
-internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, double Reliability)
+internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, double Reliability)
 {
     /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
     public long? After { get; set; }

@@ -34,7 +34,18 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     public async Task<StoredMedia> StoreAsync(Project project, string fileName, Stream content, CancellationToken cancellationToken = default)
     {
         var name = BareName(fileName);
-        if (name.Length is 0 or > 500) return new StoredMedia(fileName, null, "A file name of 1 to 500 characters is needed.");
+        return name.Length is 0 or > 500 ? new StoredMedia(fileName, null, "A file name of 1 to 500 characters is needed.") : await StoreAsync(project, new NewItem(name, null), name, content, cancellationToken);
+    }
+
+    /// <summary>Stores a file as an item of which more is known. Where an item of its key is there already, it stays as it is.</summary>
+    /// <param name="project">A project of images or videos.</param>
+    /// <param name="item">The item, without its address and metadata.</param>
+    /// <param name="name">Name of the file, for people.</param>
+    /// <param name="content">The file; read once.</param>
+    /// <param name="cancellationToken">Cancels; nothing stays then.</param>
+    public async Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(item);
         var (file, refused) = await KeepAsync(project, content, cancellationToken);
         if (file is null) return new StoredMedia(name, null, refused);
         var kept = false;
@@ -43,7 +54,7 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
             // The fast stage looks at the picture, so it must be known before the item.
             await database.WriteAsync(scope => scope.Dialect.InsertAsync(scope.Db, [file], ignoreConflicts: false, cancellationToken), cancellationToken);
             var address = AddressOf(project.Id, file.Name);
-            var stored = await intake.StoreAsync(project, [new NewItem(name, null, address, MetadataOf(name, file))], cancellationToken);
+            var stored = await intake.StoreAsync(project, [item with { Url = address, Metadata = MetadataOf(name, file) }], cancellationToken);
             if (!stored.Succeeded) return new StoredMedia(name, null, string.Join(' ', stored.Errors.Select(e => e.Message)));
             kept = string.Equals(stored.Value[0].Item.Url, address, StringComparison.Ordinal);
             return new StoredMedia(name, stored.Value[0], null);

@@ -61,7 +61,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 cancellationToken: cancellationToken);
         }
 
-        await EdgeServices.DeleteAsync(run, id, cancellationToken);
+        await EdgeServices.DeleteAsync(run, blobs, id, cancellationToken);
         await run.CheckpointAsync(
             async scope =>
             {

@@ -143,6 +143,8 @@ public sealed record ProjectSettings
         Range("llm.samples", Llm.Samples, 1, 9);
         Range("llm.sampleBelow", Llm.SampleBelow, 0, 1);
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
+        Range("llm.imagePixels", Llm.ImagePixels, 64, 2_048);
+        Range("llm.imagesPerCall", Llm.ImagesPerCall, 1, 20);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
@@ -201,4 +203,10 @@ public sealed record LlmSettings
 
     /// <summary>Number of labels, 20 to 2,000, above which the LLM is asked in two steps: first for the few labels that may apply, then for the one that does.</summary>
     public int NarrowAbove { get; init; } = 200;
+
+    /// <summary>Longest side at which images are sent to the LLM, 64 to 2,048 pixels; smaller ones are sent as they are.</summary>
+    public int ImagePixels { get; init; } = 768;
+
+    /// <summary>Images a call, 1 to 20, and no more than <see cref="ItemsPerCall"/>.</summary>
+    public int ImagesPerCall { get; init; } = 4;
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Web.Edge;
 
 namespace Annotator.Web.Projects;
 
@@ -69,6 +70,15 @@ public sealed class ProjectDraft
     /// <summary>Items a call.</summary>
     public int LlmItemsPerCall { get; set; } = 10;
 
+    /// <summary>Images a call.</summary>
+    public int LlmImagesPerCall { get; set; } = 4;
+
+    /// <summary>Longest side at which images are sent to the LLM, in pixels.</summary>
+    public int LlmImagePixels { get; set; } = 768;
+
+    /// <summary>Single items and devices.</summary>
+    public DeliveryDraft Delivery { get; set; } = new();
+
     /// <summary>The tasks that go with a kind of data.</summary>
     public static IReadOnlyList<TaskType> TasksOf(Modality modality) => modality switch
     {
@@ -101,6 +111,9 @@ public sealed class ProjectDraft
             LlmEnabled = settings.Llm.Enabled,
             LlmBudget = settings.Llm.Budget,
             LlmItemsPerCall = settings.Llm.ItemsPerCall,
+            LlmImagesPerCall = settings.Llm.ImagesPerCall,
+            LlmImagePixels = settings.Llm.ImagePixels,
+            Delivery = DeliveryDraft.From(settings),
         };
     }
 
@@ -114,7 +127,7 @@ public sealed class ProjectDraft
 
     private TaskDefinition ToTask() => new(Task, Multiple && Task == TaskType.Classification, Labels.ToDefinitions());
 
-    private ProjectSettings Apply(ProjectSettings settings) => settings with
+    private ProjectSettings Apply(ProjectSettings settings) => Delivery.Apply(settings) with
     {
         TargetAccuracy = Share(TargetPercent),
         Confidence = Share(ConfidencePercent),
@@ -124,7 +137,7 @@ public sealed class ProjectDraft
         AutoAccept = AutoAccept,
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
-        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall },
+        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImagePixels = LlmImagePixels },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

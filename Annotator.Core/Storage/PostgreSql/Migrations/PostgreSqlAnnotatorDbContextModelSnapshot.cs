@@ -524,6 +524,49 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("edge_labels", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Edge.EdgePicturePart", b =>
+                {
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("sha256");
+
+                    b.HasKey("DeviceId", "Sequence", "Number")
+                        .HasName("pk_edge_picture_parts");
+
+                    b.ToTable("edge_picture_parts", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Edge.EdgeRollout", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -549,6 +592,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.Property<long?>("CreatedBy")
                         .HasColumnType("bigint")
                         .HasColumnName("created_by");
+
+                    b.Property<bool>("Int8")
+                        .HasColumnType("boolean")
+                        .HasColumnName("int8");
 
                     b.Property<string>("Note")
                         .HasColumnType("text")
@@ -621,6 +668,64 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasDatabaseName("ix_edge_codes_project_id");
 
                     b.ToTable("edge_codes", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.QuantizedStudent", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<int>("Changed")
+                        .HasColumnType("integer")
+                        .HasColumnName("changed");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("FullBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("full_bytes");
+
+                    b.Property<int>("FullRight")
+                        .HasColumnType("integer")
+                        .HasColumnName("full_right");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hash");
+
+                    b.Property<int>("HeldOut")
+                        .HasColumnType("integer")
+                        .HasColumnName("held_out");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Right")
+                        .HasColumnType("integer")
+                        .HasColumnName("right");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_quantized_students");
+
+                    b.ToTable("quantized_students", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Items.Item", b =>

@@ -509,6 +509,49 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("edge_labels", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Edge.EdgePicturePart", b =>
+                {
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sha256");
+
+                    b.HasKey("DeviceId", "Sequence", "Number")
+                        .HasName("pk_edge_picture_parts");
+
+                    b.ToTable("edge_picture_parts", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Edge.EdgeRollout", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -534,6 +577,10 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.Property<long?>("CreatedBy")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_by");
+
+                    b.Property<bool>("Int8")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("int8");
 
                     b.Property<string>("Note")
                         .HasColumnType("TEXT")
@@ -604,6 +651,64 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasDatabaseName("ix_edge_codes_project_id");
 
                     b.ToTable("edge_codes", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.QuantizedStudent", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<int>("Changed")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("changed");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("FullBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("full_bytes");
+
+                    b.Property<int>("FullRight")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("full_right");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hash");
+
+                    b.Property<int>("HeldOut")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("held_out");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Right")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("right");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_quantized_students");
+
+                    b.ToTable("quantized_students", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Items.Item", b =>
