@@ -115,6 +115,7 @@ public static class AnnotatorApp
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();
+        app.MapFramesApi();
         app.MapModelsApi();
         app.MapReviewApi();
         app.MapRunsApi();

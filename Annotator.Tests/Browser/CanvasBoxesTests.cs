@@ -150,7 +150,7 @@ public class CanvasBoxesTests(BrowserFixture browser)
     }
 
     [Fact]
-    public async Task Touch_MovesWithOneFinger_ZoomsWithTwo()
+    public async Task Touch_MovesWithOneFinger_ZoomsWithTwo_AndDrawsWhenAsked()
     {
         var (project, _) = await CanvasScenes.ProjectAsync(browser, "Boxes Touch", "boxes", [("touch.png", TestPicture.WithRectangle(Width, Height, 100, 100, 300, 250), null)]);
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(Width: 820, Height: 1180, Touch: true));
@@ -179,6 +179,25 @@ public class CanvasBoxesTests(BrowserFixture browser)
         await TouchAsync("touchMove", (x - 80, y), (x + 80, y));
         await TouchAsync("touchEnd");
         Assert.InRange((await ViewAsync())[0] / moved[0], 1.7, 2.3);
+
+        await visitor.Page.EvaluateAsync("() => { window.__log = []; const v = window.annotatorReview.view; for (const n of ['pointerdown','pointermove','pointerup','pointercancel','pointerleave','touchstart','gotpointercapture','lostpointercapture','mousedown']) document.addEventListener(n, (e) => window.__log.push(`${n} ${e.pointerId} ${e.pointerType} p${e.isPrimary} ${Math.round(e.clientX)},${Math.round(e.clientY)} ${e.target.className} d=${!!v.shapes?.drawing}`), true); }");
+        await visitor.Page.Locator("[data-tool=fit]").TapAsync();
+        await visitor.Page.Locator("[data-tool=draw]").TapAsync();
+        await Assertions.Expect(visitor.Page.Locator(".rv-spans-state")).ToContainTextAsync("two corners");
+        var (from, to) = (await canvas.AtAsync(100, 100), await canvas.AtAsync(300, 250));
+        await TouchAsync("touchStart", from);
+        await TouchAsync("touchMove", ((from.X + to.X) / 2, (from.Y + to.Y) / 2));
+        await TouchAsync("touchMove", to);
+        await TouchAsync("touchEnd");
+        try
+        {
+            await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":200,"height":150}]}""");
+        }
+        catch
+        {
+            File.WriteAllLines($"/tmp/vision-touch-{DateTime.Now.Ticks}.log", [.. await visitor.Page.EvaluateAsync<string[]>("() => window.__log"), $"{from} {to}", (await canvas.ValueAsync()).ToJsonString()]);
+            throw;
+        }
     }
 
     [Fact]

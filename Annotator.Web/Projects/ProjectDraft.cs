@@ -69,6 +69,21 @@ public sealed class ProjectDraft
     /// <summary>Items a call.</summary>
     public int LlmItemsPerCall { get; set; } = 10;
 
+    /// <summary>Id of the uploaded model that looks at images or films; null: none.</summary>
+    public string? VisionModel { get; set; }
+
+    /// <summary>Boxes below this score are not pre-labels; null: as the model says.</summary>
+    public double? VisionThreshold { get; set; }
+
+    /// <summary>Whether the score of each label is set by what people correct.</summary>
+    public bool VisionTune { get; set; } = true;
+
+    /// <summary>How many frames a second of a film are looked at.</summary>
+    public double TrackRate { get; set; } = 5;
+
+    /// <summary>How long a job of a film may be, in seconds; 0: none is cut.</summary>
+    public double JobSeconds { get; set; }
+
     /// <summary>The tasks that go with a kind of data.</summary>
     public static IReadOnlyList<TaskType> TasksOf(Modality modality) => modality switch
     {
@@ -101,6 +116,11 @@ public sealed class ProjectDraft
             LlmEnabled = settings.Llm.Enabled,
             LlmBudget = settings.Llm.Budget,
             LlmItemsPerCall = settings.Llm.ItemsPerCall,
+            VisionModel = settings.Vision.Model,
+            VisionThreshold = settings.Vision.Threshold,
+            VisionTune = settings.Vision.Tune,
+            TrackRate = settings.Vision.TrackRate,
+            JobSeconds = settings.Vision.JobSeconds,
         };
     }
 
@@ -125,6 +145,7 @@ public sealed class ProjectDraft
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
         Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall },
+        Vision = settings.Vision with { Model = VisionModel, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

@@ -18,8 +18,11 @@ export class Film extends EventTarget {
   /** The element that plays. */
   element = null;
 
-  /** Frames, or 0 before they are known. */
+  /** Frames up to the end of the part that is worked on, or 0 before they are known. */
   count = 0;
+
+  /** The first frame of the part that is worked on: a job of a long film is a part of it. */
+  first = 0;
 
   /** The frame on screen, from 0. */
   frame = 0;
@@ -43,9 +46,9 @@ export class Film extends EventTarget {
   /**
    * Opens a film on the stage.
    * @param {string|null} url
-   * @param {object} texts failed(title, text) shows what is wrong
+   * @param {object} parts failed(title, text) shows what is wrong; loading() that it is on its way; first, end: the frames that are worked on, all where they are not given
    */
-  async open(url, { failed, loading }) {
+  async open(url, { failed, loading, first = 0, end = null }) {
     this.close();
     this.#url = url;
     if (!url) {
@@ -87,18 +90,19 @@ export class Film extends EventTarget {
     }
 
     this.element = element;
-    this.count = frames.count;
+    this.count = Math.min(frames.count, end ?? frames.count);
+    this.first = Math.max(0, Math.min(first, this.count - 1));
     this.#rate = frames.rate ?? null;
     this.#start = frames.start ?? 0;
     this.#times = frames.times ?? null;
-    this.frame = 0;
+    this.frame = this.first;
     element.addEventListener("seeked", () => this.#arrived(), { signal: stop.signal });
     for (const event of ["play", "pause", "ended"]) element.addEventListener(event, () => this.dispatchEvent(new Event("state")), { signal: stop.signal });
     element.addEventListener("pause", () => this.#rest(), { signal: stop.signal });
     this.#watch(stop.signal);
     this.#stage.place(element, element.videoWidth, element.videoHeight);
     this.dispatchEvent(new Event("open"));
-    this.go(0);
+    this.go(this.first);
   }
 
   close() {
@@ -113,6 +117,7 @@ export class Film extends EventTarget {
 
     this.element = null;
     this.count = 0;
+    this.first = 0;
     this.frame = 0;
   }
 
@@ -157,7 +162,7 @@ export class Film extends EventTarget {
   go(frame) {
     if (!this.element || this.count === 0) return;
     this.pause();
-    this.frame = Math.min(Math.max(Math.round(frame), 0), this.count - 1);
+    this.frame = Math.min(Math.max(Math.round(frame), this.first), this.count - 1);
     this.dispatchEvent(new Event("frame"));
     if (!this.#seeking) this.#seek();
   }
@@ -182,7 +187,7 @@ export class Film extends EventTarget {
 
   play() {
     if (!this.element || this.count === 0) return;
-    if (this.frame >= this.count - 1) this.go(0);
+    if (this.frame >= this.count - 1) this.go(this.first);
     this.element.playbackRate = this.speed;
     this.element.play().catch(() => {});
   }
@@ -210,6 +215,7 @@ export class Film extends EventTarget {
       if (this.playing) {
         this.frame = this.frameAt(mediaTime);
         this.dispatchEvent(new Event("frame"));
+        if (this.frame >= this.count - 1) element.pause();
       }
 
       element.requestVideoFrameCallback(shown);
