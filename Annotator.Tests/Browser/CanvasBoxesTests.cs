@@ -180,8 +180,15 @@ public class CanvasBoxesTests(BrowserFixture browser)
         await TouchAsync("touchEnd");
         Assert.InRange((await ViewAsync())[0] / moved[0], 1.7, 2.3);
 
-        await visitor.Page.EvaluateAsync("() => { window.__log = []; const v = window.annotatorReview.view; for (const n of ['pointerdown','pointermove','pointerup','pointercancel','pointerleave','touchstart','gotpointercapture','lostpointercapture','mousedown']) document.addEventListener(n, (e) => window.__log.push(`${n} ${e.pointerId} ${e.pointerType} p${e.isPrimary} ${Math.round(e.clientX)},${Math.round(e.clientY)} ${e.target.className} d=${!!v.shapes?.drawing}`), true); }");
-        await visitor.Page.Locator("[data-tool=fit]").TapAsync();
+        // A browser takes a tap that comes right after a pinch for the end of it, and tells nobody: it is tapped until it counts, or the corner would lie out of sight.
+        await Until.HoldsAsync(
+            async () =>
+            {
+                await visitor.Page.Locator("[data-tool=fit]").TapAsync();
+                return (await ViewAsync())[0];
+            },
+            scale => Math.Abs(scale - before[0]) < 1e-6,
+            "all of the image is in sight");
         await visitor.Page.Locator("[data-tool=draw]").TapAsync();
         await Assertions.Expect(visitor.Page.Locator(".rv-spans-state")).ToContainTextAsync("two corners");
         var (from, to) = (await canvas.AtAsync(100, 100), await canvas.AtAsync(300, 250));
@@ -189,15 +196,8 @@ public class CanvasBoxesTests(BrowserFixture browser)
         await TouchAsync("touchMove", ((from.X + to.X) / 2, (from.Y + to.Y) / 2));
         await TouchAsync("touchMove", to);
         await TouchAsync("touchEnd");
-        try
-        {
-            await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":200,"height":150}]}""");
-        }
-        catch
-        {
-            File.WriteAllLines($"/tmp/vision-touch-{DateTime.Now.Ticks}.log", [.. await visitor.Page.EvaluateAsync<string[]>("() => window.__log"), $"{from} {to}", (await canvas.ValueAsync()).ToJsonString()]);
-            throw;
-        }
+        await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":200,"height":150}]}""");
+        Assert.Empty(visitor.Troubles);
     }
 
     [Fact]

@@ -13,6 +13,9 @@ export class Film extends EventTarget {
   #start = 0;
   #times = null;
   #seeking = false;
+
+  // Told to stop, and not yet where it stopped.
+  #stopping = false;
   #stop = new AbortController();
 
   /** The element that plays. */
@@ -40,7 +43,7 @@ export class Film extends EventTarget {
 
   /** Whether the picture of the frame asked for is on screen. */
   get settled() {
-    return !this.#seeking && !this.playing;
+    return !this.#seeking && !this.#stopping && !this.playing;
   }
 
   /**
@@ -109,6 +112,7 @@ export class Film extends EventTarget {
     this.#stop.abort();
     this.#url = null;
     this.#seeking = false;
+    this.#stopping = false;
     if (this.element) {
       this.element.pause();
       this.element.removeAttribute("src");
@@ -193,7 +197,9 @@ export class Film extends EventTarget {
   }
 
   pause() {
-    if (this.playing) this.element.pause();
+    if (!this.playing) return;
+    this.#stopping = true;
+    this.element.pause();
   }
 
   toggle() {
@@ -215,7 +221,7 @@ export class Film extends EventTarget {
       if (this.playing) {
         this.frame = this.frameAt(mediaTime);
         this.dispatchEvent(new Event("frame"));
-        if (this.frame >= this.count - 1) element.pause();
+        if (this.frame >= this.count - 1) this.pause();
       }
 
       element.requestVideoFrameCallback(shown);
@@ -225,6 +231,7 @@ export class Film extends EventTarget {
 
   // Stopped somewhere within a frame: onto the middle of it, so that what is drawn is what is seen.
   #rest() {
+    this.#stopping = false;
     if (this.#seeking || !this.element) return;
     this.frame = this.frameAt(this.element.currentTime);
     this.dispatchEvent(new Event("frame"));
