@@ -147,7 +147,7 @@ internal sealed class SampleFramesHandler(IBlobStore blobs, MediaService media, 
             if (pixels is not null)
             {
                 var name = string.Create(CultureInfo.InvariantCulture, $"{stem}-{frame:000000}.jpg");
-                var stored = await media.StoreAsync(project, name, new MemoryStream(ImageFiles.ToJpeg(pixels, size.Width, size.Height), writable: false), new Dictionary<string, object> { ["film"] = options.FileName, ["frame"] = frame, ["seconds"] = Math.Round(seconds, 3) }, cancellationToken);
+                var stored = await media.StoreAsync(project, name, new MemoryStream(ImageFiles.ToJpeg(pixels, size.Width, size.Height), writable: false), new Dictionary<string, object>(StringComparer.Ordinal) { ["film"] = options.FileName, ["frame"] = frame, ["seconds"] = Math.Round(seconds, 3) }, cancellationToken);
                 refused = stored.Refused;
             }
 
