@@ -88,6 +88,7 @@ public static class CoreServices
         services.AddSingleton<IntakeLanes>();
         services.AddSingleton<IRunHandler, PrelabelHandler>().AddStartableRun<PrelabelOptions>(PrelabelHandler.RunKind);
 
+        services.AddSingleton<Courtesy>();
         services.AddSingleton<ReviewPacing>();
         services.AddQualityChecks();
         services.AddSingleton<ReviewQueue>();
@@ -109,6 +110,7 @@ public static class CoreServices
         services.AddDashboards();
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton<CertificateReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
         services.AddSingleton<AnnotatorReader>();
         services.AddSingleton<ExportService>();

@@ -35,7 +35,8 @@ internal sealed class LoadHost : IAsyncDisposable
             database = await TestDatabase.CreateAsync("Sqlite");
         }
 
-        return new LoadHost(database, await ProcessHost.StartAsync(database, settings), cluster);
+        // As it is run: with all that tests go without.
+        return new LoadHost(database, await ProcessHost.StartAsync(database, [("DOTNET_TieredPGO", null), .. settings]), cluster);
     }
 
     /// <summary>A number among the arguments, in order, or its default.</summary>

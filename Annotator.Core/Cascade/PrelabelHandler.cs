@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Annotator.Core.Items;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
@@ -42,11 +43,14 @@ public sealed record PrelabelOptions
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
 internal sealed class PrelabelHandler(
-    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning) : IRunHandler
+    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning, Courtesy courtesy) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
     private const int BatchSize = 1_000;
+
+    // While people are at work: short transactions, between which they get their turn.
+    private const int CourteousBatchSize = 200;
 
     // An uploaded model takes its time for an image: what it has found is shown soon.
     private const int VisionBatchSize = 20;
@@ -87,6 +91,7 @@ internal sealed class PrelabelHandler(
             {
                 var student = await students.FindAsync(project, cancellationToken);
                 var version = student?.Version.Version ?? 0;
+                var front = version != cursor.StudentVersion && !steered && student is not null;
                 if (version != cursor.StudentVersion && !steered)
                 {
                     while (flights.Count > 0) await LandAsync();
@@ -94,8 +99,10 @@ internal sealed class PrelabelHandler(
                     ahead = 0;
                 }
 
+                var step = Stopwatch.StartNew();
+                if (front) await FrontAsync(student!);
                 var model = student is null ? await vision.FindAsync(project, cancellationToken) : null;
-                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, model is null ? BatchSize : project.Modality == Modality.Video ? 1 : VisionBatchSize, cancellationToken), cancellationToken);
+                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, model is not null ? project.Modality == Modality.Video ? 1 : VisionBatchSize : courtesy.SomebodyWorks ? CourteousBatchSize : BatchSize, cancellationToken), cancellationToken);
                 if (batch.Items.Count == 0)
                 {
                     if (flights.Count == 0) break;
@@ -116,6 +123,7 @@ internal sealed class PrelabelHandler(
                 var here = routed.Count - waiting.Count;
                 await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
                 if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
+                else await courtesy.RestAsync(step.Elapsed, cancellationToken);
                 foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
                 {
                     asked += part.Length;
@@ -136,6 +144,16 @@ internal sealed class PrelabelHandler(
         await first.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
+
+        // What people are shown next gets the new student's opinion and order at once, however many items there are; its turn comes again with the others.
+        async Task FrontAsync(LoadedStudent student)
+        {
+            var batch = await run.Database.ReadAsync(db => PrelabelBatch.FrontAsync(db, project.Id, BatchSize, cancellationToken), cancellationToken);
+            if (batch.Items.Count == 0) return;
+            var routed = await RouteAsync(project, options, student, null, batch, askLlm: false, await llm.ReliabilityAsync(project.Id, cancellationToken), cancellationToken);
+            await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, cancellationToken: cancellationToken);
+            accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
+        }
 
         async Task LandAsync()
         {
@@ -305,6 +323,15 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
         return items.Count == 0 ? new PrelabelBatch([], []) : await WithAsync(db, projectId, items, cancellationToken);
     }
 
+    /// <summary>The items that people are shown next, whoever comes.</summary>
+    public static async Task<PrelabelBatch> FrontAsync(AnnotatorDbContext db, long projectId, int size, CancellationToken cancellationToken)
+    {
+        var next = await db.Queue.Where(q => q.ProjectId == projectId && q.LastAnnotatorId == 0 && q.Open > 0).OrderBy(q => q.Rank).ThenBy(q => q.ItemId).Take(size).Select(q => q.ItemId).ToListAsync(cancellationToken);
+        var items = await db.Items.Where(i => i.ProjectId == projectId && next.Contains(i.Id) && i.State != ItemState.Final).OrderBy(i => i.Id).ToListAsync(cancellationToken);
+        if (items.Count == 0) return new PrelabelBatch([], []);
+        return await WithAsync(db, projectId, items, cancellationToken, await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && next.Contains(p.ItemId)).ToDictionaryAsync(p => p.ItemId, cancellationToken));
+    }
+
     /// <summary>The items that follow some of a batch, with what is said of those.</summary>
     public static async Task<PrelabelBatch?> FollowersAsync(AnnotatorDbContext db, long projectId, PrelabelBatch batch, CancellationToken cancellationToken)
     {
@@ -319,10 +346,10 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
         return following;
     }
 
-    private static async Task<PrelabelBatch> WithAsync(AnnotatorDbContext db, long projectId, List<Item> items, CancellationToken cancellationToken)
+    private static async Task<PrelabelBatch> WithAsync(AnnotatorDbContext db, long projectId, List<Item> items, CancellationToken cancellationToken, Dictionary<long, Prediction>? known = null)
     {
         var (first, last) = (items[0].Id, items[^1].Id);
-        var said = await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
+        var said = known ?? await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
         var groups = items.Where(i => i.GroupId is { } group && group != i.Id).Select(i => i.GroupId!.Value).Distinct().ToList();
         if (groups.Count == 0) return new PrelabelBatch(items, said);
         var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.State, cancellationToken);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Annotator.Core.Projects;
+using Annotator.Core.Quality;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -36,7 +37,7 @@ public sealed record ExportOptions : IValidatableObject
 /// Writes an export into a file that can be fetched afterwards. A file is seen under its name only once it is whole; a run that is taken
 /// up again writes anew. The last files of a project are kept, older ones removed.
 /// </summary>
-internal sealed class ExportHandler(ExportService exports, IBlobStore blobs) : IRunHandler
+internal sealed class ExportHandler(ExportService exports, IBlobStore blobs, CertificateReader certificates) : IRunHandler
 {
     public const string RunKind = "export";
 
@@ -60,7 +61,7 @@ internal sealed class ExportHandler(ExportService exports, IBlobStore blobs) : I
         }
 
         await RemoveOldAsync(run, cancellationToken);
-        run.SetResult(new { format = request.Value.Format.Name, items = cursor.Items, bytes = cursor.Bytes, sha256 = cursor.Sha256, url = string.Create(CultureInfo.InvariantCulture, $"/api/v1/runs/{run.Run.Id}/file") });
+        run.SetResult(new { format = request.Value.Format.Name, items = cursor.Items, bytes = cursor.Bytes, sha256 = cursor.Sha256, certificate = await certificates.FindAsync(project, cancellationToken), url = string.Create(CultureInfo.InvariantCulture, $"/api/v1/runs/{run.Run.Id}/file") });
     }
 
     private async Task<ExportFile> WriteAsync(RunContext run, Project project, ExportRequest request, CancellationToken cancellationToken)

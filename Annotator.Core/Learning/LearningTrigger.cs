@@ -16,17 +16,23 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
     /// <summary>How long decisions are gathered before a training is asked for.</summary>
     public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(400);
 
-    // After a training nothing is trained for as long as it took, but a second at the most, unless people wait for it.
-    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
+    // After a training nothing is trained for as long as it took, but half a second at the most, unless people wait for it.
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(0.5);
 
-    private readonly ConcurrentDictionary<long, bool> _dirty = new();
+    // Since when decisions have been gathered.
+    private readonly ConcurrentDictionary<long, DateTimeOffset> _dirty = new();
     private readonly ConcurrentDictionary<long, DateTimeOffset> _notBefore = new();
     private readonly SemaphoreSlim _signal = new(0, 1);
 
     /// <summary>Says that people decided something in a project.</summary>
     public void DecisionsRecorded(long projectId)
     {
-        _dirty[projectId] = true;
+        _dirty.TryAdd(projectId, time.GetUtcNow());
+        Signal();
+    }
+
+    private void Signal()
+    {
         if (_signal.CurrentCount == 0)
         {
             try
@@ -61,13 +67,15 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            await _signal.WaitAsync(stoppingToken);
-            await Task.Delay(Delay, time, stoppingToken);
-            foreach (var project in _dirty.Keys.ToList())
+            var now = time.GetUtcNow();
+            var next = DateTimeOffset.MaxValue;
+            foreach (var (project, since) in _dirty.ToList())
             {
-                if (_notBefore.TryGetValue(project, out var notBefore) && notBefore > time.GetUtcNow())
+                var due = since + Delay;
+                if (_notBefore.TryGetValue(project, out var notBefore) && notBefore > due) due = notBefore;
+                if (due > now)
                 {
-                    DecisionsRecorded(project);
+                    if (due < next) next = due;
                     continue;
                 }
 
@@ -79,9 +87,35 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
                     LogNotStarted(e, project);
-                    _dirty[project] = true;
+                    _dirty.TryAdd(project, time.GetUtcNow());
+                    next = now + Delay;
                 }
             }
+
+            await NextAsync(next, stoppingToken);
+        }
+    }
+
+    // Waits until something is due, or for news.
+    private async Task NextAsync(DateTimeOffset due, CancellationToken stoppingToken)
+    {
+        if (due == DateTimeOffset.MaxValue)
+        {
+            await _signal.WaitAsync(stoppingToken);
+            return;
+        }
+
+        var left = due - time.GetUtcNow();
+        if (left <= TimeSpan.Zero) return;
+        using var limit = new CancellationTokenSource(left, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
+        try
+        {
+            await _signal.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+        {
+            // It is due.
         }
     }
 

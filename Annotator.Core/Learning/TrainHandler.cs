@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
@@ -80,8 +81,7 @@ internal sealed class TrainHandler(
         StudentQuality quality;
         if (steered)
         {
-            var input = new SteeringInput(workspace.Rows, names.Count, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm] : [], workspace.IdOf);
-            workspace.View = await Task.Run(() => SteeringModel.Learn(input, trainer, workspace.View, cancellationToken), cancellationToken);
+            workspace.View = await Task.Run(() => Learn(workspace, trainer, loaded, names.Count, cancellationToken), cancellationToken);
             trained = workspace.View.Student;
             var settled = await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled };
             quality = StudentQuality.Measure(workspace.View, loaded, names.Count, settled ? project.Settings : null);
@@ -96,6 +96,15 @@ internal sealed class TrainHandler(
         var row = await PublishAsync(run, project, trained, quality, loaded, names, steered, clock, cancellationToken);
         if (steered) await steering.ApplyAsync(run, project, new SteeredItems(loaded.Items, workspace.RowOf, names, loaded.Llm, workspace.View!, row.Version, loaded.Decisions), cancellationToken);
         run.SetResult(new { trained = true, version = row.Version, trainedOn = loaded.Labelled, llmAnswers = loaded.Answered, accuracy = quality.Accuracy, ece = quality.Ece, milliseconds = row.TrainingMilliseconds });
+    }
+
+    private static SteeringView Learn(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedLabels loaded, int classes, CancellationToken cancellationToken)
+    {
+        // The first student is wanted at once, and has few labels that neighbours could pass on.
+        if (workspace.View is not null || loaded.Answered > 0)
+            workspace.Neighbours = RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
+        var input = new SteeringInput(workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm] : [], workspace.IdOf, workspace.Neighbours);
+        return SteeringModel.Learn(input, trainer, workspace.View, cancellationToken);
     }
 
     private async Task<StudentVersion> PublishAsync(

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
@@ -43,6 +44,9 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
 
     /// <summary>What the models said after the last training, for a steered project.</summary>
     public SteeringView? View { get; set; }
+
+    /// <summary>The items that are most like each item, for a steered project; made when the second training needs them.</summary>
+    public RowNeighbours? Neighbours { get; set; }
 
     /// <summary>How a student of the project is trained.</summary>
     public SoftmaxTrainer TrainerOf(Project project) => features.TrainerOf(project);

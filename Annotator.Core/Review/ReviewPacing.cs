@@ -1,6 +1,7 @@
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
+using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -13,12 +14,13 @@ namespace Annotator.Core.Review;
 /// Keeps people from running far ahead of the learning: what they decide on an order that the models would have changed by now is wasted. Nobody notices at a
 /// person's pace; a program that decides hundreds a second waits for a moment.
 /// </summary>
-public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger learning, IOptions<LearningOptions> options, TimeProvider time)
+public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger learning, ILiveFeed feed, IOptions<LearningOptions> options, TimeProvider time)
 {
     // A caller that must wait is held this long before it is told to come again.
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    // The end of a training is told; where the news is lost on its way it is looked for.
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 
     // So long after a decision the training that it asked for must have been started; where none was, nobody is kept waiting.
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(3);
@@ -27,15 +29,44 @@ public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger lea
     public async Task<int> RoomAsync(Project project, int wanted, CancellationToken cancellationToken)
     {
         if (!project.Settings.AutoAccept || !project.HasStudent || project.Schema.Multiple) return wanted;
+        var room = await RoomNowAsync(project, wanted, cancellationToken);
+        if (room > 0) return room;
+
+        // Listening first and looking then: nothing that ends in between is missed.
+        using var news = feed.Subscribe(project.Id);
         var since = time.GetTimestamp();
         while (true)
         {
-            var pace = await database.ReadAsync(db => SteeringCounters.PaceAsync(db, project.Id, cancellationToken), cancellationToken);
-            var room = (pace.Ahead ?? options.Value.AheadOf(0, pace.Items)) is > 0 and var ahead ? ahead - (pace.Decided - pace.Learned) : wanted;
-            if (room > 0) return (int)Math.Min(wanted, room);
             learning.Hurry(project.Id);
+            room = await RoomNowAsync(project, wanted, cancellationToken);
+            if (room > 0) return room;
             if (time.GetElapsedTime(since) > Longest) return await IsLearningAsync(project.Id, cancellationToken) ? 0 : wanted;
-            await Task.Delay(Look, time, cancellationToken);
+            await NewsAsync(news, cancellationToken);
+        }
+    }
+
+    private async Task<int> RoomNowAsync(Project project, int wanted, CancellationToken cancellationToken)
+    {
+        var pace = await database.ReadAsync(db => SteeringCounters.PaceAsync(db, project.Id, cancellationToken), cancellationToken);
+        var room = (pace.Ahead ?? options.Value.AheadOf(0, pace.Items)) is > 0 and var ahead ? ahead - (pace.Decided - pace.Learned) : wanted;
+        return (int)Math.Clamp(room, 0, wanted);
+    }
+
+    // Waits until a run has come further, or for a while.
+    private async Task NewsAsync(LiveSubscription news, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Look, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await foreach (var e in news.Events.ReadAllAsync(either.Token))
+            {
+                if (e is RunChanged or ModelTrained or EventsMissed) return;
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Nothing was told.
         }
     }
 

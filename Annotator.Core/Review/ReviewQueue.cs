@@ -2,6 +2,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -21,7 +22,7 @@ public sealed record LeasedItem(Item Item, Lease Lease);
 public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open);
 
 /// <summary>Lends items to annotators, the most valuable first. Rule 2: the queue is an index, not a query over the items.</summary>
-public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
+public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing, Courtesy courtesy)
 {
     /// <summary>The most items that one call lends.</summary>
     public const int MostAtOnce = 100;
@@ -29,6 +30,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing)
     /// <summary>Lends the best items that the annotator has not seen; fewer than asked for, or none, while the learning catches up.</summary>
     public async Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default)
     {
+        courtesy.Served();
         var room = await pacing.RoomAsync(project, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
         if (room <= 0) return [];
         return await database.WriteRepeatedlyAsync(

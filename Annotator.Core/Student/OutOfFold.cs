@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Annotator.Core.Student;
 
 /// <summary>Predictions for labelled rows, each by a model that has not seen the row's label.</summary>
@@ -104,7 +106,7 @@ public static class OutOfFold
                 if (outside.Count == 0) return;
                 // With another number of folds: the one at the same place, of which only rows inside are used.
                 var before = start is { Folds.Length: > 0 } ? start.Folds[fold * start.Folds.Length / folds] : whole;
-                states[fold] = trainer.Train(set, [.. inside], before, out var ascent, cancellationToken);
+                states[fold] = trainer.Train(set, [.. inside], before, out var ascent, cancellationToken, served: false);
                 ScoreHeldOut(set.Matrix, trainer.Options, ascent, outside, classes, scores);
             });
         }
@@ -121,6 +123,7 @@ public static class OutOfFold
     }
 
     // A held-out row must look like a new text: n-grams that too few of the other rows have do not count, neither in the score nor in the length.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreHeldOut(TrainingMatrix matrix, SoftmaxOptions options, DualAscent ascent, List<int> outside, int classes, float[] scores)
     {
         var here = new int[matrix.Buckets.Length];

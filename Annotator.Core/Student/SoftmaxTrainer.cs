@@ -56,13 +56,21 @@ public sealed class SoftmaxTrainer(FeatureOptions features, SoftmaxOptions? opti
     internal SoftmaxFit Train(TrainingSet set, int[] chosen, SoftmaxFit? start, CancellationToken cancellationToken) =>
         Train(set, chosen, start, out _, cancellationToken);
 
-    internal SoftmaxFit Train(TrainingSet set, int[] chosen, SoftmaxFit? start, out DualAscent ascent, CancellationToken cancellationToken)
+    /// <summary>Trains on some of the rows of a set.</summary>
+    /// <param name="set">Rows and labels.</param>
+    /// <param name="chosen">Which of the set's rows.</param>
+    /// <param name="start">An earlier result to go on from.</param>
+    /// <param name="ascent">Receives the weights as the solver has them.</param>
+    /// <param name="cancellationToken">Stops the training.</param>
+    /// <param name="served">Whether the model will be used. Of a fold's only the state is kept to go on from: its weights, as many as the model's own, are not.</param>
+    internal SoftmaxFit Train(TrainingSet set, int[] chosen, SoftmaxFit? start, out DualAscent ascent, CancellationToken cancellationToken, bool served = true)
     {
         var duals = set.Duals(start);
         var classes = set.Targets.Classes;
         ascent = new DualAscent(set.Matrix, set.Targets, duals, chosen, Options.Multiple, Options.CostFor(classes));
         var passes = ascent.Run(Options.MaximumPasses, Options.Tolerance, Options.Seed, cancellationToken);
-        return new SoftmaxFit(ToModel(set.Matrix, ascent, classes), set.Rows, duals, passes);
+        var model = served ? ToModel(set.Matrix, ascent, classes) : new SoftmaxModel(Features, classes, Options.Multiple, [], [], [], ascent.Weights[..classes]);
+        return new SoftmaxFit(model, set.Rows, duals, passes);
     }
 
     private SoftmaxModel ToModel(TrainingMatrix matrix, DualAscent ascent, int classes)

@@ -10,7 +10,7 @@ using Microsoft.Playwright;
 namespace Annotator.Tests.Browser;
 
 /// <summary>Looking at a project's data.</summary>
-[Collection(BrowserCollection.Name)]
+[Collection(PagesCollection.Name)]
 public class ItemsTests(BrowserFixture browser)
 {
     [Fact]

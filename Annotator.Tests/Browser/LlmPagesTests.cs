@@ -6,10 +6,10 @@ using Microsoft.Playwright;
 namespace Annotator.Tests.Browser;
 
 /// <summary>The pages about the LLM: providers, prompts with their comparison, labels, bias and cost.</summary>
-[Collection(BrowserCollection.Name)]
+[Collection(PagesCollection.Name)]
 public class LlmPagesTests(BrowserFixture browser)
 {
-    private static readonly AxeRunOptions s_wcag = new() { RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
+    private static readonly AxeRunOptions s_wcag = new() { ResultTypes = [ResultType.Violations], RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
 
     [Fact]
     public async Task Pages_KeepNobodyOut_AndWhatTheyOfferWorks()

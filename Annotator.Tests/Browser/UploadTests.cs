@@ -7,7 +7,7 @@ using Microsoft.Playwright;
 namespace Annotator.Tests.Browser;
 
 /// <summary>Bringing data in through the upload page.</summary>
-[Collection(BrowserCollection.Name)]
+[Collection(PagesCollection.Name)]
 public class UploadTests(BrowserFixture browser)
 {
     [Fact]

@@ -6,8 +6,15 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Tests.Faults;
 
+/// <summary>On the embedded default.</summary>
+public sealed class KilledOnSqliteTests() : KilledProcessTests("Sqlite");
+
+/// <summary>On PostgreSQL.</summary>
+public sealed class KilledOnPostgreSqlTests() : KilledProcessTests("PostgreSql");
+
 /// <summary>kill -9 in the middle of the work: after a restart it is finished, and nothing is lost or done twice.</summary>
-public sealed class KilledProcessTests
+/// <param name="provider">On which database; a class each, because they wait much and can wait together.</param>
+public abstract class KilledProcessTests(string provider)
 {
     private const int Lines = 12_000;
 
@@ -16,9 +23,8 @@ public sealed class KilledProcessTests
 
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
 
-    [Theory]
-    [MemberData(nameof(Providers.All), MemberType = typeof(Providers))]
-    public async Task Import_AndWhatFollowsIt_SurvivesKills(string provider)
+    [Fact]
+    public async Task Import_AndWhatFollowsIt_SurvivesKills()
     {
         using var database = await TestDatabase.CreateAsync(provider);
         await using var host = await ProcessHost.StartAsync(database, ("Annotator:Runs:OwnerTimeoutSeconds", "5"));
@@ -70,9 +76,8 @@ public sealed class KilledProcessTests
         Assert.Empty(Directory.Exists(Path.Combine(database.Folder, "blobs", "uploads")) ? Directory.GetFiles(Path.Combine(database.Folder, "blobs", "uploads")) : []);
     }
 
-    [Theory]
-    [MemberData(nameof(Providers.All), MemberType = typeof(Providers))]
-    public async Task PrelabelRun_WithASlowLlm_SurvivesKills(string provider)
+    [Fact]
+    public async Task PrelabelRun_WithASlowLlm_SurvivesKills()
     {
         const int items = 400;
         const int perCall = 5;
@@ -114,9 +119,8 @@ public sealed class KilledProcessTests
         await Consistency.CheckAsync(db, await db.Projects.AsNoTracking().SingleAsync());
     }
 
-    [Theory]
-    [MemberData(nameof(Providers.All), MemberType = typeof(Providers))]
-    public async Task PrelabelRun_IsTakenUpWhereItStood(string provider)
+    [Fact]
+    public async Task PrelabelRun_IsTakenUpWhereItStood()
     {
         const int items = 12_000;
         using var database = await TestDatabase.CreateAsync(provider);

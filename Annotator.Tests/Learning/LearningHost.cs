@@ -11,6 +11,7 @@ using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
+using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -32,6 +33,7 @@ internal sealed class LearningHost : IAsyncDisposable, IRunQueue
     public static async Task<LearningHost> StartAsync(params string[] labels)
     {
         var host = new LearningHost();
+        await MigratedDatabase.WriteFileAsync(Path.Combine(host._folder, "annotator.db"));
         host.Build();
         await using (var db = await host.Database.OpenAsync()) await db.MigrateAsync();
         var owner = await host.Database.WriteAsync(async scope =>

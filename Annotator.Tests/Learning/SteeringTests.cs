@@ -113,6 +113,14 @@ public sealed class SteeringTests
         var right = all.Count(i => string.Equals(i!["label"]!["choice"]!.GetValue<string>(), s_labels[keyed[i["text"]!.GetValue<string>()]], StringComparison.Ordinal));
         Assert.True(right >= 0.95 * texts.Length, $"{right} of {texts.Length}");
         Assert.Contains(all, i => i!["source"]!.GetValue<string>() is "auto");
+
+        // The statement goes with the labels, with all that it rests on.
+        var statement = (await api.GetAsync($"/api/v1/projects/{project}/certificate")).Expect(HttpStatusCode.OK);
+        Assert.Equal(certificate["lowerBound"]!.GetValue<double>(), statement["lowerBound"]!.GetValue<double>());
+        Assert.Equal(texts.Length, statement["decided"]!.GetValue<int>() + statement["accepted"]!.GetValue<int>());
+        Assert.Null(statement["people"]);
+        using var export = await api.Http.GetAsync($"/api/v1/projects/{project}/export?format=csv", TestContext.Current.CancellationToken);
+        Assert.Equal(statement.ToJsonString(), JsonNode.Parse(export.Headers.GetValues("Annotator-Certificate").Single())!.ToJsonString());
     }
 
     [Fact]

@@ -90,7 +90,9 @@ public class PromptVersionsTests
         var request = llm.Requests[^1].Messages[0].Content;
         Assert.Contains(Cure, request, StringComparison.Ordinal);
         Assert.Contains("small talk of any kind", request, StringComparison.Ordinal);
-        var item = (await host.Admin.GetAsync($"/api/v1/projects/{project}/items")).Expect(HttpStatusCode.OK)["items"]![0]!;
+
+        // The ledger is written a moment before the item.
+        var item = (await host.Admin.WaitAsync($"/api/v1/projects/{project}/items", l => l["items"]![0]!["prediction"] is not null))["items"]![0]!;
         Assert.Equal(2, item["prediction"]!["version"]!.GetValue<int>());
 
         // New guidelines make a new version that keeps the rule.

@@ -34,7 +34,7 @@ public sealed class StorageHygieneTests
     [InlineData("ApiToken", "changeme-changeme-changeme-changeme")]
     public async Task Start_IsRefused_ForSecretsThatEverybodyKnows(string setting, string secret)
     {
-        using var database = await TestDatabase.CreateAsync("Sqlite");
+        using var database = await TestDatabase.CreateAsync("Sqlite", nothing: true);
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() => ProcessHost.StartAsync(database, ($"Annotator:Bootstrap:{setting}", secret)));
         Assert.Contains($"ended with {(int)ExitCode.InvalidSettings}", refused.Message, StringComparison.Ordinal);
         Assert.Contains($"Annotator__Bootstrap__{setting}", refused.Message, StringComparison.Ordinal);
@@ -46,7 +46,7 @@ public sealed class StorageHygieneTests
     public async Task Files_AreForTheOwnerOnly()
     {
         if (OperatingSystem.IsWindows()) Assert.Skip("File modes are of Unix.");
-        using var database = await TestDatabase.CreateAsync("Sqlite");
+        using var database = await TestDatabase.CreateAsync("Sqlite", nothing: true);
         await using var host = await ProcessHost.StartAsync(database);
         var project = await host.NewProjectAsync(Rows.Labels);
         await host.ImportAsync(project, new ByteArrayContent(Rows.Csv(50)), "format=csv&text=text&key=id");

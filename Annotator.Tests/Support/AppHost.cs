@@ -87,6 +87,7 @@ public sealed class AppHost : IAsyncDisposable
         var host = new AppHost(options ?? new AppHostOptions());
         try
         {
+            if (host._ownsData) await MigratedDatabase.WriteFileAsync(Path.Combine(host.DataDirectory, "annotator.db"));
             await host.StartAgainAsync();
             return host;
         }
@@ -136,6 +137,7 @@ public sealed class AppHost : IAsyncDisposable
             {
                 builder.Logging.ClearProviders();
                 builder.Logging.AddProvider(new Recorder(_logs));
+                builder.Services.HashQuickly();
                 _options.Configure?.Invoke(builder);
             });
         try

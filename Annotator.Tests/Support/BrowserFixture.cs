@@ -11,6 +11,14 @@ public sealed class BrowserCollection : ICollectionFixture<BrowserFixture>
     public const string Name = "Browser";
 }
 
+/// <summary>As <see cref="BrowserCollection"/>, with a browser and a program of its own beside it: these wait much for their browser, and two can wait together.</summary>
+[CollectionDefinition(Name)]
+public sealed class PagesCollection : ICollectionFixture<BrowserFixture>
+{
+    /// <summary>The collection's name.</summary>
+    public const string Name = "Pages";
+}
+
 /// <summary>How a person's browser is set up.</summary>
 /// <param name="Locale">Language of the browser, <c>en-US</c> or <c>ko-KR</c>.</param>
 /// <param name="Dark">Whether the system asks for dark colours.</param>

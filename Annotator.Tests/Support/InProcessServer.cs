@@ -42,6 +42,7 @@ public sealed class InProcessServer : IAsyncDisposable
     public static async Task<InProcessServer> StartNewAsync(Action<WebApplicationBuilder>? configure = null)
     {
         var server = new InProcessServer(configure);
+        await MigratedDatabase.WriteFileAsync(Path.Combine(server._directory, "annotator.db"));
         await server.StartAsync();
         return server;
     }
@@ -64,6 +65,7 @@ public sealed class InProcessServer : IAsyncDisposable
                 ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Error",
             });
             builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(3));
+            builder.Services.HashQuickly();
             _configure?.Invoke(builder);
         });
         await AnnotatorApp.StartAsync(_app);

@@ -14,6 +14,7 @@ public sealed class PostgreSqlCluster : IAsyncDisposable
 
     private static readonly SemaphoreSlim s_starting = new(1, 1);
     private static PostgreSqlCluster? s_shared;
+    private static string? s_template;
     private static int s_databases;
 
     private readonly string _folder;
@@ -24,7 +25,7 @@ public sealed class PostgreSqlCluster : IAsyncDisposable
     /// <summary>Where the programs of the newest installed version are; null where there is none.</summary>
     public static string? Programs { get; } = FindPrograms();
 
-    /// <summary>Makes an empty database on the server that all tests share; skips the test where PostgreSQL is not installed.</summary>
+    /// <summary>Makes a database without a row, up to this version, on the server that all tests share; skips the test where PostgreSQL is not installed.</summary>
     /// <returns>Its connection string.</returns>
     public static async Task<string> NewDatabaseAsync()
     {
@@ -33,13 +34,14 @@ public sealed class PostgreSqlCluster : IAsyncDisposable
         try
         {
             s_shared ??= await StartAsync();
+            s_template ??= await s_shared.CreateTemplateAsync();
         }
         finally
         {
             s_starting.Release();
         }
 
-        return await s_shared.CreateDatabaseAsync();
+        return await s_shared.CreateDatabaseAsync(s_template);
     }
 
     /// <summary>Starts a server.</summary>
@@ -72,15 +74,24 @@ public sealed class PostgreSqlCluster : IAsyncDisposable
     }
 
     /// <summary>Makes an empty database.</summary>
+    /// <param name="template">The database of which it is a copy; null: it has nothing in it.</param>
     /// <returns>Its connection string.</returns>
-    public async Task<string> CreateDatabaseAsync()
+    public async Task<string> CreateDatabaseAsync(string? template = null)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"test{Interlocked.Increment(ref s_databases)}");
         await using var connection = new NpgsqlConnection(Address("postgres"));
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
+        await using var command = new NpgsqlCommand(template is null ? $"CREATE DATABASE {name}" : $"CREATE DATABASE {name} TEMPLATE {template}", connection);
         await command.ExecuteNonQueryAsync();
         return Address(name);
+    }
+
+    // A database is copied only while nobody is connected to it.
+    private async Task<string> CreateTemplateAsync()
+    {
+        var address = new NpgsqlConnectionStringBuilder(await CreateDatabaseAsync()) { Pooling = false };
+        await MigratedDatabase.MigrateAsync("PostgreSql", address.ToString());
+        return address.Database!;
     }
 
     /// <inheritdoc />
@@ -94,7 +105,7 @@ public sealed class PostgreSqlCluster : IAsyncDisposable
     internal static async ValueTask EndSharedAsync()
     {
         if (s_shared is { } shared) await shared.DisposeAsync();
-        s_shared = null;
+        (s_shared, s_template) = (null, null);
     }
 
     private static string? FindPrograms()

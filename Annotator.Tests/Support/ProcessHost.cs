@@ -50,6 +50,9 @@ public sealed class ProcessHost : IAsyncDisposable
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
             ["DOTNET_NOLOGO"] = "1",
+
+            // It lives for seconds: what is compiled better on measurements would come too late.
+            ["DOTNET_TieredPGO"] = "0",
             ["Annotator__DataDirectory"] = database.Folder,
             ["Annotator__Database__Provider"] = database.Provider,
             ["ConnectionStrings__Annotator"] = database.ConnectionString,

@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Annotator.Tests.Support;
 
-/// <summary>An empty database of a test's own, on one of the two providers, with a folder for files.</summary>
+/// <summary>A database of a test's own without a row, up to this version, on one of the two providers, with a folder for files.</summary>
 public sealed class TestDatabase : IDisposable
 {
     private TestDatabase(string provider, string connectionString, string folder) => (Provider, ConnectionString, Folder) = (provider, connectionString, folder);
@@ -17,13 +17,17 @@ public sealed class TestDatabase : IDisposable
     public string Folder { get; }
 
     /// <summary>Makes a database; skips the test where the provider's server is not installed.</summary>
-    public static async Task<TestDatabase> CreateAsync(string provider)
+    /// <param name="provider"><c>Sqlite</c> or <c>PostgreSql</c>.</param>
+    /// <param name="nothing">For SQLite: whether there is not even a file, as before the first start.</param>
+    public static async Task<TestDatabase> CreateAsync(string provider, bool nothing = false)
     {
         var folder = Directory.CreateTempSubdirectory("annotator-test-").FullName;
         try
         {
-            var connection = string.Equals(provider, "Sqlite", StringComparison.Ordinal) ? $"Data Source={Path.Combine(folder, "annotator.db")}" : await PostgreSqlCluster.NewDatabaseAsync();
-            return new TestDatabase(provider, connection, folder);
+            if (!string.Equals(provider, "Sqlite", StringComparison.Ordinal)) return new TestDatabase(provider, await PostgreSqlCluster.NewDatabaseAsync(), folder);
+            var file = Path.Combine(folder, "annotator.db");
+            if (!nothing) await MigratedDatabase.WriteFileAsync(file);
+            return new TestDatabase(provider, $"Data Source={file}", folder);
         }
         catch
         {

@@ -1,3 +1,5 @@
+using Microsoft.Playwright;
+
 namespace Annotator.Tests.Support;
 
 /// <summary>Waiting for something to become true, with an end to it.</summary>
@@ -17,9 +19,18 @@ internal static class Until
         var limit = patience ?? Patience;
         while (true)
         {
-            var value = await read();
-            if (satisfies(value)) return value;
-            if (TimeProvider.System.GetElapsedTime(end) > limit) Assert.Fail($"Not within {limit.TotalSeconds:0} s: {what}. Last: {value}");
+            var late = TimeProvider.System.GetElapsedTime(end) > limit;
+            try
+            {
+                var value = await read();
+                if (satisfies(value)) return value;
+                if (late) Assert.Fail($"Not within {limit.TotalSeconds:0} s: {what}. Last: {value}");
+            }
+            catch (PlaywrightException e) when (!late && e.Message.Contains("Execution context was destroyed", StringComparison.Ordinal))
+            {
+                // The page was just being loaded anew.
+            }
+
             await Task.Delay(s_pause, TestContext.Current.CancellationToken);
         }
     }

@@ -34,6 +34,7 @@ public sealed partial class QualityPage : LiveComponent
     private IReadOnlyList<(long Id, string Name)> _people = [];
     private TimeSpan _took;
     private PeopleAccuracy? _accuracy;
+    private CertificateStatement? _statement;
     private IReadOnlyDictionary<long, MeasuredShare> _known = new Dictionary<long, MeasuredShare>();
     private bool _loaded;
     private int _stirred;
@@ -85,6 +86,10 @@ public sealed partial class QualityPage : LiveComponent
     /// <summary>Where the project stands.</summary>
     [Inject]
     public required MetricsReader Metrics { get; init; }
+
+    /// <summary>What can be said of the labels.</summary>
+    [Inject]
+    public required CertificateReader Statements { get; init; }
 
     /// <summary>Agreement with gold and audits.</summary>
     [Inject]
@@ -159,7 +164,11 @@ public sealed partial class QualityPage : LiveComponent
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
         if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, _address.By, Stopping)).ToDictionary(c => c.UserId, c => c.Gold);
-        if (_tab is "certificate") _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
+        if (_tab is "certificate")
+        {
+            _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
+            _statement = await Statements.FindAsync(project, Stopping);
+        }
         if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
         else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Annotator.Core.Export;
+using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
@@ -13,10 +14,13 @@ public sealed record ModelView(int Version, IReadOnlyList<string> Classes, int T
 
 internal static class ResultsApi
 {
+    /// <summary>Header of an export with the statement about its labels, as JSON; absent while there is none.</summary>
+    public const string CertificateHeader = "Annotator-Certificate";
+
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
@@ -26,9 +30,15 @@ internal static class ResultsApi
             var disposition = new ContentDispositionHeaderValue("attachment");
             disposition.SetHttpFileName($"{project.Name}.{request.Value.Format.Extension}");
             response.Headers.ContentDisposition = disposition.ToString();
+
+            // A CSV file has no place for it, so what is said of its labels goes beside it.
+            if (await certificates.FindAsync(project, context.RequestAborted) is { } certificate) response.Headers[CertificateHeader] = JsonSerializer.Serialize(certificate, ProjectJson.Options);
             await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
         }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
+        results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
+            await certificates.FindAsync(context.Grant().Project, context.RequestAborted) is { } certificate ? TypedResults.Ok(certificate) : (IResult)Problems.NotFound())
+            .WithSummary("What can be said of the labels, with all it rests on").Produces<CertificateStatement>();
         results.MapGet("/metrics", async (MetricsReader metrics, HttpContext context) => await metrics.ReadAsync(context.Grant().Project.Id, context.RequestAborted))
             .WithSummary("Where the project stands");
         results.MapGet("/metrics/curve", async (MetricsReader metrics, HttpContext context) => new Listing<CurvePoint>(await metrics.CurveAsync(context.Grant().Project.Id, context.RequestAborted), null))

@@ -60,6 +60,8 @@ class Review {
   #lastTrouble = null;
   #meant = -Infinity;
   #stirred = 0;
+  #acting = false;
+  #due = new Set();
 
   /** Milliseconds from key to the next item painted, for tests and the overlay of keys. */
   timings = [];
@@ -101,7 +103,7 @@ class Review {
     this.session.addEventListener("change", (e) => this.#draw(e.detail));
     this.session.addEventListener("notice", (e) => this.#note(e.detail));
     this.outbox.addEventListener("answer", () => { this.#askedEmpty = -Infinity; });
-    this.outbox.addEventListener("change", () => this.#drawTrouble());
+    this.outbox.addEventListener("change", () => this.#soon("trouble", () => this.#drawTrouble()));
     this.queue.addEventListener("change", () => this.#drawTrouble());
     this.#listen();
     this.#draw("item");
@@ -154,6 +156,7 @@ class Review {
 
   // A page that is loaded anew because the server was started anew goes on where it was; any other gives back what was lent to it.
   #leavePage() {
+    this.session.flush();
     if (document.documentElement.dataset.connection === "reloading") {
       try {
         sessionStorage.setItem(`annotator-held:${this.place}`, JSON.stringify(this.session.handOver()));
@@ -225,7 +228,17 @@ class Review {
   }
 
   /** Does a command, from a key or a button. */
-  async act(command, argument = null, event = null) {
+  act(command, argument = null, event = null) {
+    this.#acting = true;
+    try {
+      return this.#act(command, argument, event);
+    } finally {
+      // What the command waits for is no part of the press.
+      this.#acting = false;
+    }
+  }
+
+  async #act(command, argument, event) {
     const { session, view, options } = this;
     const meant = this.#meant;
     this.#meant = -Infinity;
@@ -402,7 +415,7 @@ class Review {
     const [before, last] = this.#decidedAt.slice(-2);
     if (last) this.queue.setPace((last - before) / 1000, this.queue.latency ?? 0.2);
     if (this.session.current) this.#measure();
-    this.#drawFigures();
+    this.#soon("figures", () => this.#drawFigures());
     // A pointer that pressed a chip must not leave the focus there: the next Enter would press it again.
     if (document.activeElement instanceof HTMLButtonElement && this.host.contains(document.activeElement)) this.view.focusItem();
   }
@@ -531,11 +544,26 @@ class Review {
     } else if (what === "selection") {
       view.drawSelection();
     } else if (what === "ribbon") {
-      view.drawRibbon();
+      this.#soon("ribbon", () => view.drawRibbon());
     } else if (what === "queue") {
       this.#tellShown();
       this.#drawFigures();
     }
+  }
+
+  // A press draws the next item and nothing else; all else that it changes is drawn once that one is painted, in a task of its own.
+  #soon(what, draw) {
+    if (!this.#acting) {
+      draw();
+      return;
+    }
+
+    if (this.#due.has(what)) return;
+    this.#due.add(what);
+    requestAnimationFrame(() => setTimeout(() => {
+      this.#due.delete(what);
+      if (!this.#stop.signal.aborted) draw();
+    }));
   }
 
   // Tells the component what is here: it sends news of these items only, and its list keeps quiet about those that are shown
@@ -744,6 +772,7 @@ class Review {
     if (running === this) running = null;
     this.#stop.abort();
     if (!this.session) return [];
+    this.session.flush();
     const items = handOver ? this.session.handOver() : [];
     if (handOver) this.queue.ahead = [];
     for (const timer of this.#timers) clearInterval(timer);

@@ -1,3 +1,4 @@
+using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Learning.Routing;
 using Annotator.Core.Student;
 
@@ -9,7 +10,9 @@ namespace Annotator.Core.Learning.Steering;
 /// <param name="Decided">Class that people (or the data) gave each row; -1 where nobody has.</param>
 /// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
 /// <param name="IdOf">Stable number of a row, from which its fold follows.</param>
-public sealed record SteeringInput(SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<int[]> Answers, Func<int, long> IdOf)
+/// <param name="Neighbours">The rows that are most like each row; null for none.</param>
+public sealed record SteeringInput(
+    SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<int[]> Answers, Func<int, long> IdOf, RowNeighbours? Neighbours = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;
@@ -42,7 +45,8 @@ public sealed record SteeringView(
 
 /// <summary>
 /// One round of learning over all items of a project: the student is trained on people's decisions and, where nobody has decided, on what all labellers
-/// together believe; its out-of-fold opinion and the answers of the other labellers are fused; and a calibrated risk is made for each proposal.
+/// together believe; its out-of-fold opinion, the vote of similar items and the answers of the other labellers are fused; and a calibrated risk is made for each
+/// proposal.
 /// </summary>
 /// <remarks>
 /// This is expectation maximisation over the undecided items (Dawid and Skene 1979, with a classifier as the prior of each item as in Raykar et al. 2010).
@@ -50,6 +54,9 @@ public sealed record SteeringView(
 /// </remarks>
 public static class SteeringModel
 {
+    /// <summary>Similar items that have a voice in what is believed of each item.</summary>
+    public const int Neighbours = 25;
+
     // Parts of a belief smaller than this are noise to the student, and cost time.
     private const float SmallestTarget = 0.02f;
 
@@ -58,6 +65,9 @@ public static class SteeringModel
 
     // Nobody is surer than this of anything: labels have a floor of noise that no model sees.
     private const double SmallestRisk = 0.0005;
+
+    // Student and neighbours read the same text, and err together more often than the pool of both believes.
+    private const double Caution = 1.2;
 
     /// <summary>Learns.</summary>
     /// <param name="input">What is known.</param>
@@ -81,8 +91,10 @@ public static class SteeringModel
         var labels = Targets(input, start, machine);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
-        var fused = LabelFusion.Fuse(classes, input.Decided, probabilities, input.Answers, start?.Fused, rounds: start is null ? 6 : 3);
-        var blind = LabelFusion.WithoutDecisions(fused, count, probabilities, input.Answers);
+        var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours);
+        var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
+        var blind = LabelFusion.WithoutDecisions(evidence, fused);
+        var careful = LabelFusion.WithoutDecisions(evidence, fused, Caution);
         cancellationToken.ThrowIfCancellationRequested();
 
         var (proposals, own, risks) = (new int[count], new int[count], new double[count]);
@@ -93,7 +105,7 @@ public static class SteeringModel
             (proposals[i], own[i]) = (Probabilities.Best(belief), Probabilities.Best(opinion));
 
             // No further model on top: one that is trained on what people have decided sees the doubtful items only, and believes the others too readily.
-            risks[i] = Math.Clamp(1 - (double)belief[proposals[i]], SmallestRisk, 1 - (1.0 / classes));
+            risks[i] = Math.Clamp(1 - (double)careful[(i * classes) + proposals[i]], SmallestRisk, 1 - (1.0 / classes));
         }
 
         return new SteeringView(student, fused, proposals, risks, own, probabilities);

@@ -1,0 +1,163 @@
+using Annotator.Core.Student;
+
+namespace Annotator.Core.Learning.Neighbours;
+
+/// <summary>
+/// The rows that are most like each row by the cosine of their features. Features that occur are weighted by their rarity; what most rows have is left out,
+/// so that the work grows little faster than the number of rows. Rows of values are compared as they stand.
+/// </summary>
+public sealed class RowNeighbours
+{
+    // A feature that more rows have tells little of any of them, and costs the most.
+    private const int MostRows = 1_000;
+
+    // Beyond this growth the lists of the earlier rows are made anew, so that they know the new ones.
+    private const double Growth = 1.2;
+
+    private RowNeighbours(int count, int complete, int k, int[] indices, float[] similarities)
+    {
+        (Count, Complete, K, Indices, Similarities) = (count, complete, k, indices, similarities);
+    }
+
+    /// <summary>Number of rows.</summary>
+    public int Count { get; }
+
+    /// <summary>Neighbours of each row at most.</summary>
+    public int K { get; }
+
+    /// <summary>Count x K: the neighbours of row i are from i K to (i + 1) K, the most similar first. -1 where there are fewer.</summary>
+    public int[] Indices { get; }
+
+    /// <summary>Count x K: their cosines, 0 to 1; 0 where there are fewer.</summary>
+    public float[] Similarities { get; }
+
+    // Rows that were there when all lists were made.
+    private int Complete { get; }
+
+    /// <summary>Finds the neighbours.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="features">How they were made.</param>
+    /// <param name="options">How a student weighs them.</param>
+    /// <param name="k">Neighbours of each row.</param>
+    /// <param name="earlier">An earlier result over the first of these rows; its lists are kept until a fifth has been added.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    public static RowNeighbours Of(
+        SparseRows rows, FeatureOptions features, SoftmaxOptions options, int k, RowNeighbours? earlier = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        var count = rows.Count;
+        if (earlier is not null && (earlier.K != k || earlier.Count > count || count > earlier.Complete * Growth)) earlier = null;
+        if (earlier?.Count == count) return earlier;
+        var first = earlier?.Count ?? 0;
+        var (indices, similarities) = (new int[count * k], new float[count * k]);
+        earlier?.Indices.CopyTo(indices, 0);
+        earlier?.Similarities.CopyTo(similarities, 0);
+        indices.AsSpan(first * k).Fill(-1);
+        var found = new RowNeighbours(count, earlier?.Complete ?? count, k, indices, similarities);
+        if (features.ByRarity) found.FindByOccurrence(rows, features, options, first, cancellationToken);
+        else if (earlier is null) found.FindByValue(rows, features.Buckets, cancellationToken);
+        return found;
+    }
+
+    private void FindByOccurrence(SparseRows rows, FeatureOptions features, SoftmaxOptions options, int first, CancellationToken cancellationToken)
+    {
+        var frequencies = new DocumentFrequencies(features.Buckets);
+        frequencies.AddNew(rows);
+        var starts = new int[features.Buckets + 1];
+        var squares = new float[features.Buckets];
+        for (var b = 0; b < features.Buckets; b++)
+        {
+            var known = frequencies.Count(b);
+            var used = known is >= 2 and <= MostRows;
+            starts[b + 1] = starts[b] + (used ? known : 0);
+            var weight = used ? frequencies.Weight(b) * features.WeightOf(b, options) : 0;
+            squares[b] = weight * weight;
+        }
+
+        var postings = new int[starts[^1]];
+        var next = starts.AsSpan(0, features.Buckets).ToArray();
+        var norms = new float[Count];
+        var seen = new int[features.Buckets];
+        for (var i = 0; i < Count; i++)
+        {
+            float sum = 0;
+            foreach (var b in rows[i])
+            {
+                if (squares[b] == 0 || seen[b] == i + 1) continue;
+                seen[b] = i + 1;
+                postings[next[b]++] = i;
+                sum += squares[b];
+            }
+
+            norms[i] = sum > 0 ? 1 / MathF.Sqrt(sum) : 0;
+        }
+
+        Parallel.For(
+            first,
+            Count,
+            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken },
+            () => (Sums: new float[Count], Touched: new int[Count], Seen: new HashSet<int>(), Heap: new PriorityQueue<int, float>()),
+            (i, _, own) =>
+            {
+                var used = 0;
+                own.Seen.Clear();
+                foreach (var b in rows[i])
+                {
+                    if (squares[b] == 0 || !own.Seen.Add(b)) continue;
+                    var square = squares[b];
+                    foreach (var j in postings.AsSpan(starts[b], starts[b + 1] - starts[b]))
+                    {
+                        if (own.Sums[j] == 0) own.Touched[used++] = j;
+                        own.Sums[j] += square;
+                    }
+                }
+
+                own.Heap.Clear();
+                foreach (var j in own.Touched.AsSpan(0, used))
+                {
+                    var similarity = own.Sums[j] * norms[j];
+                    own.Sums[j] = 0;
+                    if (j != i) Offer(own.Heap, j, similarity);
+                }
+
+                Take(i, own.Heap, norms[i]);
+                return own;
+            },
+            _ => { });
+    }
+
+    // Rows of values get their lists all at once: rows that were added since the last time have none yet.
+    private void FindByValue(SparseRows rows, int width, CancellationToken cancellationToken)
+    {
+        var known = Enumerable.Range(0, Count).Where(i => rows.ValuesOf(i).Length == width).ToArray();
+        if (known.Length < 2) return;
+        var values = new float[known.Length * width];
+        for (var i = 0; i < known.Length; i++) rows.ValuesOf(known[i]).CopyTo(values.AsSpan(i * width, width));
+        var graph = NeighbourGraph.Build(values, width, K, cancellationToken: cancellationToken);
+        for (var i = 0; i < known.Length; i++)
+        {
+            for (var n = 0; n < graph.K && graph.Indices[(i * graph.K) + n] is >= 0 and var j; n++)
+            {
+                Indices[(known[i] * K) + n] = known[j];
+                Similarities[(known[i] * K) + n] = Math.Clamp(1 - graph.Distances[(i * graph.K) + n], 0, 1);
+            }
+        }
+    }
+
+    private void Offer(PriorityQueue<int, float> heap, int row, float similarity)
+    {
+        if (heap.Count < K) heap.Enqueue(row, similarity);
+        else if (heap.TryPeek(out _, out var least) && similarity > least) heap.EnqueueDequeue(row, similarity);
+    }
+
+    private void Take(int row, PriorityQueue<int, float> heap, float scale)
+    {
+        for (var place = heap.Count - 1; heap.TryDequeue(out var neighbour, out var similarity); place--)
+        {
+            Indices[(row * K) + place] = neighbour;
+            Similarities[(row * K) + place] = Math.Min(1, similarity * scale);
+        }
+    }
+}

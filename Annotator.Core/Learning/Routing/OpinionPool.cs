@@ -1,0 +1,269 @@
+namespace Annotator.Core.Learning.Routing;
+
+/// <summary>What the opinions of the student and of similar items are worth when they are put together.</summary>
+/// <param name="Student">Power to which the student's probabilities are raised (below 1: it was over-confident).</param>
+/// <param name="Neighbours">Power to which the vote of similar items is raised; 0: it tells nothing that the student does not.</param>
+/// <param name="Noise">Share of items on which both say nothing, however sure they are.</param>
+public sealed record PoolPowers(double Student, double Neighbours, double Noise)
+{
+    /// <summary>Before anything is measured: the student as it is.</summary>
+    public static PoolPowers First { get; } = new(1, 0, 0.002);
+}
+
+/// <summary>
+/// The signals of all items as logarithms, pooled: (1 - noise) student^a vote^b + noise, normalised, then weighed by the likelihood of the labellers' answers.
+/// </summary>
+internal sealed class OpinionPool
+{
+    // With fewer answers than this their fit to the student says little of it.
+    private const int FewestAnswers = 200;
+
+    // With fewer decisions than this and no answers, the student is taken as it is.
+    private const int FewestDecisions = 20;
+
+    // Items that a fit looks at, of those decided and of those answered.
+    private const int Looked = 1_500;
+
+    // Moves of a fit at most; a later one goes on from there.
+    private const int Moves = 12;
+
+    private const double PowerStep = 1.1;
+    private const double NeighbourStep = 0.1;
+    private const double NoiseStep = 1.5;
+    private const double LeastPower = 0.35;
+    private const double MostNeighbours = 3;
+    private const double MostNoise = 0.1;
+
+    // Without answers people's decisions are all that is known, of the doubtful items for the most part: a student that is sharpened to these is too sure of the others.
+    private const double MostPower = 2.2;
+    private const double MostPowerUnanswered = 1.6;
+
+    // Nobody's voice in each vote: what one neighbour of a cosine of 0.45 says weighs as much.
+    private const float Silence = 0.2f;
+
+    private readonly LabelEvidence _evidence;
+    private readonly LabellerReliability[] _labellers;
+    private readonly float[] _student;
+    private readonly float[] _votes;
+    private readonly bool[] _hasAnswer;
+    private readonly int[] _decided;
+    private readonly int[] _answered;
+    private readonly int _decisions;
+    private readonly int _answers;
+
+    /// <param name="evidence">What is known.</param>
+    /// <param name="labellers">Reliability of each labeller; may be changed between calls.</param>
+    /// <param name="powers">The powers to begin with.</param>
+    public OpinionPool(LabelEvidence evidence, LabellerReliability[] labellers, PoolPowers powers)
+    {
+        (_evidence, _labellers, Powers) = (evidence, labellers, powers);
+        _student = new float[evidence.Student.Length];
+        for (var i = 0; i < _student.Length; i++) _student[i] = MathF.Log(MathF.Max(evidence.Student[i], 1e-7f));
+        _votes = evidence.Neighbours is null ? [] : new float[evidence.Count * evidence.Classes];
+        _hasAnswer = new bool[evidence.Count];
+        foreach (var answers in evidence.Answers)
+        {
+            for (var i = 0; i < answers.Length; i++) _hasAnswer[i] |= answers[i] >= 0;
+        }
+
+        (_decided, _decisions) = Spread(evidence.Count, i => evidence.Decided[i] >= 0);
+        (_answered, _answers) = Spread(evidence.Count, i => _hasAnswer[i]);
+    }
+
+    /// <summary>The powers.</summary>
+    public PoolPowers Powers { get; private set; }
+
+    private static ParallelOptions Parallelism { get; } = new() { MaxDegreeOfParallelism = 2 };
+
+    /// <summary>
+    /// What the neighbours of each item say: people's decisions about them, else the labellers' answers, else the student's opinion, which has not seen
+    /// a label of theirs then.
+    /// </summary>
+    public void Vote()
+    {
+        if (_evidence.Neighbours is not { } neighbours) return;
+        var classes = _evidence.Classes;
+        var voices = new float[_evidence.Count * classes];
+        var speaks = new bool[_evidence.Count];
+        for (var i = 0; i < _evidence.Count; i++) speaks[i] = Speak(i, voices.AsSpan(i * classes, classes));
+        Parallel.For(0, _evidence.Count, Parallelism, i =>
+        {
+            var vote = _votes.AsSpan(i * classes, classes);
+            vote.Fill(Silence / classes);
+            for (var n = i * neighbours.K; n < (i + 1) * neighbours.K && neighbours.Indices[n] >= 0; n++)
+            {
+                var j = neighbours.Indices[n];
+                if (j >= speaks.Length || !speaks[j]) continue;
+                var weight = neighbours.Similarities[n] * neighbours.Similarities[n];
+                var voice = voices.AsSpan(j * classes, classes);
+                for (var c = 0; c < classes; c++) vote[c] += weight * voice[c];
+            }
+
+            float sum = 0;
+            foreach (var value in vote) sum += value;
+            foreach (ref var value in vote) value = MathF.Log(value / sum);
+        });
+    }
+
+    private bool Speak(int item, Span<float> voice)
+    {
+        if (_evidence.Decided[item] is >= 0 and var decided)
+        {
+            voice[decided] = 1;
+            return true;
+        }
+
+        if (_hasAnswer[item])
+        {
+            for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], voice);
+            Normalise(voice);
+            return true;
+        }
+
+        if (_student.Length == 0) return false;
+        _evidence.Student.AsSpan(item * voice.Length, voice.Length).CopyTo(voice);
+        return true;
+    }
+
+    /// <summary>
+    /// Climbs to the powers that make what is known likeliest: people's decisions given the signals (so that the fit is not biased by their choice of the doubtful
+    /// items), and the labellers' answers given student and neighbours. Drawn towards the bare student by the worth of ten decisions.
+    /// </summary>
+    public void Fit()
+    {
+        if (_student.Length == 0) return;
+        var withAnswers = _answers >= FewestAnswers;
+        if (_decisions < FewestDecisions && !withAnswers)
+        {
+            Powers = PoolPowers.First with { Student = Math.Min(Powers.Student, 1) };
+            return;
+        }
+
+        var most = withAnswers ? MostPower : MostPowerUnanswered;
+        var best = Powers with { Student = Math.Min(Powers.Student, most) };
+        var value = LogLikelihood(best, withAnswers);
+        for (var move = 0; move < Moves; move++)
+        {
+            var (now, before) = (best, value);
+            foreach (var trial in Steps(now))
+            {
+                if (trial.Student < LeastPower || trial.Student > most || trial.Neighbours is < 0 or > MostNeighbours || trial.Noise > MostNoise) continue;
+                var reached = LogLikelihood(trial, withAnswers);
+                if (reached > value) (best, value) = (trial, reached);
+            }
+
+            if (value - before < 0.01) break;
+        }
+
+        Powers = best;
+    }
+
+    private IEnumerable<PoolPowers> Steps(PoolPowers now)
+    {
+        yield return now with { Student = now.Student * PowerStep };
+        yield return now with { Student = now.Student / PowerStep };
+        yield return now with { Noise = now.Noise * NoiseStep };
+        yield return now with { Noise = now.Noise / NoiseStep };
+        if (_votes.Length == 0) yield break;
+        yield return now with { Neighbours = now.Neighbours + NeighbourStep };
+        yield return now with { Neighbours = now.Neighbours - NeighbourStep };
+        yield return now with { Student = now.Student / PowerStep, Neighbours = now.Neighbours + NeighbourStep };
+        yield return now with { Student = now.Student * PowerStep, Neighbours = now.Neighbours - NeighbourStep };
+    }
+
+    /// <summary>Probability of each class of each item.</summary>
+    /// <param name="posterior">[item, class] row-major; overwritten.</param>
+    /// <param name="decisions">Whether people's decisions about the item itself count.</param>
+    public void Posterior(float[] posterior, bool decisions)
+    {
+        var classes = _evidence.Classes;
+        Parallel.For(0, _evidence.Count, Parallelism, i =>
+        {
+            var row = posterior.AsSpan(i * classes, classes);
+            if (decisions && _evidence.Decided[i] is >= 0 and var decided)
+            {
+                row.Clear();
+                row[decided] = 1;
+                return;
+            }
+
+            Believe(i, Powers, row);
+        });
+    }
+
+    // The probabilities of one item, its answers taken in.
+    private void Believe(int item, PoolPowers powers, Span<float> row)
+    {
+        LogPrior(item, powers, row);
+        for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], row);
+        Normalise(row);
+    }
+
+    private double LogLikelihood(PoolPowers powers, bool withAnswers)
+    {
+        var value = -10 * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours));
+        var (row, said) = (new float[_evidence.Classes], new float[_evidence.Classes]);
+        double sum = 0;
+        foreach (var i in _decided)
+        {
+            Believe(i, powers, row);
+            sum += Math.Log(Math.Max(row[_evidence.Decided[i]], 1e-6));
+        }
+
+        value += _decided.Length == 0 ? 0 : sum * _decisions / _decided.Length;
+        if (!withAnswers) return value;
+        sum = 0;
+        foreach (var i in _answered)
+        {
+            LogPrior(i, powers, row);
+            Array.Clear(said);
+            for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][i], said);
+            double likelihood = 0;
+            for (var c = 0; c < row.Length; c++) likelihood += MathF.Exp(row[c] + said[c]);
+            sum += Math.Log(Math.Max(likelihood, 1e-12));
+        }
+
+        return value + (sum * _answers / _answered.Length);
+    }
+
+    private void LogPrior(int item, PoolPowers powers, Span<float> row)
+    {
+        var start = item * row.Length;
+        row.Clear();
+        if (_student.Length > 0)
+        {
+            for (var c = 0; c < row.Length; c++) row[c] = (float)powers.Student * _student[start + c];
+        }
+
+        if (_votes.Length > 0 && powers.Neighbours > 0)
+        {
+            for (var c = 0; c < row.Length; c++) row[c] += (float)powers.Neighbours * _votes[start + c];
+        }
+
+        Normalise(row);
+        var (kept, noise) = ((float)(1 - powers.Noise), (float)(powers.Noise / row.Length));
+        foreach (ref var value in row) value = MathF.Log((kept * value) + noise);
+    }
+
+    // Logarithms to probabilities.
+    private static void Normalise(Span<float> row)
+    {
+        var top = float.NegativeInfinity;
+        foreach (var value in row) top = MathF.Max(top, value);
+        float sum = 0;
+        foreach (ref var value in row)
+        {
+            value = MathF.Exp(value - top);
+            sum += value;
+        }
+
+        foreach (ref var value in row) value /= sum;
+    }
+
+    // Evenly spread ones of those that are meant, and how many there are.
+    private static (int[] Chosen, int All) Spread(int count, Func<int, bool> meant)
+    {
+        var all = Enumerable.Range(0, count).Where(meant).ToArray();
+        return (all.Length <= Looked ? all : [.. Enumerable.Range(0, Looked).Select(k => all[(int)((long)k * all.Length / Looked)])], all.Length);
+    }
+}
