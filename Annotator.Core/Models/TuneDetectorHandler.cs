@@ -77,7 +77,7 @@ internal sealed class TuneDetectorHandler(VisionReader vision, DetectorTunings t
                 row.UpdatedAt = scope.Now;
                 await scope.Db.DetectorTunings.Where(t => t.ProjectId == row.ProjectId && t.ModelId == row.ModelId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Dialect.InsertAsync(scope.Db, [row], ignoreConflicts: false, cancellationToken);
-                if (changed && project.Settings.Vision.Tune) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions { Again = true });
+                if (changed && project.Settings.Vision.Tune) await runs.AddAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions { Again = true });
             },
             null,
             cancellationToken: cancellationToken);
