@@ -119,6 +119,7 @@ public static class AnnotatorApp
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();
+        app.MapFramesApi();
         app.MapModelsApi();
         app.MapReviewApi();
         app.MapRunsApi();

@@ -72,7 +72,10 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
                 }
 
                 await InsertAsync(scope, project, fresh, there, queue);
-                if (fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
+
+                // A film takes minutes: its sender does not wait for what a model finds in it.
+                var films = project.Modality == Modality.Video && project.Settings.Vision.Model is not null && fresh.Count > 0;
+                if (films || fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
                 IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
                 return Outcome<IReadOnlyList<StoredItem>>.Of(stored);
             },
@@ -148,8 +151,8 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
     {
         if (await students.FindAsync(project, cancellationToken) is { } student)
             return (AcceptanceLines.Of(student.Version), await students.OpinionsAsync(project, student, [.. items.Select(i => (i.Text, i.Url))], cancellationToken), null);
-        if (await vision.FindAsync(project, cancellationToken) is { } model)
-            return (double.PositiveInfinity, await vision.OpinionsAsync(project, model, [.. items.Select(i => new Item { Key = "", Url = i.Url })], cancellationToken), null);
+        if (project.Modality == Modality.Image && await vision.FindAsync(project, cancellationToken) is { } model)
+            return (double.PositiveInfinity, await vision.OpinionsAsync(project, model, [.. items.Select(i => new Item { Key = "", Url = i.Url })], cancellationToken: cancellationToken), null);
         var guessed = project.Modality == Modality.Text && project.Schema.Type == TaskType.Classification;
         return (double.PositiveInfinity, null, guessed ? hints.Guess(project, [.. items.Select(i => i.Text!)]) : null);
     }

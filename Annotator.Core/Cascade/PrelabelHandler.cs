@@ -33,6 +33,9 @@ public sealed record PrelabelOptions
 {
     /// <summary>Which part of the cascade.</summary>
     public PrelabelStage Stage { get; init; } = PrelabelStage.Cascade;
+
+    /// <summary>Whether an uploaded model is asked again about what it has said something of already.</summary>
+    public bool Again { get; init; }
 }
 
 /// <summary>
@@ -99,7 +102,7 @@ internal sealed class PrelabelHandler(
                 var step = Stopwatch.StartNew();
                 if (front) await FrontAsync(student!);
                 var model = student is null ? await vision.FindAsync(project, cancellationToken) : null;
-                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, model is not null ? VisionBatchSize : courtesy.SomebodyWorks ? CourteousBatchSize : BatchSize, cancellationToken), cancellationToken);
+                var batch = await run.Database.ReadAsync(db => PrelabelBatch.ReadAsync(db, project.Id, ahead, model is not null ? project.Modality == Modality.Video ? 1 : VisionBatchSize : courtesy.SomebodyWorks ? CourteousBatchSize : BatchSize, cancellationToken), cancellationToken);
                 if (batch.Items.Count == 0)
                 {
                     if (flights.Count == 0) break;
@@ -192,7 +195,7 @@ internal sealed class PrelabelHandler(
         Project project, PrelabelOptions options, LoadedStudent? student, (long Id, VisionSession Session)? model, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
-        var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
+        var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, options.Again, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
         var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? Guess(project, batch, askLlm) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);

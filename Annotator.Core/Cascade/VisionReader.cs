@@ -8,19 +8,21 @@ using Annotator.Core.Storage;
 
 namespace Annotator.Core.Cascade;
 
-/// <summary>Asks the uploaded model that a project has chosen about its images: boxes of a detector, or classes of a classifier until the project's own student is there.</summary>
-public sealed class VisionReader(ModelRegistry models, IBlobStore blobs)
+/// <summary>Asks the uploaded model that a project has chosen about its images and films: boxes or tracks of a detector, or classes of a classifier until the project's own student is there.</summary>
+public sealed class VisionReader(ModelRegistry models, IBlobStore blobs, DetectorTunings tunings, FilmReader films)
 {
     // An image without a find is neither sure nor unsure.
-    private const double NothingFound = 0.5;
+    internal const double NothingFound = 0.5;
 
     /// <summary>The model in use; null where the project has chosen none, or one that does not fit its task.</summary>
     public async ValueTask<(long Id, VisionSession Session)?> FindAsync(Project project, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(project);
-        if (project.Modality != Modality.Image || !long.TryParse(project.Settings.Vision.Model, CultureInfo.InvariantCulture, out var id)) return null;
+        if (project.Modality == Modality.Text || !long.TryParse(project.Settings.Vision.Model, CultureInfo.InvariantCulture, out var id)) return null;
         if (await models.OpenAsync(id, cancellationToken) is not { } session) return null;
-        var fits = session.Spec.Kind == ModelKind.Detector ? project.Schema.Type == TaskType.Boxes : project.Schema is { Type: TaskType.Classification, Multiple: false };
+        var fits = session.Spec.Kind == ModelKind.Detector
+            ? project.Schema.Type == (project.Modality == Modality.Video ? TaskType.Tracks : TaskType.Boxes)
+            : project is { Modality: Modality.Image, Schema: { Type: TaskType.Classification, Multiple: false } };
         return fits ? (id, session) : null;
     }
 
@@ -28,32 +30,36 @@ public sealed class VisionReader(ModelRegistry models, IBlobStore blobs)
     /// <param name="project">The project.</param>
     /// <param name="model">The model.</param>
     /// <param name="items">The items.</param>
+    /// <param name="again">Whether it is asked again all the same: its lines were moved.</param>
     /// <param name="cancellationToken">Stops between images.</param>
-    public async Task<IReadOnlyList<Opinion?>> OpinionsAsync(Project project, (long Id, VisionSession Session) model, IReadOnlyList<Item> items, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<Opinion?>> OpinionsAsync(Project project, (long Id, VisionSession Session) model, IReadOnlyList<Item> items, bool again = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(project);
         ArgumentNullException.ThrowIfNull(items);
         var opinions = new Opinion?[items.Count];
         var version = (int)model.Id;
+        var lines = await tunings.LinesAsync(project, model.Id, model.Session.Spec, cancellationToken);
         await Parallel.ForAsync(0, items.Count, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, async (i, cancel) =>
         {
             var item = items[i];
-            if (item is { PredictionSource: LabelSource.Model, PredictionValue: { } said } && item.PredictionVersion == version)
+            if (!again && item is { PredictionSource: LabelSource.Model, PredictionValue: { } said } && item.PredictionVersion == version)
                 opinions[i] = new Opinion(said, item.PredictionConfidence ?? NothingFound, LabelSource.Model, version);
+            else if (project.Modality == Modality.Video)
+                opinions[i] = await films.AskAsync(project, model, lines, item, cancel);
             else if (MediaService.BlobOf(project.Id, item.Url) is { } blob)
-                opinions[i] = await AskAsync(project, model, blob, cancel);
+                opinions[i] = await AskAsync(project, model, lines, blob, cancel);
         });
         return opinions;
     }
 
-    private async Task<Opinion?> AskAsync(Project project, (long Id, VisionSession Session) model, string blob, CancellationToken cancellationToken)
+    private async Task<Opinion?> AskAsync(Project project, (long Id, VisionSession Session) model, ScoreLines lines, string blob, CancellationToken cancellationToken)
     {
         try
         {
             await using var stored = await blobs.OpenAsync(blob, cancellationToken);
             var file = new byte[stored.Length];
             await stored.ReadExactlyAsync(file, cancellationToken);
-            return model.Session.Spec.Kind == ModelKind.Detector ? Boxes(project, model, file) : Class(project, model, file);
+            return model.Session.Spec.Kind == ModelKind.Detector ? Boxes(project, model, lines, file) : Class(project, model, file);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ImageRefusedException)
         {
@@ -61,11 +67,11 @@ public sealed class VisionReader(ModelRegistry models, IBlobStore blobs)
         }
     }
 
-    private static Opinion Boxes(Project project, (long Id, VisionSession Session) model, byte[] file)
+    private static Opinion Boxes(Project project, (long Id, VisionSession Session) model, ScoreLines lines, byte[] file)
     {
         // Of the model's classes only those that the project has.
         var schema = project.Schema;
-        var found = model.Session.Detect(file, project.Settings.Vision.Threshold).Where(d => schema.Contains(d.Box.Label)).ToList();
+        var found = model.Session.Detect(file, lines.Least).Where(d => schema.Contains(d.Box.Label) && d.Score >= lines.Of(d.Box.Label)).ToList();
         var confidence = found.Count == 0 ? NothingFound : found.Average(d => d.Score);
         return new Opinion(LabelJson.Write(new BoxesValue(found.Select(d => d.Box))), confidence, LabelSource.Model, (int)model.Id);
     }

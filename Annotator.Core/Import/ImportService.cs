@@ -49,7 +49,7 @@ public sealed record UploadRequest(string? Format, string? Text, string? Key, st
 /// <summary>Takes uploads in: the file is stored as it streams past, then a run reads it.</summary>
 public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, RunService runs)
 {
-    private const string UploadFolder = "uploads";
+    internal const string UploadFolder = "uploads";
 
     private const string LabelStudio = "label-studio";
 
@@ -99,12 +99,15 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
         await foreach (var name in blobs.ListAsync(UploadFolder, before, cancellationToken)) left.Add(name);
         if (left.Count == 0) return 0;
         var waiting = await database.ReadAsync(
-            db => db.Runs.Where(r => r.Kind == ImportHandler.RunKind && r.State < RunState.Succeeded).Select(r => r.Options).ToListAsync(cancellationToken), cancellationToken);
-        var wanted = waiting.Select(o => JsonSerializer.Deserialize<ImportOptions>(o, ProjectJson.Options)!.Blob).ToHashSet(StringComparer.Ordinal);
+            db => db.Runs.Where(r => (r.Kind == ImportHandler.RunKind || r.Kind == Media.Sampling.SampleFramesHandler.RunKind) && r.State < RunState.Succeeded).Select(r => r.Options).ToListAsync(cancellationToken), cancellationToken);
+        var wanted = waiting.Select(o => JsonSerializer.Deserialize<WaitingUpload>(o, ProjectJson.Options)!.Blob).ToHashSet(StringComparer.Ordinal);
         left.RemoveAll(wanted.Contains);
         foreach (var name in left) await blobs.DeleteAsync(name, cancellationToken);
         return left.Count;
     }
+
+    // Of the arguments of a run, where its upload is kept.
+    private sealed record WaitingUpload(string Blob);
 
     // A zip archive is told by its first bytes where no format is given.
     private static async Task<string?> MediaFormatAsync(string? format, Stream stored, CancellationToken cancellationToken)

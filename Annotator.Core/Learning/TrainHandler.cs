@@ -42,6 +42,7 @@ internal sealed class TrainHandler(
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (!project.HasStudent)
         {
+            if (Models.TuneDetectorHandler.Teaches(project)) await runs.StartOnceAsync(project.Id, Models.TuneDetectorHandler.RunKind, new Models.TuneDetectorOptions { Always = false }, cancellationToken: cancellationToken);
             run.SetResult(new { trained = false, reason = "The built-in student learns classes of texts and images." });
             return;
         }

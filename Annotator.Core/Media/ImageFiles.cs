@@ -59,6 +59,31 @@ public static class ImageFiles
         return Guarded(() => shown.WebpsaveBuffer(q: 82, lossless: whole, effort: whole ? 2 : 3, keep: Enums.ForeignKeep.None));
     }
 
+    /// <summary>A thumbnail of pixels that have its size already.</summary>
+    /// <param name="pixels">Red, green and blue of each pixel, row by row.</param>
+    /// <param name="width">Width in pixels.</param>
+    /// <param name="height">Height in pixels.</param>
+    /// <returns>A WebP file.</returns>
+    /// <exception cref="ImageRefusedException">The image library is not there.</exception>
+    public static byte[] ThumbnailOf(byte[] pixels, int width, int height) => Guarded(() =>
+    {
+        using var image = Image.NewFromMemory(pixels, width, height, 3, Enums.BandFormat.Uchar);
+        using var shown = image.Copy(interpretation: Enums.Interpretation.Srgb);
+        return shown.WebpsaveBuffer(q: 82, effort: 3, keep: Enums.ForeignKeep.None);
+    });
+
+    /// <summary>Pixels as a JPEG file.</summary>
+    /// <param name="pixels">Red, green and blue of each pixel, row by row.</param>
+    /// <param name="width">Width in pixels.</param>
+    /// <param name="height">Height in pixels.</param>
+    /// <exception cref="ImageRefusedException">The image library is not there.</exception>
+    public static byte[] ToJpeg(byte[] pixels, int width, int height) => Guarded(() =>
+    {
+        using var image = Image.NewFromMemory(pixels, width, height, 3, Enums.BandFormat.Uchar);
+        using var shown = image.Copy(interpretation: Enums.Interpretation.Srgb);
+        return shown.JpegsaveBuffer(q: 92, keep: Enums.ForeignKeep.None);
+    });
+
     /// <summary>The image as models see it: <see cref="ImageEncoder.Side"/> pixels square, red, green and blue.</summary>
     /// <param name="file">An image; its thumbnail is enough.</param>
     /// <exception cref="ImageRefusedException">The pixels cannot be decoded.</exception>

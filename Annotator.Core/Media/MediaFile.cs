@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations.Schema;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -32,6 +33,10 @@ public sealed class MediaFile
 
     /// <summary>Second half of its perceptual hash, as bits.</summary>
     public long? FrequencyHash { get; set; }
+
+    /// <summary>What was found out about a film; null of an image. It is kept in the item's metadata only.</summary>
+    [NotMapped]
+    public FilmFacts? Film { get; set; }
 
     /// <summary>When it came.</summary>
     public DateTimeOffset CreatedAt { get; set; }

@@ -11,9 +11,9 @@ namespace Annotator.Core.Media;
 
 /// <summary>A file that was stored as an item, or why it was not.</summary>
 /// <param name="FileName">Name of the file as it was sent.</param>
-/// <param name="Item">The item; null where the file was refused.</param>
+/// <param name="Items">The items, more than one where a film was cut into jobs; none where the file was refused.</param>
 /// <param name="Refused">Why it was refused.</param>
-public sealed record StoredMedia(string FileName, StoredItem? Item, string? Refused);
+public sealed record StoredMedia(string FileName, IReadOnlyList<StoredItem> Items, string? Refused);
 
 /// <summary>A file that is kept, or why it is not.</summary>
 /// <param name="File">What is known of it; null where it was refused. It is in the blob store, and not yet in the database.</param>
@@ -26,15 +26,20 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     // Decoders take memory by the size of the image.
     private static readonly SemaphoreSlim s_decoding = new(2, 2);
 
-    /// <summary>Stores a file as an item whose key is the file's name. Where an item of that key is there already, it stays as it is.</summary>
+    /// <summary>Stores a file as an item whose key is the file's name; a long film as several, where the project wants that. Where an item of that key is there already, it stays as it is.</summary>
     /// <param name="project">A project of images or videos.</param>
     /// <param name="fileName">Name of the file as it was sent.</param>
     /// <param name="content">The file; read once.</param>
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
-    public async Task<StoredMedia> StoreAsync(Project project, string fileName, Stream content, CancellationToken cancellationToken = default)
+    public Task<StoredMedia> StoreAsync(Project project, string fileName, Stream content, CancellationToken cancellationToken = default) => StoreAsync(project, fileName, content, null, cancellationToken);
+
+    /// <summary>Stores a file with more to be said of it in the item's metadata.</summary>
+    /// <inheritdoc cref="StoreAsync(Project, string, Stream, CancellationToken)"/>
+    internal async Task<StoredMedia> StoreAsync(Project project, string fileName, Stream content, IReadOnlyDictionary<string, object>? more, CancellationToken cancellationToken)
     {
         var name = BareName(fileName);
-        return name.Length is 0 or > 500 ? new StoredMedia(fileName, null, "A file name of 1 to 500 characters is needed.") : await StoreAsync(project, new NewItem(name, null), name, content, cancellationToken);
+        if (name.Length is 0 or > 500) return new StoredMedia(fileName, [], "A file name of 1 to 500 characters is needed.");
+        return await KeepAsync(project, name, content, (file, address) => FilmJobs.Of(name, address, WithMore(MetadataOf(name, file), more), file.Film, project.Settings.Vision.JobSeconds), cancellationToken);
     }
 
     /// <summary>Stores a file as an item of which more is known. Where an item of its key is there already, it stays as it is.</summary>
@@ -43,21 +48,26 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     /// <param name="name">Name of the file, for people.</param>
     /// <param name="content">The file; read once.</param>
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
-    public async Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default)
+    public Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(item);
+        return KeepAsync(project, name, content, (file, address) => [item with { Url = address, Metadata = MetadataOf(name, file) }], cancellationToken);
+    }
+
+    private async Task<StoredMedia> KeepAsync(Project project, string name, Stream content, Func<MediaFile, string, IReadOnlyList<NewItem>> items, CancellationToken cancellationToken)
+    {
         var (file, refused) = await KeepAsync(project, content, cancellationToken);
-        if (file is null) return new StoredMedia(name, null, refused);
+        if (file is null) return new StoredMedia(name, [], refused);
         var kept = false;
         try
         {
             // The fast stage looks at the picture, so it must be known before the item.
             await database.WriteAsync(scope => scope.Dialect.InsertAsync(scope.Db, [file], ignoreConflicts: false, cancellationToken), cancellationToken);
             var address = AddressOf(project.Id, file.Name);
-            var stored = await intake.StoreAsync(project, [item with { Url = address, Metadata = MetadataOf(name, file) }], cancellationToken);
-            if (!stored.Succeeded) return new StoredMedia(name, null, string.Join(' ', stored.Errors.Select(e => e.Message)));
-            kept = string.Equals(stored.Value[0].Item.Url, address, StringComparison.Ordinal);
-            return new StoredMedia(name, stored.Value[0], null);
+            var stored = await intake.StoreAsync(project, items(file, address), cancellationToken);
+            if (!stored.Succeeded) return new StoredMedia(name, [], string.Join(' ', stored.Errors.Select(e => e.Message)));
+            kept = stored.Value.Any(s => string.Equals(s.Item.Url, address, StringComparison.Ordinal));
+            return new StoredMedia(name, stored.Value, null);
         }
         finally
         {
@@ -105,6 +115,8 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     public static string MetadataOf(string fileName, MediaFile file)
     {
         ArgumentNullException.ThrowIfNull(file);
+        if (file.Film is { } film)
+            return JsonSerializer.Serialize(new { fileName, contentType = file.ContentType, bytes = file.Bytes, width = file.Width, height = file.Height, frames = film.Frames, seconds = Math.Round(film.Seconds, 3) }, ProjectJson.Options);
         return JsonSerializer.Serialize(
             file.Width > 0 ? (object)new { fileName, contentType = file.ContentType, bytes = file.Bytes, width = file.Width, height = file.Height } : new { fileName, contentType = file.ContentType, bytes = file.Bytes },
             ProjectJson.Options);
@@ -171,7 +183,32 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     private async Task<KeptMedia> KeepVideoAsync(Project project, MediaKind kind, Stream content, CancellationToken cancellationToken)
     {
         var (blob, length) = await blobs.PutAsync(Folder(project.Id), content, cancellationToken);
-        return new KeptMedia(new MediaFile { ProjectId = project.Id, Name = LastPart(blob), ContentType = kind.ContentType, Bytes = length, CreatedAt = time.GetUtcNow() }, null);
+        FilmFacts? film;
+        await s_decoding.WaitAsync(cancellationToken);
+        try
+        {
+            film = await FilmFacts.ReadAsync(blobs, blob, options.Value.ThumbnailPixels, cancellationToken);
+        }
+        finally
+        {
+            s_decoding.Release();
+        }
+
+        var thumbnail = film?.Thumbnail is { } picture ? (await blobs.PutAsync(ThumbnailFolder(project.Id), new MemoryStream(picture, writable: false), cancellationToken)).Name : null;
+        return new KeptMedia(
+            new MediaFile
+            {
+                ProjectId = project.Id, Name = LastPart(blob), ContentType = kind.ContentType, Bytes = length, Width = film?.Size.Width ?? 0, Height = film?.Size.Height ?? 0, Thumbnail = thumbnail, Film = film, CreatedAt = time.GetUtcNow(),
+            },
+            null);
+    }
+
+    private static string WithMore(string metadata, IReadOnlyDictionary<string, object>? more)
+    {
+        if (more is null) return metadata;
+        var all = JsonSerializer.Deserialize<Dictionary<string, object>>(metadata, ProjectJson.Options)!;
+        foreach (var (name, value) in more) all[name] = value;
+        return JsonSerializer.Serialize(all, ProjectJson.Options);
     }
 
     private static KeptMedia Refuse(string reason) => new(null, reason);

@@ -13,6 +13,9 @@ public static class MediaServices
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
         services.AddSingleton<MediaFetcher>();
+        services.AddSingleton<Cascade.FrameDoubt>();
+        services.AddSingleton<Sampling.FrameSampling>();
+        services.AddSingleton<Runs.IRunHandler, Sampling.SampleFramesHandler>();
         return services;
     }
 }

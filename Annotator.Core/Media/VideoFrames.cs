@@ -7,6 +7,13 @@ namespace Annotator.Core.Media;
 /// <param name="Times">When each is shown, in seconds, where they are not evenly spaced; else null.</param>
 public sealed record VideoFrames(int Count, double Start, double? Rate, IReadOnlyList<double>? Times)
 {
+    /// <summary>How long the film is in seconds, as far as its frames tell.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public double Length => Count == 0 ? 0 : Rate is { } rate ? Count / rate : Times is { Count: > 1 } times ? (times[^1] - times[0]) * Count / (Count - 1) : 0;
+
+    /// <summary>When a frame is shown, in seconds from the first.</summary>
+    public double SecondsAt(int frame) => Times is { } times ? times[frame] - Start : Rate is { } rate ? frame / rate : 0;
+
     // Containers round times to their clock, most of them to a millisecond.
     private const double Rounding = 0.0012;
 

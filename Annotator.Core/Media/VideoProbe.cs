@@ -25,34 +25,21 @@ public sealed class VideoProbe(IBlobStore blobs)
     {
         if (MediaService.BlobOf(projectId, string.Create(CultureInfo.InvariantCulture, $"/api/v1/projects/{projectId}/media/{name}")) is not { } blob) return Failure("There is no such file.");
         if (_known.TryGetValue(blob, out var known)) return Outcome<VideoFrames>.Of(known);
-        Stream file;
-        try
-        {
-            file = await blobs.OpenAsync(blob, cancellationToken);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return Failure("There is no such file.");
-        }
-
-        await using (file)
-        {
-            // A film's index often stands at its end, so a pipe will not do; where files lie elsewhere a copy is made for the moment.
-            if (file is FileStream { Name: var path }) return await ProbeAsync(blob, path, cancellationToken);
-            var copy = Path.GetTempFileName();
-            try
-            {
-                await using (var target = File.Create(copy)) await file.CopyToAsync(target, cancellationToken);
-                return await ProbeAsync(blob, copy, cancellationToken);
-            }
-            finally
-            {
-                File.Delete(copy);
-            }
-        }
+        await using var file = await LocalMedia.OpenAsync(blobs, blob, cancellationToken);
+        return file is null ? Failure("There is no such file.") : await KnowAsync(blob, file.Path, cancellationToken);
     }
 
-    private async Task<Outcome<VideoFrames>> ProbeAsync(string blob, string path, CancellationToken cancellationToken)
+    private async Task<Outcome<VideoFrames>> KnowAsync(string blob, string path, CancellationToken cancellationToken)
+    {
+        var found = await ProbeAsync(path, cancellationToken);
+        if (found.Succeeded) _known[blob] = found.Value;
+        return found;
+    }
+
+    /// <summary>The frames of a film in a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    internal static async Task<Outcome<VideoFrames>> ProbeAsync(string path, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("ffprobe") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
 
@@ -86,9 +73,7 @@ public sealed class VideoProbe(IBlobStore blobs)
                 await process.WaitForExitAsync(limit.Token);
                 _ = await errors;
                 if (process.ExitCode != 0 || times.Count == 0) return Failure("The file cannot be read as a video: it is broken, or has no pictures.");
-                var frames = VideoFrames.Of(times);
-                _known[blob] = frames;
-                return Outcome<VideoFrames>.Of(frames);
+                return Outcome<VideoFrames>.Of(VideoFrames.Of(times));
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {

@@ -1,3 +1,4 @@
+using Annotator.Core.Runs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
@@ -10,6 +11,9 @@ public static class ModelServices
     public static IServiceCollection AddAnnotatorModels(this IServiceCollection services)
     {
         services.AddOptions<ModelOptions>();
+        services.AddSingleton<DetectorTunings>();
+        services.AddSingleton<Cascade.FilmReader>();
+        services.AddSingleton<IRunHandler, TuneDetectorHandler>().AddStartableRun<TuneDetectorOptions>(TuneDetectorHandler.RunKind);
         services.AddSingleton(p => new ModelRegistry(
             p.GetRequiredService<Storage.AnnotatorDatabase>(), p.GetRequiredService<Storage.IBlobStore>(), p.GetRequiredService<IOptions<ModelOptions>>(), p.GetService<ModelCheckCommand>()));
         return services;

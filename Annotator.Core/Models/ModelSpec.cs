@@ -32,6 +32,12 @@ public enum DetectorLayout
 
     /// <summary>[1, n, classes with background first] scores and [1, n, 4] corners as parts of the image (SSD and the like).</summary>
     ScoresAndCorners,
+
+    /// <summary>FastestDet: [1, 5 + classes, rows, columns], objectness, offset, size and classes of each cell (Ma 2022).</summary>
+    FastestDet,
+
+    /// <summary>YuNet: <c>cls</c>, <c>obj</c> and <c>bbox</c> for each of the strides 8, 16 and 32 (Wu et al. 2023).</summary>
+    YuNet,
 }
 
 /// <summary>How an image goes into a model and an answer comes out.</summary>

@@ -79,9 +79,29 @@ public sealed class VisionSession : IDisposable
     public IReadOnlyList<Detection> Detect(byte[] image, double? threshold = null)
     {
         var size = ImageFiles.SizeOf(image);
-        var scale = Spec.Letterbox ? Math.Min((double)Width / size.Width, (double)Height / size.Height) : 0;
-        var (width, height) = scale > 0 ? (Math.Clamp((int)(size.Width * scale), 1, Width), Math.Clamp((int)(size.Height * scale), 1, Height)) : (Width, Height);
-        var outputs = Run(Tensor(ImageFiles.Pixels(image, width, height), width, height));
+        var (width, height) = Fit(size);
+        return Detect(ImageFiles.Pixels(image, width, height), size, threshold);
+    }
+
+    /// <summary>The size at which the model looks at an image: a detector keeps its shape where its spec says so.</summary>
+    /// <param name="size">The image's own size.</param>
+    public ImageSize Fit(ImageSize size)
+    {
+        if (!Spec.Letterbox || Spec.Kind == ModelKind.Classifier) return new ImageSize(Width, Height);
+        var scale = Math.Min((double)Width / size.Width, (double)Height / size.Height);
+        return new ImageSize(Math.Clamp((int)(size.Width * scale), 1, Width), Math.Clamp((int)(size.Height * scale), 1, Height));
+    }
+
+    /// <summary>Runs a detector on pixels that have the size of <see cref="Fit"/> already.</summary>
+    /// <param name="pixels">Red, green and blue of each pixel, row by row.</param>
+    /// <param name="size">Size of the image that they are of; boxes are in its pixels.</param>
+    /// <param name="threshold">Least score; null: that of the spec.</param>
+    public IReadOnlyList<Detection> Detect(byte[] pixels, ImageSize size, double? threshold = null)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        var (width, height) = Fit(size);
+        ArgumentOutOfRangeException.ThrowIfLessThan(pixels.Length, width * height * 3);
+        var outputs = Run(Tensor(pixels, width, height));
         var (kx, ky) = ((double)size.Width / width, (double)size.Height / height);
         var found = Decode(outputs, threshold ?? Spec.Threshold);
         var boxes = new List<Detection>();
@@ -98,9 +118,16 @@ public sealed class VisionSession : IDisposable
 
     /// <summary>Runs a classifier on an image.</summary>
     /// <returns>A probability for each of the spec's labels.</returns>
-    public float[] Classify(byte[] image)
+    public float[] Classify(byte[] image) => ClassifyPixels(ImageFiles.Pixels(image, Width, Height));
+
+    /// <summary>Runs a classifier on pixels that have the model's size already.</summary>
+    /// <param name="pixels">Red, green and blue of each pixel, row by row.</param>
+    /// <returns>A probability for each of the spec's labels.</returns>
+    public float[] ClassifyPixels(byte[] pixels)
     {
-        var scores = Run(Tensor(ImageFiles.Pixels(image, Width, Height), Width, Height))[0].Values[..Spec.Labels.Count];
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentOutOfRangeException.ThrowIfLessThan(pixels.Length, Width * Height * 3);
+        var scores = Run(Tensor(pixels, Width, Height))[0].Values[..Spec.Labels.Count];
 
         // Some models end in a softmax, others do not.
         if (scores.Any(s => s < 0) || Math.Abs(scores.Sum() - 1) > 0.02) Student.Probabilities.FromScores(scores, multiple: false);
@@ -155,6 +182,8 @@ public sealed class VisionSession : IDisposable
             DetectorLayout.Yolox or DetectorLayout.Yolov5 when outputs[0].Shape is [_, _, var columns] => columns - 5,
             DetectorLayout.Yolov8 when outputs[0].Shape is [_, var rows, _] => rows - 4,
             DetectorLayout.Detr or DetectorLayout.ScoresAndCorners when ScoresOf(outputs) is { Shape: [_, _, var columns] } => columns - 1,
+            DetectorLayout.FastestDet when outputs[0].Shape is [_, var planes, _, _] => planes - 5,
+            DetectorLayout.YuNet when GridOutputs.IsYuNet(outputs) => GridOutputs.YuNetClasses(outputs),
             _ => throw new ModelRefusedException($"The outputs ({string.Join(", ", outputs.Select(o => $"[{string.Join(", ", o.Shape)}]"))}) are not laid out as {layout} has them."),
         };
         if (layout == DetectorLayout.Detr && classes < Spec.Labels.Count && classes + 1 == Spec.Labels.Count) classes++;
@@ -162,7 +191,7 @@ public sealed class VisionSession : IDisposable
         _ = Decode(outputs, 0.999);
     }
 
-    private DetectorLayout Guess(IReadOnlyList<Output> outputs)
+    private DetectorLayout Guess(IReadOnlyList<ModelOutput> outputs)
     {
         var labels = Spec.Labels.Count;
         if (outputs.Count == 1 && outputs[0].Shape is [1, var rows, var columns])
@@ -172,6 +201,8 @@ public sealed class VisionSession : IDisposable
             if (rows == labels + 4) return DetectorLayout.Yolov8;
         }
 
+        if (GridOutputs.IsFastestDet(outputs, labels)) return DetectorLayout.FastestDet;
+        if (GridOutputs.IsYuNet(outputs)) return DetectorLayout.YuNet;
         if (ScoresOf(outputs) is { } scores && CornersOf(outputs) is not null)
             return scores.Values.Any(v => v is < 0 or > 1) ? DetectorLayout.Detr : DetectorLayout.ScoresAndCorners;
         throw new ModelRefusedException($"The layout of the outputs ({string.Join(", ", outputs.Select(o => $"{o.Name} [{string.Join(", ", o.Shape)}]"))}) is not known, or goes with another number of labels than {labels}. Known: {string.Join(", ", Enum.GetNames<DetectorLayout>().Skip(1))}.");
@@ -179,9 +210,9 @@ public sealed class VisionSession : IDisposable
 
     private int Cells() => (Width / 8 * (Height / 8)) + (Width / 16 * (Height / 16)) + (Width / 32 * (Height / 32));
 
-    private static Output? CornersOf(IReadOnlyList<Output> outputs) => outputs.FirstOrDefault(o => o.Shape is [1, _, 4]);
+    private static ModelOutput? CornersOf(IReadOnlyList<ModelOutput> outputs) => outputs.FirstOrDefault(o => o.Shape is [1, _, 4]);
 
-    private static Output? ScoresOf(IReadOnlyList<Output> outputs)
+    private static ModelOutput? ScoresOf(IReadOnlyList<ModelOutput> outputs)
     {
         var corners = CornersOf(outputs);
         return corners is null ? null : outputs.FirstOrDefault(o => !ReferenceEquals(o, corners) && o.Shape.Length == 3 && o.Shape[1] == corners.Shape[1]);
@@ -218,19 +249,19 @@ public sealed class VisionSession : IDisposable
         return values;
     }
 
-    private List<Output> Run(float[] values)
+    private List<ModelOutput> Run(float[] values)
     {
         using var input = OrtValue.CreateTensorValueFromMemory(values, _channelsLast ? [1, Height, Width, _channels] : [1, _channels, Height, Width]);
         using var options = new RunOptions();
         var names = _session.OutputMetadata.Where(o => o.Value.IsTensor && o.Value.ElementType == typeof(float)).Select(o => o.Key).ToList();
         if (names.Count == 0) throw new ModelRefusedException("The model has no output of floating-point numbers.");
         using var outputs = _session.Run(options, [_input], [input], names);
-        var read = new List<Output>();
-        for (var i = 0; i < names.Count; i++) read.Add(new Output(names[i], [.. outputs[i].GetTensorTypeAndShape().Shape.Select(d => (int)d)], outputs[i].GetTensorDataAsSpan<float>().ToArray()));
+        var read = new List<ModelOutput>();
+        for (var i = 0; i < names.Count; i++) read.Add(new ModelOutput(names[i], [.. outputs[i].GetTensorTypeAndShape().Shape.Select(d => (int)d)], outputs[i].GetTensorDataAsSpan<float>().ToArray()));
         return read;
     }
 
-    private List<Candidate> Decode(IReadOnlyList<Output> outputs, double threshold)
+    private List<Candidate> Decode(IReadOnlyList<ModelOutput> outputs, double threshold)
     {
         var found = new List<Candidate>();
         switch (Spec.Layout)
@@ -244,6 +275,12 @@ public sealed class VisionSession : IDisposable
             case DetectorLayout.Yolov8:
                 DecodeColumns(outputs[0], threshold, found);
                 break;
+            case DetectorLayout.FastestDet:
+                GridOutputs.FastestDet(outputs[0], Width, Height, threshold, found);
+                break;
+            case DetectorLayout.YuNet:
+                GridOutputs.YuNet(outputs, Width, Height, threshold, found);
+                break;
             default:
                 DecodePairs(ScoresOf(outputs)!, CornersOf(outputs)!, threshold, found);
                 break;
@@ -252,7 +289,7 @@ public sealed class VisionSession : IDisposable
         return found;
     }
 
-    private void DecodeYolox(Output output, double threshold, List<Candidate> found)
+    private void DecodeYolox(ModelOutput output, double threshold, List<Candidate> found)
     {
         if (output.Shape[1] != Cells()) throw new ModelRefusedException($"YOLOX has {Cells()} boxes for an image of {Width} x {Height} pixels; the model has {output.Shape[1]}.");
         var width = output.Shape[2];
@@ -273,7 +310,7 @@ public sealed class VisionSession : IDisposable
         }
     }
 
-    private static void DecodeRows(Output output, double threshold, List<Candidate> found)
+    private static void DecodeRows(ModelOutput output, double threshold, List<Candidate> found)
     {
         var width = output.Shape[2];
         for (var row = 0; row < output.Shape[1]; row++)
@@ -285,7 +322,7 @@ public sealed class VisionSession : IDisposable
         }
     }
 
-    private static void DecodeColumns(Output output, double threshold, List<Candidate> found)
+    private static void DecodeColumns(ModelOutput output, double threshold, List<Candidate> found)
     {
         int rows = output.Shape[1], count = output.Shape[2];
         for (var i = 0; i < count; i++)
@@ -302,7 +339,7 @@ public sealed class VisionSession : IDisposable
         }
     }
 
-    private void DecodePairs(Output scores, Output corners, double threshold, List<Candidate> found)
+    private void DecodePairs(ModelOutput scores, ModelOutput corners, double threshold, List<Candidate> found)
     {
         var width = scores.Shape[2];
         var probabilities = new float[width];
@@ -345,8 +382,4 @@ public sealed class VisionSession : IDisposable
         var best = Student.Probabilities.Best(values);
         return (best, values[best]);
     }
-
-    private sealed record Output(string Name, int[] Shape, float[] Values);
-
-    private readonly record struct Candidate(int Label, double X, double Y, double Width, double Height, double Score);
 }

@@ -74,6 +74,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.DetectorTunings.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await Slices.ForgetAsync(scope, await scope.Db.Set<Slice>().Where(s => s.ProjectId == id).Select(s => s.Id).ToListAsync(cancellationToken));
                 await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

@@ -106,8 +106,9 @@ public sealed record ProjectSettings
     /// <summary>The LLM stage.</summary>
     public LlmSettings Llm { get; init; } = new();
 
-    /// <summary>The uploaded model that looks at images.</summary>
+    /// <summary>The uploaded model that looks at images and films.</summary>
     public VisionSettings Vision { get; init; } = new();
+
     /// <summary>What is promised to those who send items one by one.</summary>
     public StreamSettings Stream { get; init; } = new();
 
@@ -147,6 +148,9 @@ public sealed record ProjectSettings
         Range("llm.imagesPerCall", Llm.ImagesPerCall, 1, 20);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
+        Range("vision.trackRate", Vision.TrackRate, 0.1, 60);
+        if (Vision.JobSeconds != 0) Range("vision.jobSeconds", Vision.JobSeconds, 5, 86_400);
+        Range("vision.trackTolerance", Vision.TrackTolerance, 0, 0.5);
         errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
         errors.AddRange(Quality.Tallies.SliceSettings.Validate(Slices));
         errors.AddRange(Edge.Validate());
@@ -163,6 +167,18 @@ public sealed record VisionSettings
 
     /// <summary>Boxes below this score are not pre-labels, 0 to 1; null: as the model says.</summary>
     public double? Threshold { get; init; }
+
+    /// <summary>Whether the score of each label is set by what people correct.</summary>
+    public bool Tune { get; init; } = true;
+
+    /// <summary>How many frames a second of a film are looked at, 0.1 to 60.</summary>
+    public double TrackRate { get; init; } = 5;
+
+    /// <summary>Uploaded films that are longer than this are cut into jobs of about so many seconds, 5 to 86,400; 0: none is cut.</summary>
+    public double JobSeconds { get; init; }
+
+    /// <summary>How far an edge of a track's box may be from where the model saw it, as a share of the box's shorter side, 0 to 0.5: less makes more keyframes.</summary>
+    public double TrackTolerance { get; init; } = 0.08;
 }
 
 /// <summary>A project's use of the LLM stage.</summary>

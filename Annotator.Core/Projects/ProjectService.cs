@@ -108,6 +108,9 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 project.SchemaVersion++;
             }
 
+            // Another model, or another line for it, says something else of what waits; a run that waits already would not ask again.
+            if (settings.Vision.Model is not null && settings.Vision != project.Settings.Vision)
+                await runs.AddAsync(scope, project.Id, Cascade.PrelabelHandler.RunKind, new Cascade.PrelabelOptions { Again = true }, caller.UserId);
             project.Name = change.Name?.Trim() ?? project.Name;
             project.Guidelines = change.Guidelines ?? project.Guidelines;
             var rules = RulesOf(project.Settings);

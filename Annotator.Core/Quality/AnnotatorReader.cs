@@ -1,3 +1,4 @@
+using Annotator.Core.Labels;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -93,7 +94,7 @@ public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shar
                 foreach (var other in votes)
                 {
                     if (other.UserId == mine.UserId) continue;
-                    var equal = string.Equals(mine.Value, other.Value, StringComparison.Ordinal) ? 1 : 0;
+                    var equal = LabelLikeness.Same(mine.Value, other.Value) ? 1 : 0;
                     if (other.UserId == 0)
                     {
                         tally.Gold++;

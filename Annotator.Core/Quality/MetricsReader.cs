@@ -43,8 +43,8 @@ public sealed record LlmMetrics(long Calls, long Items, long PromptTokens, long 
 /// <summary>Agreement between people on items that several decided. A figure is null where it is undefined, as with one label only.</summary>
 /// <param name="CohenKappa">Cohen's kappa; with more than two people the mean over pairs (Light).</param>
 /// <param name="FleissKappa">Fleiss's kappa.</param>
-/// <param name="KrippendorffAlpha">Krippendorff's alpha of names.</param>
-/// <param name="Percent">Share of pairs of labels that are equal, 0 to 1.</param>
+/// <param name="KrippendorffAlpha">Krippendorff's alpha of names; of what is drawn (spans, boxes, …) with 1 - F1 as the distance.</param>
+/// <param name="Percent">Share of pairs of labels that are equal, 0 to 1; of what is drawn their mean F1.</param>
 /// <param name="GwetAc1">Gwet's AC1.</param>
 /// <param name="AlphaInterval">95 % bootstrap interval of alpha over items; null with fewer than ten items or so many that it would say nothing.</param>
 /// <param name="Items">Items that several people decided.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Annotator.Core.Labels;
 using Annotator.Core.Quality.Agreement;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
@@ -166,6 +167,12 @@ internal static class TeamAgreement
     /// <summary>The figures; null where no two people decided the same item.</summary>
     public static AgreementMetrics? Of(IReadOnlyCollection<Vote[]> items)
     {
+        if (items.SelectMany(i => i).FirstOrDefault() is { Value: { } any } && LabelLikeness.IsDrawn(any))
+        {
+            IReadOnlyList<IReadOnlyList<string>> drawn = [.. items.Select(i => i.Where(v => v.UserId != 0).Select(v => v.Value).ToList()).Where(v => v.Count > 1)];
+            return drawn.Count == 0 ? null : DrawnAgreement.Of(drawn);
+        }
+
         List<int> units = [], raters = [], categories = [];
         var people = new Dictionary<long, int>();
         var values = new Dictionary<string, int>(StringComparer.Ordinal);

@@ -417,8 +417,10 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
         // A lead's last word stands above all others.
         if (votes.Where(v => v.Settles).MaxBy(v => v.Id) is { } word) return (word.Value!, votes.Count);
-        var best = votes.GroupBy(v => v.Value!, StringComparer.Ordinal).OrderByDescending(g => g.Count()).ThenBy(g => g.Min(v => v.Id)).First();
-        return (best.Key, best.Count());
+
+        // Two people never draw a box to the same pixel: who is of one mind with most is taken, the earliest of several.
+        var best = votes.Select(v => (Vote: v, Alike: votes.Count(o => LabelLikeness.Same(v.Value!, o.Value!)))).OrderByDescending(v => v.Alike).ThenBy(v => v.Vote.Id).First();
+        return (best.Vote.Value!, best.Alike);
     }
 
     // The items are held from before they were read; what changes without holding them is seen here: start over.

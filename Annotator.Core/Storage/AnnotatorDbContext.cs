@@ -88,6 +88,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Uploaded models for images.</summary>
     public DbSet<Models.VisionModel> VisionModels => Set<Models.VisionModel>();
 
+    /// <summary>What people taught about detectors.</summary>
+    public DbSet<Models.DetectorTuning> DetectorTunings => Set<Models.DetectorTuning>();
+
     /// <summary>API tokens.</summary>
     public DbSet<ApiToken> ApiTokens => Set<ApiToken>();
 

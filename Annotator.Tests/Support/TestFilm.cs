@@ -14,17 +14,23 @@ internal static class TestFilm
     /// <summary>Fifty frames at twenty-five a second, 64 by 48 pixels, each a step brighter than the one before: what is on screen tells its number.</summary>
     public static async Task<byte[]> BrighteningAsync()
     {
-        if (s_brightening is not null) return s_brightening;
+        return s_brightening ??= await MadeAsync("nullsrc=s=64x48:r=25:d=2,geq=lum='16+4*N':cb=128:cr=128");
+    }
+
+    /// <summary>A film of a graph of ffmpeg's filters, as H.264 with frames that refer to later ones.</summary>
+    /// <param name="graph">The graph; it has one output.</param>
+    public static async Task<byte[]> MadeAsync(string graph)
+    {
         var path = Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.mp4");
         try
         {
             var start = new ProcessStartInfo("ffmpeg") { RedirectStandardError = true, UseShellExecute = false };
-            foreach (var argument in (string[])["-v", "error", "-f", "lavfi", "-i", "nullsrc=s=64x48:r=25:d=2", "-vf", "geq=lum='16+4*N':cb=128:cr=128", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "4", "-bf", "2", "-g", "12", path]) start.ArgumentList.Add(argument);
+            foreach (var argument in (string[])["-v", "error", "-filter_complex", graph, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "4", "-bf", "2", "-g", "12", path]) start.ArgumentList.Add(argument);
             using var process = Process.Start(start)!;
             var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.True(process.ExitCode == 0, errors);
-            return s_brightening = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+            return await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
         }
         catch (Win32Exception)
         {

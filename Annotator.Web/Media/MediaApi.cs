@@ -46,8 +46,8 @@ internal static class MediaApi
             if (items.Count + rejected.Count == MostFiles) return Problems.Validation("file", $"At most {MostFiles} files in one call; those before are stored.");
             var name = HeaderUtilities.RemoveQuotes(disposition.FileNameStar.HasValue ? disposition.FileNameStar : disposition.FileName).ToString();
             var stored = await service.StoreAsync(project, name, section.Body, context.RequestAborted);
-            if (stored.Item is { } made) items.Add(new StoredItemView(Ids.Text(made.Item.Id), made.Item.Key, made.Created, ItemsApi.Prediction(made.Item), made.Item.Route ?? Route.Human));
-            else rejected.Add(new RejectedFileView(stored.FileName, stored.Refused!));
+            items.AddRange(stored.Items.Select(made => new StoredItemView(Ids.Text(made.Item.Id), made.Item.Key, made.Created, ItemsApi.Prediction(made.Item), made.Item.Route ?? Route.Human)));
+            if (stored.Refused is not null) rejected.Add(new RejectedFileView(stored.FileName, stored.Refused));
         }
 
         if (items.Count > 0) return TypedResults.Ok(new MediaView(items, rejected));

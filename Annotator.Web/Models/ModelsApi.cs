@@ -14,6 +14,9 @@ public sealed record DetectionView(string Label, double X, double Y, double Widt
 /// <summary>What a model says of an image: boxes of a detector, classes of a classifier with their probabilities.</summary>
 public sealed record ModelAnswerView(IReadOnlyList<DetectionView> Boxes, IReadOnlyDictionary<string, double> Classes);
 
+/// <summary>What a project's people taught about a detector: from which score boxes of each label are worth showing.</summary>
+public sealed record TuningView(string ProjectId, string Project, int Images, DateTimeOffset UpdatedAt, IReadOnlyList<Annotator.Core.Quality.Detection.TunedLabel> Labels);
+
 internal static class ModelsApi
 {
     private const int MostImageBytes = 50_000_000;
@@ -28,6 +31,9 @@ internal static class ModelsApi
             await registry.FindAsync(modelId, context.RequestAborted) is { } found ? TypedResults.Ok(found) : (IResult)Problems.NotFound()).WithSummary("An uploaded model").Produces<VisionModelInfo>();
         single.MapDelete("", async ([Description("The model.")] long modelId, ModelRegistry registry, HttpContext context) =>
             await registry.DeleteAsync(modelId, context.RequestAborted) ? TypedResults.NoContent() : (IResult)Problems.NotFound()).WithSummary("Removes a model; projects that use it go on without").Produces(StatusCodes.Status204NoContent);
+        single.MapGet("/tuning", async ([Description("The model.")] long modelId, DetectorTunings tunings, HttpContext context) => new Listing<TuningView>(
+            [.. (await tunings.ListAsync(context.RequestAborted)).Where(t => t.Tuning.ModelId == modelId).Select(t => new TuningView(Ids.Text(t.Tuning.ProjectId), t.Project, t.Tuning.Images, t.Tuning.UpdatedAt, t.Tuning.Figures()))], null))
+            .WithSummary("What people's corrections taught about a detector, project by project");
         single.MapPost("/predict", PredictAsync).WithMetadata(new StreamedBody()).WithSummary("Runs a model on an image: the raw body").Produces<ModelAnswerView>();
     }
 

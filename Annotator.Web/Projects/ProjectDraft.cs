@@ -79,6 +79,21 @@ public sealed class ProjectDraft
     /// <summary>Single items and devices.</summary>
     public DeliveryDraft Delivery { get; set; } = new();
 
+    /// <summary>Id of the uploaded model that looks at images or films; null: none.</summary>
+    public string? VisionModel { get; set; }
+
+    /// <summary>Boxes below this score are not pre-labels; null: as the model says.</summary>
+    public double? VisionThreshold { get; set; }
+
+    /// <summary>Whether the score of each label is set by what people correct.</summary>
+    public bool VisionTune { get; set; } = true;
+
+    /// <summary>How many frames a second of a film are looked at.</summary>
+    public double TrackRate { get; set; } = 5;
+
+    /// <summary>How long a job of a film may be, in seconds; 0: none is cut.</summary>
+    public double JobSeconds { get; set; }
+
     /// <summary>The tasks that go with a kind of data.</summary>
     public static IReadOnlyList<TaskType> TasksOf(Modality modality) => modality switch
     {
@@ -114,6 +129,11 @@ public sealed class ProjectDraft
             LlmImagesPerCall = settings.Llm.ImagesPerCall,
             LlmImagePixels = settings.Llm.ImagePixels,
             Delivery = DeliveryDraft.From(settings),
+            VisionModel = settings.Vision.Model,
+            VisionThreshold = settings.Vision.Threshold,
+            VisionTune = settings.Vision.Tune,
+            TrackRate = settings.Vision.TrackRate,
+            JobSeconds = settings.Vision.JobSeconds,
         };
     }
 
@@ -138,6 +158,7 @@ public sealed class ProjectDraft
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
         Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImagePixels = LlmImagePixels },
+        Vision = settings.Vision with { Model = VisionModel, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

@@ -92,7 +92,8 @@ internal sealed class MotWriter(LabelSchema schema, Stream output, MediaOpener? 
 
         var numbered = tracks.Tracks.All(t => int.TryParse(t.Id, CultureInfo.InvariantCulture, out _)) && tracks.Tracks.Select(t => t.Id).Distinct(StringComparer.Ordinal).Count() == tracks.Tracks.Count;
         Losses.Count("tracks have names in place of numbers, and were numbered", numbered ? 0 : tracks.Tracks.Count);
-        var frames = MediaMetadata.Number(row.Metadata, "frames");
+        // Of a job of a long film the frames after it are another job's.
+        var frames = FilmRange.Of(row.Metadata).End ?? MediaMetadata.Number(row.Metadata, "frames");
         var lines = new List<(int Frame, int Track, string Text)>();
         for (var t = 0; t < tracks.Tracks.Count; t++)
         {

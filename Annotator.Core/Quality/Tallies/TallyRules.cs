@@ -101,7 +101,7 @@ internal static class TallyRules
             for (var j = i + 1; j < votes.Count; j++)
             {
                 var (first, second) = votes[i].UserId < votes[j].UserId ? (votes[i], votes[j]) : (votes[j], votes[i]);
-                var equal = string.Equals(first.Value, second.Value, StringComparison.Ordinal) ? 1 : 0;
+                var equal = LabelLikeness.Same(first.Value, second.Value) ? 1 : 0;
                 var day = Day(first.At > second.At ? first.At : second.At);
                 var (label, other) = (LabelOf(first.Value), LabelOf(second.Value));
                 sums.Add(new TallyKey(projectId, TallyKind.People, day, first.UserId, second.UserId, 0, equal, "", ""), sign, 0, 0);
@@ -114,7 +114,7 @@ internal static class TallyRules
         var looked = votes.Where(v => !v.Imported).Take(2).ToList();
         if (looked.Count == 2)
         {
-            var taken = string.Equals(looked[0].Value, looked[1].Value, StringComparison.Ordinal) ? 1 : 0;
+            var taken = LabelLikeness.Same(looked[0].Value, looked[1].Value) ? 1 : 0;
             sums.Add(new TallyKey(projectId, TallyKind.FirstPass, Day(looked[1].At), looked[0].UserId, 0, 0, taken, "", ""), sign, 0, 0);
         }
     }

@@ -36,6 +36,7 @@ export class FilmBar {
   draw() {
     const film = this.#film;
     if (document.activeElement !== this.number) this.number.value = String(film.frame);
+    this.number.min = String(film.first);
     this.number.max = String(Math.max(0, film.count - 1));
     const total = film.count > 0 ? this.#t("Canvas.FrameTotal", film.count - 1, clock(film.secondsAt(film.frame))) : "";
     if (this.total.textContent !== total) this.total.textContent = total;
@@ -73,7 +74,7 @@ export class FilmBar {
     switch (name) {
       case "ArrowRight": film.step(1); return true;
       case "ArrowLeft": film.step(-1); return true;
-      case "Home": film.go(0); return true;
+      case "Home": film.go(film.first); return true;
       case "End": film.go(film.count - 1); return true;
       default: return this.#stage.key(name);
     }

@@ -13,13 +13,19 @@ export class Film extends EventTarget {
   #start = 0;
   #times = null;
   #seeking = false;
+
+  // Told to stop, and not yet where it stopped.
+  #stopping = false;
   #stop = new AbortController();
 
   /** The element that plays. */
   element = null;
 
-  /** Frames, or 0 before they are known. */
+  /** Frames up to the end of the part that is worked on, or 0 before they are known. */
   count = 0;
+
+  /** The first frame of the part that is worked on: a job of a long film is a part of it. */
+  first = 0;
 
   /** The frame on screen, from 0. */
   frame = 0;
@@ -37,15 +43,15 @@ export class Film extends EventTarget {
 
   /** Whether the picture of the frame asked for is on screen. */
   get settled() {
-    return !this.#seeking && !this.playing;
+    return !this.#seeking && !this.#stopping && !this.playing;
   }
 
   /**
    * Opens a film on the stage.
    * @param {string|null} url
-   * @param {object} texts failed(title, text) shows what is wrong
+   * @param {object} parts failed(title, text) shows what is wrong; loading() that it is on its way; first, end: the frames that are worked on, all where they are not given
    */
-  async open(url, { failed, loading }) {
+  async open(url, { failed, loading, first = 0, end = null }) {
     this.close();
     this.#url = url;
     if (!url) {
@@ -87,24 +93,26 @@ export class Film extends EventTarget {
     }
 
     this.element = element;
-    this.count = frames.count;
+    this.count = Math.min(frames.count, end ?? frames.count);
+    this.first = Math.max(0, Math.min(first, this.count - 1));
     this.#rate = frames.rate ?? null;
     this.#start = frames.start ?? 0;
     this.#times = frames.times ?? null;
-    this.frame = 0;
+    this.frame = this.first;
     element.addEventListener("seeked", () => this.#arrived(), { signal: stop.signal });
     for (const event of ["play", "pause", "ended"]) element.addEventListener(event, () => this.dispatchEvent(new Event("state")), { signal: stop.signal });
     element.addEventListener("pause", () => this.#rest(), { signal: stop.signal });
     this.#watch(stop.signal);
     this.#stage.place(element, element.videoWidth, element.videoHeight);
     this.dispatchEvent(new Event("open"));
-    this.go(0);
+    this.go(this.first);
   }
 
   close() {
     this.#stop.abort();
     this.#url = null;
     this.#seeking = false;
+    this.#stopping = false;
     if (this.element) {
       this.element.pause();
       this.element.removeAttribute("src");
@@ -113,6 +121,7 @@ export class Film extends EventTarget {
 
     this.element = null;
     this.count = 0;
+    this.first = 0;
     this.frame = 0;
   }
 
@@ -157,7 +166,7 @@ export class Film extends EventTarget {
   go(frame) {
     if (!this.element || this.count === 0) return;
     this.pause();
-    this.frame = Math.min(Math.max(Math.round(frame), 0), this.count - 1);
+    this.frame = Math.min(Math.max(Math.round(frame), this.first), this.count - 1);
     this.dispatchEvent(new Event("frame"));
     if (!this.#seeking) this.#seek();
   }
@@ -182,13 +191,15 @@ export class Film extends EventTarget {
 
   play() {
     if (!this.element || this.count === 0) return;
-    if (this.frame >= this.count - 1) this.go(0);
+    if (this.frame >= this.count - 1) this.go(this.first);
     this.element.playbackRate = this.speed;
     this.element.play().catch(() => {});
   }
 
   pause() {
-    if (this.playing) this.element.pause();
+    if (!this.playing) return;
+    this.#stopping = true;
+    this.element.pause();
   }
 
   toggle() {
@@ -210,6 +221,7 @@ export class Film extends EventTarget {
       if (this.playing) {
         this.frame = this.frameAt(mediaTime);
         this.dispatchEvent(new Event("frame"));
+        if (this.frame >= this.count - 1) this.pause();
       }
 
       element.requestVideoFrameCallback(shown);
@@ -219,6 +231,7 @@ export class Film extends EventTarget {
 
   // Stopped somewhere within a frame: onto the middle of it, so that what is drawn is what is seen.
   #rest() {
+    this.#stopping = false;
     if (this.#seeking || !this.element) return;
     this.frame = this.frameAt(this.element.currentTime);
     this.dispatchEvent(new Event("frame"));

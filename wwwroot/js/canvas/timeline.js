@@ -41,7 +41,7 @@ export class Timeline {
     this.observer.observe(this.element);
     signal?.addEventListener("abort", () => this.observer.disconnect());
     film.addEventListener("open", () => {
-      [this.#from, this.#span, this.#top] = [0, film.count, 0];
+      [this.#from, this.#span, this.#top] = [film.first, film.count - film.first, 0];
       this.draw();
     });
   }
@@ -101,7 +101,7 @@ export class Timeline {
       return;
     }
 
-    const frame = Math.min(Math.max(Math.round(this.#frameOf(x)), 0), this.#film.count);
+    const frame = Math.min(Math.max(Math.round(this.#frameOf(x)), this.#film.first), this.#film.count);
     if (this.#drag.seek) this.#film.go(Math.floor(this.#frameOf(x)));
     else this.#source.stretch(this.#drag.id, this.#drag.edge, frame, false);
     // At the side the view goes along.
@@ -112,7 +112,7 @@ export class Timeline {
   #up(event) {
     const drag = this.#drag;
     this.#drag = null;
-    if (drag && !drag.seek) this.#source.stretch(drag.id, drag.edge, Math.min(Math.max(Math.round(this.#frameOf(this.#place(event)[0])), 0), this.#film.count), true);
+    if (drag && !drag.seek) this.#source.stretch(drag.id, drag.edge, Math.min(Math.max(Math.round(this.#frameOf(this.#place(event)[0])), this.#film.first), this.#film.count), true);
   }
 
   #wheel(event) {
@@ -120,7 +120,7 @@ export class Timeline {
     event.preventDefault();
     if (event.ctrlKey || event.altKey) {
       const at = this.#frameOf(this.#place(event)[0]);
-      const span = Math.min(this.#film.count, Math.max(20, this.#span * Math.exp(event.deltaY * 0.002)));
+      const span = Math.min(this.#film.count - this.#film.first, Math.max(20, this.#span * Math.exp(event.deltaY * 0.002)));
       this.#from = at - ((at - this.#from) * (span / this.#span));
       this.#span = span;
       this.#shift(0);
@@ -132,7 +132,7 @@ export class Timeline {
   }
 
   #shift(by) {
-    this.#from = Math.min(Math.max(0, this.#from + by), this.#film.count - this.#span);
+    this.#from = Math.min(Math.max(this.#film.first, this.#from + by), this.#film.count - this.#span);
     this.draw();
   }
 
@@ -159,7 +159,7 @@ export class Timeline {
     const context = sized(this.canvas, width, height);
     context.clearRect(0, 0, width, height);
     if (film.count === 0) return;
-    if (this.#span === 0 || this.#span > film.count) [this.#from, this.#span] = [0, film.count];
+    if (this.#span === 0 || this.#span > film.count - film.first) [this.#from, this.#span] = [film.first, film.count - film.first];
     const { frame } = film;
     if (film.playing && (frame < this.#from || frame > this.#from + this.#span)) this.#from = Math.min(frame, film.count - this.#span);
     const style = getComputedStyle(this.element);
@@ -182,6 +182,7 @@ export class Timeline {
     context.lineTo(x + 5, 2);
     context.lineTo(x, 9);
     context.fill();
+    this.element.setAttribute("aria-valuemin", String(film.first));
     this.element.setAttribute("aria-valuemax", String(film.count - 1));
     this.element.setAttribute("aria-valuenow", String(frame));
     this.element.setAttribute("aria-valuetext", this.#t("Canvas.FrameOf", frame, film.count - 1, clock(film.secondsAt(frame))));

@@ -152,11 +152,13 @@ export class View {
     return new Surface({ ...options, film: this.film, bar: () => this.filmBar });
   }
 
-  #openFilm(url) {
+  #openFilm(url, { firstFrame = 0, endFrame = null } = {}) {
     const t = this.#t;
     const stage = this.picture;
     stage.cancel();
     this.film.open(url, {
+      first: firstFrame,
+      end: endFrame,
       loading: () => stage.wait(t("Canvas.LoadingFilm")),
       failed: (why, detail) => {
         if (why === "frames") stage.fail(t("Canvas.NoFrames"), detail);
@@ -253,7 +255,7 @@ export class View {
       if (item && this.picture) {
         this.shapes?.show();
         const url = item.data?.url ?? item.url ?? null;
-        if (this.film) this.#openFilm(url);
+        if (this.film) this.#openFilm(url, item.metadata ?? {});
         else this.picture.show(url);
       } else if (item && this.spans) {
         this.text.dataset.size = text.length <= 400 ? "large" : "middle";

@@ -1234,6 +1234,39 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("media_files", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Models.DetectorTuning", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("ModelId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("model_id");
+
+                    b.Property<long>("Decided")
+                        .HasColumnType("bigint")
+                        .HasColumnName("decided");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("integer")
+                        .HasColumnName("images");
+
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("labels");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("ProjectId", "ModelId")
+                        .HasName("pk_detector_tunings");
+
+                    b.ToTable("detector_tunings", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Models.VisionModel", b =>
                 {
                     b.Property<long>("Id")
