@@ -15,6 +15,7 @@ internal static class Program
         ["edge-frames"] = Edge.EdgeFrames.RunAsync,
         ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["explorer"] = Load.ExplorerLoad.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["images"] = Images.ImageStudentBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,

@@ -4,7 +4,9 @@ using Annotator.Core.Edge;
 using Annotator.Core.Export;
 using Annotator.Core.Import;
 using Annotator.Core.Items;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Map;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Media;
 using Annotator.Core.Models;
@@ -19,6 +21,7 @@ using Annotator.Core.Quality;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Streaming;
@@ -45,6 +48,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, DeleteProjectHandler>();
         services.AddSingleton<LabelEvolution>();
         services.AddSingleton<IRunHandler, EvolveLabelsHandler>().AddStartableRun<EvolveLabelsOptions>(EvolveLabelsHandler.RunKind);
+        services.AddItemSearch();
         services.AddSingleton<ItemQueries>();
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<BulkActions>();
@@ -58,6 +62,7 @@ public static class CoreServices
         services.AddSingleton<FirstSample>();
         services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
         services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
+        services.AddItemMaps();
         services.AddSingleton<PropagationStates>();
         services.AddSingleton<IRunHandler, PropagateHandler>().AddStartableRun<PropagateOptions>(PropagateHandler.RunKind);
 
@@ -66,6 +71,7 @@ public static class CoreServices
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
         services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<LlmPictures>();
         services.AddSingleton<LlmRecovery>();
         services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
@@ -91,6 +97,7 @@ public static class CoreServices
         services.AddSingleton<Courtesy>();
         services.AddSingleton<ReviewPacing>();
         services.AddQualityChecks();
+        services.AddWork();
         services.AddSingleton<ReviewQueue>();
         services.AddSingleton<ReviewFigures>();
         services.AddSingleton<AdjudicationReader>();

@@ -110,7 +110,7 @@ internal static class EdgeProgram
 
         using var centre = server is null ? null : new CentreClient(new Uri(server), token);
         using var sync = centre is null ? null : new Synchroniser(centre, store, models, gauges, time);
-        var policy = new EdgeSettings().Policy();
+        var policy = new EdgeSettings().Policy() with { PicturePixels = 0 };
         var loop = new AnnotationLoop(models, store, gauges, () => sync?.Policy ?? policy, time);
         if (sync is not null) loop.Kept = sync.Wake;
 

@@ -20,6 +20,8 @@ using Annotator.Web.Review;
 using Annotator.Web.Runs;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Live;
+using Annotator.Web.Map;
+using Annotator.Web.Work;
 
 namespace Annotator.Web;
 
@@ -112,6 +114,8 @@ public static class AnnotatorApp
         app.MapProjectsApi();
         app.MapItemsApi();
         app.MapReopeningApi();
+        app.MapMapApi();
+        app.MapWorkApi();
         app.MapImportApi();
         app.MapMediaApi();
         app.MapVideoApi();

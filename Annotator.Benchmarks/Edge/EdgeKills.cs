@@ -91,5 +91,5 @@ internal static class AgentProcess
 {
     public static Task<ChildProcess> StartAsync(params string[] arguments) => Environment.GetEnvironmentVariable("ANNOTATOR_EDGE") is { Length: > 0 } program
         ? ChildProcess.StartAsync(program, arguments)
-        : ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "Annotator.Edge.dll"), .. arguments]);
+        : ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "annotator-edge.dll"), .. arguments]);
 }

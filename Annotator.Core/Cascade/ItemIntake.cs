@@ -98,6 +98,12 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
             }
         }
 
+        if (queue.Count > 0)
+        {
+            var items = fresh.Values.ToDictionary(i => i.Id);
+            await Review.Work.WorkLanes.PlaceAsync(scope, queue, id => items[id]);
+        }
+
         await scope.Dialect.InsertAsync(scope.Db, queue, ignoreConflicts: false, scope.CancellationToken);
         if (queue.Any(q => q.Reason == QueueReason.Urgent)) scope.Publish(new UrgentArrived(project.Id));
         ItemTransitions.CountNew(scope, project.Id, fresh.Values);

@@ -42,6 +42,9 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly LabellingPrompt _prompt;
     private readonly LlmAnswerCache? _cache;
     private readonly Func<string, string>? _mask;
+    private readonly LlmPictures? _pictures;
+    private readonly int _pixels;
+    private readonly CancellationToken _cancellation;
     private readonly LedgerWriter _ledger;
     private readonly LlmSession _session;
     private readonly LlmNarrowing? _narrowing;
@@ -51,21 +54,29 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly ConcurrentDictionary<string, TaskCompletionSource<LlmItemResult?>> _texts = new(StringComparer.Ordinal);
     private int _remembered;
 
+    // The keys of what is being asked about, by item: they are needed again when the answers are kept.
+    private readonly ConcurrentDictionary<string, string> _keys = new(StringComparer.Ordinal);
+
+    // Whether there were kept answers when the run began; what it answers itself it remembers by itself.
+    private readonly Lazy<Task<bool>> _hasCached;
+
     public LlmAsking(
-        AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, LlmWays ways, LlmAnswerCache? cache,
+        AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, LlmWays ways, LlmAnswerCache? cache, LlmPictures? pictures,
         Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, TimeProvider time, CancellationToken cancellationToken)
     {
         (_database, _asker, _time, _task, _labeller, _prompt, _cache, _mask) = (database, asker, time, prompt.Task, labeller, prompt, cache, options.Mask);
+        (_pictures, _pixels, _cancellation) = (pictures, settings.ImagePixels, cancellationToken);
+        _hasCached = new Lazy<Task<bool>>(() => cache?.AnyAsync(asker.ProjectId, cancellationToken) ?? Task.FromResult(false));
         _ledger = new LedgerWriter(database, asker, keep is null && cache is null ? null : KeepAsync);
         PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
-        if (prompt.Labels.Count > settings.NarrowAbove && prompt.Task != LlmTask.Spans) _narrowing = new LlmNarrowing(database, asker, labeller, prompt, options, cancellationToken);
+        if (prompt.Labels.Count > settings.NarrowAbove && prompt is { Task: not LlmTask.Spans, Pictures: false }) _narrowing = new LlmNarrowing(database, asker, labeller, prompt, options, cancellationToken);
         _session = labeller.Begin(prompt, options with { Ledger = _ledger, PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, cancellationToken);
         if (ways.HasFlag(LlmWays.Samples) && settings.Samples > 1) _sampling = new LlmSampling(database, asker, labeller, prompt, options with { PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, settings, cancellationToken);
 
         async Task KeepAsync(WriteScope scope, IReadOnlyList<LlmItemResult> answers)
         {
             if (keep is not null) await keep(scope, answers);
-            if (_cache is not null) await _cache.StoreAsync(scope, asker.ProjectId, [.. answers.Select(a => (KeyOf(a.Item.Text), a.Answer!))]);
+            if (_cache is not null) await _cache.StoreAsync(scope, asker.ProjectId, [.. answers.Select(a => (KeyOf(a.Item), a.Answer!))]);
         }
     }
 
@@ -94,15 +105,19 @@ internal sealed class LlmAsking : IAsyncDisposable
         ItemId = long.Parse(result.Item.Id, CultureInfo.InvariantCulture),
         Source = LabelSource.Llm,
         Version = asker.PromptVersion,
-        Value = result.Answer is { } answer ? Value(answer, task) : null,
+        Value = result.Answer is { } answer ? Value(answer, task, result.Item.Picture) : null,
         Confidence = result.Answer?.Confidence ?? 0,
         Failure = result.Answer is null ? result.Failure.ToString() : null,
         CreatedAt = now,
     };
 
     /// <summary>An answer as a label value in canonical JSON.</summary>
-    public static string Value(LlmAnswer answer, LlmTask task) => LabelJson.Write(task switch
+    /// <param name="answer">The answer.</param>
+    /// <param name="task">What was asked for.</param>
+    /// <param name="picture">The item's picture, in whose pixels boxes are given.</param>
+    public static string Value(LlmAnswer answer, LlmTask task, LlmPicture? picture = null) => LabelJson.Write(task switch
     {
+        LlmTask.Boxes => new BoxesValue((answer.Boxes ?? []).Select(b => b.ToPixels(picture!.Width, picture.Height))),
         LlmTask.SingleChoice => new ChoiceValue(answer.Labels[0]),
         LlmTask.MultipleChoice => new ChoicesValue(answer.Labels),
         _ => new SpansValue(answer.Spans.Select(s => new Span(s.Start, s.End, s.Label))),
@@ -114,10 +129,11 @@ internal sealed class LlmAsking : IAsyncDisposable
     /// </summary>
     public async Task<IReadOnlyList<Prediction>> AskAsync(IReadOnlyList<Item> items)
     {
+        var asked = await DescribeAsync(items);
         var (own, waiting) = (new List<(Item Item, string Key)>(), new List<(Item Item, Task<LlmItemResult?> Same)>());
         foreach (var item in items)
         {
-            var key = KeyOf(item.Text ?? "");
+            var key = KeyOf(asked[item.Id]);
             if (_texts.TryGetValue(key, out var same)) waiting.Add((item, same.Task));
             else
             {
@@ -130,27 +146,29 @@ internal sealed class LlmAsking : IAsyncDisposable
         var known = new HashSet<long>();
         try
         {
-            IReadOnlyDictionary<string, LlmAnswer> cached = _cache is null ? new Dictionary<string, LlmAnswer>(StringComparer.Ordinal) : await _cache.FindAsync(_asker.ProjectId, [.. own.Select(o => o.Key)]);
+            IReadOnlyDictionary<string, LlmAnswer> cached = _cache is null || (_remembered < MostRemembered && !await _hasCached.Value) ? new Dictionary<string, LlmAnswer>(StringComparer.Ordinal) : await _cache.FindAsync(_asker.ProjectId, [.. own.Select(o => o.Key)]);
             foreach (var (item, key) in own.Where(o => cached.ContainsKey(o.Key)))
             {
-                said[item.Id] = new LlmItemResult(Ask(item), cached[key], LlmFailure.None, null, 0);
+                said[item.Id] = new LlmItemResult(asked[item.Id], cached[key], LlmFailure.None, null, 0);
                 known.Add(item.Id);
             }
 
-            foreach (var result in await AskAsync([.. own.Where(o => !said.ContainsKey(o.Item.Id)).Select(o => Ask(o.Item))])) said[long.Parse(result.Item.Id, CultureInfo.InvariantCulture)] = result;
+            foreach (var result in await AskAsync([.. own.Where(o => !said.ContainsKey(o.Item.Id)).Select(o => asked[o.Item.Id])])) said[long.Parse(result.Item.Id, CultureInfo.InvariantCulture)] = result;
         }
         finally
         {
             foreach (var (item, key) in own)
             {
                 if (_texts.TryGetValue(key, out var mine)) mine.TrySetResult(said.GetValueOrDefault(item.Id));
+                _keys.TryRemove(asked[item.Id].Id, out _);
             }
         }
 
         foreach (var (item, same) in waiting)
         {
+            _keys.TryRemove(asked[item.Id].Id, out _);
             if (await same is not { } result) continue;
-            said[item.Id] = result with { Item = Ask(item) };
+            said[item.Id] = result with { Item = asked[item.Id] };
             if (result.Answer is not null) known.Add(item.Id);
         }
 
@@ -175,7 +193,7 @@ internal sealed class LlmAsking : IAsyncDisposable
             await _database.WriteAsync(async scope =>
             {
                 await _sampling.KeepAsync(scope, sampled.Changed, _task);
-                if (_cache is not null) await _cache.StoreAsync(scope, _asker.ProjectId, [.. sampled.Changed.Select(c => (KeyOf(c.Item.Text), c.Answer!))]);
+                if (_cache is not null) await _cache.StoreAsync(scope, _asker.ProjectId, [.. sampled.Changed.Select(c => (KeyOf(c.Item), c.Answer!))]);
             });
         }
 
@@ -194,9 +212,16 @@ internal sealed class LlmAsking : IAsyncDisposable
         if (_sampling is not null) await _sampling.DisposeAsync();
     }
 
-    private static LlmItem Ask(Item item) => new(item.Id.ToString(CultureInfo.InvariantCulture), item.Text ?? "");
+    // Items by their ids, as they are asked about.
+    private async Task<Dictionary<long, LlmItem>> DescribeAsync(IReadOnlyList<Item> items)
+    {
+        var pictures = _pictures is null ? null : await _pictures.FindAsync(_asker.ProjectId, items, _pixels, _cancellation);
+        return items.Select((item, i) => (item.Id, Asked: new LlmItem(item.Id.ToString(CultureInfo.InvariantCulture), item.Text ?? "", pictures?[i]))).ToDictionary(i => i.Id, i => i.Asked);
+    }
 
-    private string KeyOf(string text) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, _mask is null ? text : _mask(text));
+    private string KeyOf(LlmItem item) => _keys.GetOrAdd(item.Id, static (_, a) => a.Asking.Compute(a.Item), (Asking: this, Item: item));
+
+    private string Compute(LlmItem item) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, _mask is null ? item.Text : _mask(item.Text), item.Picture);
 
     private async Task StoreKnownAsync(List<Prediction> predictions)
     {

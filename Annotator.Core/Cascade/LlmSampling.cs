@@ -41,7 +41,7 @@ internal sealed class LlmSampling : IAsyncDisposable
         {
             var answers = rounds.Select(r => r[i].Answer).OfType<LlmAnswer>().Prepend(unsure[i].Answer!).ToList();
             if (answers.Count < 2) continue;
-            var winner = answers.GroupBy(a => LlmAsking.Value(a, task), StringComparer.Ordinal).OrderByDescending(g => g.Count()).First();
+            var winner = answers.GroupBy(a => LlmAsking.Value(a, task, unsure[i].Item.Picture), StringComparer.Ordinal).OrderByDescending(g => g.Count()).First();
             voted[unsure[i].Item.Id] = unsure[i] with
             {
                 Answer = winner.First() with { Confidence = (double)winner.Count() / answers.Count, ConfidenceSource = ConfidenceSource.Agreement, IsConfidenceClamped = false },

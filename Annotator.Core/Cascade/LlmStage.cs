@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Cascade;
 
 /// <summary>The cascade's use of the LLM: what is asked, within the project's budget, and what is thought of the answers.</summary>
-public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, TimeProvider time)
+public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, LlmPictures pictures, TimeProvider time)
 {
     // Until people have judged enough of its answers, the model is thought to be right as often as not.
     private const double PriorRight = 4;
@@ -38,11 +38,20 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         ArgumentNullException.ThrowIfNull(project);
         var schema = project.Schema;
         if (!project.Settings.Llm.Enabled) return "The project's settings do not let the LLM be asked (settings.llm.enabled).";
-        if (project.Modality != Modality.Text || schema.Type is not (TaskType.Classification or TaskType.Spans)) return "The LLM is asked about texts only.";
+        if (schema.Type is not (TaskType.Classification or TaskType.Spans or TaskType.Boxes) || project.Modality == Modality.Video) return "The LLM is asked for classes of texts and images, for spans and for boxes only.";
+        if (project.Modality == Modality.Image && project.Settings.Llm.MaskPersonalData) return "Personal data cannot be taken out of images (settings.llm.maskPersonalData).";
         if (schema.Type == TaskType.Spans && project.Settings.Llm.MaskPersonalData) return "Spans cannot be marked in texts from which personal data were taken out (settings.llm.maskPersonalData).";
         if (schema.Labels.Count == 0) return "The project has no labels yet.";
         var (_, why) = await providers.ForAsync(project, cancellationToken);
+        if (why is null && project.Modality == Modality.Image && await providers.TakesImagesAsync(project, cancellationToken) == false) return "The LLM provider of the project takes no images, as its last test found.";
         return why ?? await PausedAsync(project, cancellationToken);
+    }
+
+    /// <summary>As <see cref="UnavailableAsync"/>, for what is done with texts only.</summary>
+    public async ValueTask<string?> UnavailableForTextsAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        return project.Modality == Modality.Text ? await UnavailableAsync(project, cancellationToken) : "This is done with texts only.";
     }
 
     /// <summary>What of the budget is left; null: there is no budget.</summary>
@@ -81,8 +90,9 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         var (labeller, why) = await providers.ForAsync(project, cancellationToken);
         if (labeller is null) throw new RunFailedException(why!);
         var settings = project.Settings.Llm;
+        if (content.Pictures) itemsPerCall = Math.Min(itemsPerCall ?? settings.ItemsPerCall, settings.ImagesPerCall);
         Func<string, string>? mask = settings.MaskPersonalData ? PersonalData.Mask : null;
-        var index = settings.Examples > 0 && ways.HasFlag(LlmWays.Examples) ? await decided.IndexAsync(project, cancellationToken) : null;
+        var index = settings.Examples > 0 && !content.Pictures && ways.HasFlag(LlmWays.Examples) ? await decided.IndexAsync(project, cancellationToken) : null;
         var options = new LlmRunOptions
         {
             ItemsPerCall = itemsPerCall ?? settings.ItemsPerCall,
@@ -91,7 +101,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             Mask = mask,
             ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask, text => TokenCounter.Count(labeller.Endpoint.Model, text)),
         };
-        return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, keep, time, cancellationToken);
+        return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, content.Pictures ? pictures : null, keep, time, cancellationToken);
     }
 
     /// <summary>How often the model's answers are right, as people have judged them; held back while they are few.</summary>

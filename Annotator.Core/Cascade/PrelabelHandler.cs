@@ -43,7 +43,7 @@ public sealed record PrelabelOptions
 /// comes into service meanwhile takes over from the beginning; the LLM is asked about an item once.
 /// </summary>
 internal sealed class PrelabelHandler(
-    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample first, LearningTrigger learning, Courtesy courtesy) : IRunHandler
+    StudentReader students, VisionReader vision, LabelHints hints, LlmStage llm, LlmRecovery recovery, SteeringService steering, FirstSample firstSample, LearningTrigger learning, Courtesy courtesy) : IRunHandler
 {
     public const string RunKind = "prelabel";
 
@@ -119,16 +119,24 @@ internal sealed class PrelabelHandler(
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
                 accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
 
-                // What the student says is shown while the LLM thinks.
+                // The LLM begins to think, and what the student says is shown meanwhile. No part of this batch lands before that is written: it would be written over.
+                if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
+                var parts = waiting.Chunk(asking?.PartSize ?? BatchSize).ToList();
+                var first = Math.Clamp(MostFlights - flights.Count, 0, parts.Count);
+                foreach (var part in parts.Take(first)) Take(part);
                 var here = routed.Count - waiting.Count;
                 await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
-                if (waiting.Count > 0) asking ??= await llm.BeginAsync(run, project, cancellationToken);
-                else await courtesy.RestAsync(step.Elapsed, cancellationToken);
-                foreach (var part in waiting.Chunk(asking?.PartSize ?? BatchSize))
+                if (waiting.Count == 0) await courtesy.RestAsync(step.Elapsed, cancellationToken);
+                foreach (var part in parts.Skip(first))
+                {
+                    Take(part);
+                    if (flights.Count > MostFlights) await LandAsync();
+                }
+
+                void Take(Item[] part)
                 {
                     asked += part.Length;
-                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, reliability));
-                    if (flights.Count > MostFlights) await LandAsync();
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, reliability));
                 }
 
                 if (flights.Count > 0) flights.Last().After = ahead;
@@ -141,7 +149,7 @@ internal sealed class PrelabelHandler(
 
         // A server that answered nothing is out of order, however few requests it got.
         if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
-        await first.PlaceAsync(run, null, cancellationToken);
+        await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
 
@@ -163,7 +171,7 @@ internal sealed class PrelabelHandler(
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-            var again = await RouteAsync(project, options, flight.Student, null, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+            var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -174,7 +182,7 @@ internal sealed class PrelabelHandler(
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, null, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Reliability, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -188,24 +196,43 @@ internal sealed class PrelabelHandler(
     {
         var schema = project.Schema;
         var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, options.Again, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
-        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? hints.Guess(project, [.. batch.Items.Select(i => i.Text ?? "")]) : null;
+        var guesses = student is null && project.Modality == Modality.Text && schema.Type == TaskType.Classification ? Guess(project, batch, askLlm) : null;
         var line = student is null ? double.PositiveInfinity : AcceptanceLines.Of(student.Version);
         var routed = new List<(Item, Routing)>(batch.Items.Count);
         for (var n = 0; n < batch.Items.Count; n++)
         {
             var item = batch.Items[n];
             var own = opinions?[n];
-            var follows = batch.Follows(item);
-            var said = batch.Said(item);
+            var follows = batch.Repeats(item);
+            var said = askLlm && !follows ? batch.Llm.GetValueOrDefault(item.Id) : batch.Said(item);
             var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
 
-            // A copy is not asked about: what is said of the first of its group holds for it.
+            // A copy with the same words is not asked about: what is said of the first of its group holds for it.
             var ask = askLlm && said is null && !follows;
             var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
             routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));
         }
 
         return routed;
+    }
+
+    // First guesses of items of which nothing better is known; one of the same labels that the LLM will soon replace is not made again.
+    private Opinion?[] Guess(Project project, PrelabelBatch batch, bool soonReplaced)
+    {
+        var guesses = new Opinion?[batch.Items.Count];
+        var missing = new List<int>();
+        for (var i = 0; i < guesses.Length; i++)
+        {
+            var item = batch.Items[i];
+            if (batch.Said(item) is { Value: not null }) continue;
+            if (soonReplaced && item is { PredictionSource: LabelSource.Hint, PredictionValue: { } value, PredictionVersion: { } version } && version == project.SchemaVersion) guesses[i] = new Opinion(value, item.PredictionConfidence ?? 0, LabelSource.Hint, version);
+            else missing.Add(i);
+        }
+
+        if (missing.Count == 0) return guesses;
+        var made = hints.Guess(project, missing.ConvertAll(i => batch.Items[i].Text ?? ""));
+        for (var n = 0; n < missing.Count; n++) guesses[missing[n]] = made[n];
+        return guesses;
     }
 
     private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
@@ -241,7 +268,8 @@ internal sealed class PrelabelHandler(
             var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind ? 1 : 0);
             var reason = blind ? QueueReason.Random : routing.Reason;
             if (blind && item.State == ItemState.Queued) blinded.Add(item.Id);
-            if (same && to == item.State && item.Route == routing.Route)
+            // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.
+            if (same && to == item.State && (item.Route == routing.Route || (to == ItemState.Queued && routing.Route == Items.Route.Llm)))
             {
                 if (to == ItemState.Queued) ranks.Add((item.Id, rank, reason));
                 continue;
@@ -276,7 +304,7 @@ internal sealed record PrelabelCursor
 }
 
 /// <summary>Items that the LLM thinks about.</summary>
-internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, double Reliability)
+internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, double Reliability)
 {
     /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
     public long? After { get; set; }
@@ -288,8 +316,8 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
     // Which items are checked does not depend on where else their number decides.
     private const long CheckSalt = 0x5EED_0F_C4EC;
 
-    // The first items of the groups that items of the batch follow, with where they stand.
-    private Dictionary<long, ItemState> Leaders { get; init; } = [];
+    // The first items of the groups that items of the batch follow, with where they stand and what they say.
+    private Dictionary<long, (ItemState State, string? Text)> Leaders { get; init; } = [];
 
     // Nothing was said against the item: the server was not to be had, or was not asked.
     private static readonly HashSet<string> Passing = new(StringComparer.Ordinal)
@@ -299,7 +327,13 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
 
     /// <summary>Whether an item waits for the first of its near-duplicate group, which waits itself.</summary>
     public bool Follows(Item item) =>
-        item is { Votes: 0, Audit: false, GroupId: { } group } && group != item.Id && Leaders.TryGetValue(group, out var state) && state != ItemState.Final;
+        item is { Votes: 0, Audit: false, GroupId: { } group } && group != item.Id && Leaders.TryGetValue(group, out var leader) && leader.State != ItemState.Final;
+
+    /// <summary>
+    /// Whether an item follows another and has its very words, so that there is nothing to ask about it. A near-duplicate with other words waits like one, but
+    /// is another text to a model: "card not received" and "card not working" are near.
+    /// </summary>
+    public bool Repeats(Item item) => Follows(item) && (item.Text is null || SameWords.In(item.Text, Leaders[item.GroupId!.Value].Text));
 
     /// <summary>What the LLM said of an item, or of the one that it follows; null where it was not asked.</summary>
     public Prediction? Said(Item item) => Llm.GetValueOrDefault(item.Id) ?? (Follows(item) ? Llm.GetValueOrDefault(item.GroupId!.Value) : null);
@@ -352,7 +386,8 @@ internal sealed record PrelabelBatch(IReadOnlyList<Item> Items, Dictionary<long,
         var said = known ?? await db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.ItemId >= first && p.ItemId <= last).ToDictionaryAsync(p => p.ItemId, cancellationToken);
         var groups = items.Where(i => i.GroupId is { } group && group != i.Id).Select(i => i.GroupId!.Value).Distinct().ToList();
         if (groups.Count == 0) return new PrelabelBatch(items, said);
-        var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id)).ToDictionaryAsync(i => i.Id, i => i.State, cancellationToken);
+        var leaders = await db.Items.Where(i => i.ProjectId == projectId && groups.Contains(i.Id))
+            .Select(i => new { i.Id, i.State, i.Text }).ToDictionaryAsync(i => i.Id, i => (i.State, i.Text), cancellationToken);
         foreach (var of in await db.Predictions.AsNoTracking().Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && groups.Contains(p.ItemId)).ToListAsync(cancellationToken)) said[of.ItemId] = of;
         return new PrelabelBatch(items, said) { Leaders = leaders };
     }

@@ -135,6 +135,9 @@ public sealed class EdgeRollout
     /// <summary>How far it has come.</summary>
     public RolloutState State { get; set; }
 
+    /// <summary>Whether devices get the version's file of eight bits.</summary>
+    public bool Int8 { get; set; }
+
     /// <summary>Whether it goes on by itself.</summary>
     public bool Automatic { get; set; }
 

@@ -21,6 +21,12 @@ public static class EdgeLimits
     /// <summary>The longest text of an item, in characters.</summary>
     public const int MostTextLength = 100_000;
 
+    /// <summary>The largest picture that a device sends, in bytes.</summary>
+    public const int MostPictureBytes = 8 << 20;
+
+    /// <summary>The largest piece of a picture in one call, in bytes.</summary>
+    public const int MostPieceBytes = 1 << 20;
+
     /// <summary>The longest value of a label, in characters of JSON.</summary>
     public const int MostValueLength = 20_000;
 }
@@ -96,7 +102,13 @@ public sealed record CheckInAnswer(string? Manifest, string? Signature, EdgePoli
 /// <param name="SampleShare">Share of the other items that are sent, drawn at random.</param>
 /// <param name="BytesPerDay">The most bytes of items in 24 hours; labels always go.</param>
 /// <param name="ReportSeconds">How often the device reports.</param>
-public sealed record EdgePolicy(double UploadBelow, double NovelBelow, double SampleShare, long BytesPerDay, double ReportSeconds);
+/// <param name="PicturePixels">Longest side at which pictures are sent; 0: none are.</param>
+public sealed record EdgePolicy(double UploadBelow, double NovelBelow, double SampleShare, long BytesPerDay, double ReportSeconds, int PicturePixels = 0);
+
+/// <summary>How much of a picture has arrived.</summary>
+/// <param name="Received">Bytes from its beginning.</param>
+/// <param name="Stored">Whether it is an item now: nothing more is to be sent.</param>
+public sealed record PictureReceipt(long Received, bool Stored);
 
 /// <summary>A label that a device gave.</summary>
 /// <param name="Sequence">The device's running number of it.</param>
@@ -136,6 +148,7 @@ public sealed record ItemUpload(IReadOnlyList<DeviceItem>? Items);
 [JsonSerializable(typeof(LabelUpload))]
 [JsonSerializable(typeof(ItemUpload))]
 [JsonSerializable(typeof(EdgeReceipt))]
+[JsonSerializable(typeof(PictureReceipt))]
 [JsonSerializable(typeof(ModelManifest))]
 [JsonSerializable(typeof(EdgePolicy))]
 public sealed partial class EdgeJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -14,11 +15,20 @@ public static class EdgeServices
         .AddSingleton<EdgeKeys>()
         .AddSingleton<RolloutService>()
         .AddSingleton<DeviceService>()
-        .AddSingleton<EdgeIntake>();
+        .AddSingleton<EdgeIntake>()
+        .AddSingleton<EdgePictures>()
+        .AddSingleton<IRunHandler, QuantizeHandler>().AddStartableRun<QuantizeOptions>(QuantizeHandler.RunKind);
 
     /// <summary>Removes what belongs to the devices of a deleted project.</summary>
-    internal static async Task DeleteAsync(RunContext run, long projectId, CancellationToken cancellationToken)
+    internal static async Task DeleteAsync(RunContext run, IBlobStore blobs, long projectId, CancellationToken cancellationToken)
     {
+        var files = await run.Database.ReadAsync(
+            async db => (List<string>)[
+                .. await db.Set<EdgePicturePart>().Where(p => p.ProjectId == projectId).Select(p => p.Blob).ToListAsync(cancellationToken),
+                .. await db.Set<QuantizedStudent>().Where(q => q.ProjectId == projectId && q.Blob != "").Select(q => q.Blob).ToListAsync(cancellationToken)],
+            cancellationToken);
+        foreach (var file in files) await blobs.DeleteAsync(file, cancellationToken);
+
         var more = true;
         while (more)
         {
@@ -35,6 +45,8 @@ public static class EdgeServices
         await run.CheckpointAsync(
             async scope =>
             {
+                await scope.Db.Set<EdgePicturePart>().Where(p => p.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<QuantizedStudent>().Where(q => q.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EdgeRollout>().Where(r => r.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EnrolmentCode>().Where(c => c.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<EdgeDevice>().Where(d => d.ProjectId == projectId).ExecuteDeleteAsync(cancellationToken);

@@ -3,6 +3,7 @@ using System.Globalization;
 using Annotator.Core.Accounts;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Microsoft.EntityFrameworkCore;
@@ -14,10 +15,17 @@ namespace Annotator.Core.Edge;
 /// <param name="Signature">Its signature, base64.</param>
 public sealed record SignedManifest(string Text, string Signature);
 
+/// <summary>The file of a version that devices get.</summary>
+/// <param name="Version">The student version.</param>
+/// <param name="Blob">Name of the file in the blob store; empty where it is no longer kept.</param>
+/// <param name="Hash">SHA-256 of it.</param>
+/// <param name="Bytes">Its length.</param>
+public sealed record DeviceModel(int Version, string Blob, string Hash, long Bytes);
+
 /// <summary>
 /// Brings students to devices in steps. No clock of its own: the devices' reports move it on, so that a fleet that is away costs nothing and misses nothing.
 /// </summary>
-public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog students, EdgeKeys keys, TimeProvider time)
+public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog students, RunService runs, EdgeKeys keys, TimeProvider time)
 {
     // How often the devices' reports are looked at together, a project and node.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
@@ -37,16 +45,19 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
     /// <param name="version">The student version; an older one too.</param>
     /// <param name="percent">Its first share, 1 to 100.</param>
     /// <param name="automatic">Whether it goes on by itself.</param>
+    /// <param name="int8">Whether devices get the version's file of eight bits, which must have been measured before, by a run of kind <c>quantize</c>.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    public Task<Outcome<EdgeRollout>> BeginAsync(Caller caller, Project project, int version, int percent, bool automatic, CancellationToken cancellationToken = default) => database.WriteAsync(
+    public Task<Outcome<EdgeRollout>> BeginAsync(Caller caller, Project project, int version, int percent, bool automatic, bool int8 = false, CancellationToken cancellationToken = default) => database.WriteAsync(
         async scope =>
         {
             await scope.Dialect.LockProjectAsync(scope.Db, project.Id, cancellationToken);
             if (percent is < 1 or > 100) return Outcome<EdgeRollout>.Fail("percent", "Must be 1 to 100.");
             if (!await scope.Db.Students.AnyAsync(s => s.ProjectId == project.Id && s.Version == version && s.Blob != "", cancellationToken))
                 return Outcome<EdgeRollout>.Fail("version", "There is no student of that version, or its file is no longer kept.");
-            var rollout = await AddAsync(scope, project.Id, version, percent, automatic, caller.UserId, null);
-            scope.Audit(caller.UserId, "rollout.begun", new { version, percent }, project.Id);
+            if (int8 && await Int8Async(scope.Db, project.Id, version, cancellationToken) is var quantized && (quantized?.RefusedFor(project.Settings.Edge.MostInt8Loss) ?? (quantized is null ? "It was not measured yet: start a run of kind quantize." : null)) is { } why)
+                return Outcome<EdgeRollout>.Fail("int8", why);
+            var rollout = await AddAsync(scope, project.Id, version, percent, automatic, int8, caller.UserId, null);
+            scope.Audit(caller.UserId, "rollout.begun", new { version, percent, int8 }, project.Id);
             return rollout;
         },
         cancellationToken);
@@ -109,8 +120,17 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
                     }
                 }
 
-                if (await NextAsync(scope.Db, project, newest, cancellationToken) is { } next)
-                    await AddAsync(scope, project.Id, next.Version, project.Settings.Edge.Stages[0], automatic: true, null, null);
+                if (await NextAsync(scope.Db, project, newest, cancellationToken) is not { } next) return;
+                var int8 = false;
+                if (project.Settings.Edge.Int8)
+                {
+                    // It waits until it is known what eight bits cost; where that is too much, or cannot be found out, the full one goes.
+                    var quantized = await Int8Async(scope.Db, project.Id, next.Version, cancellationToken);
+                    if (quantized is null && !await HasFailedAsync(scope, next)) return;
+                    int8 = quantized is not null && quantized.RefusedFor(project.Settings.Edge.MostInt8Loss) is null;
+                }
+
+                await AddAsync(scope, project.Id, next.Version, project.Settings.Edge.Stages[0], automatic: true, int8, null, null);
             },
             cancellationToken);
     }
@@ -153,8 +173,30 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
 
     private static bool Moves(EdgeRollout rollout, RolloutVerdict verdict) => verdict.Percent != rollout.Percent || verdict.Percent == 100;
 
-    private static Task<StudentVersion?> StudentAsync(AnnotatorDbContext db, EdgeRollout rollout, CancellationToken cancellationToken) =>
-        db.Students.SingleOrDefaultAsync(s => s.ProjectId == rollout.ProjectId && s.Version == rollout.Version, cancellationToken);
+    // Whether the measuring of a version has ended without a result; it is begun where it was not.
+    private async Task<bool> HasFailedAsync(WriteScope scope, StudentVersion student)
+    {
+        var states = await scope.Db.Runs.Where(r => r.ProjectId == student.ProjectId && r.Kind == QuantizeHandler.RunKind && r.CreatedAt >= student.CreatedAt).Select(r => r.State).ToListAsync(scope.CancellationToken);
+        if (states.Count == 0) await runs.AddAsync(scope, student.ProjectId, QuantizeHandler.RunKind, new QuantizeOptions { Version = student.Version });
+        return states.Count > 0 && states.TrueForAll(s => s >= RunState.Succeeded);
+    }
+
+    private static Task<QuantizedStudent?> Int8Async(AnnotatorDbContext db, long projectId, int version, CancellationToken cancellationToken) =>
+        db.Set<QuantizedStudent>().AsNoTracking().SingleOrDefaultAsync(q => q.ProjectId == projectId && q.Version == version, cancellationToken);
+
+    private static Task<DeviceModel?> StudentAsync(AnnotatorDbContext db, EdgeRollout rollout, CancellationToken cancellationToken) => rollout.Int8
+        ? db.Set<QuantizedStudent>().Where(q => q.ProjectId == rollout.ProjectId && q.Version == rollout.Version).Select(q => new DeviceModel(q.Version, q.Blob, q.Hash, q.Bytes)).SingleOrDefaultAsync(cancellationToken)
+        : db.Students.Where(s => s.ProjectId == rollout.ProjectId && s.Version == rollout.Version).Select(s => new DeviceModel(s.Version, s.Blob, s.Hash, s.Bytes)).SingleOrDefaultAsync(cancellationToken);
+
+    /// <summary>The file of a rollout; null where there is none, or none any more.</summary>
+    public Task<DeviceModel?> ModelAsync(long projectId, long serial, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db => await db.Set<EdgeRollout>().SingleOrDefaultAsync(r => r.ProjectId == projectId && r.Serial == serial, cancellationToken) is { } rollout
+            && await StudentAsync(db, rollout, cancellationToken) is { Blob: not "" } model ? model : null,
+        cancellationToken);
+
+    /// <summary>What is known of the project's students of eight bits, newest first.</summary>
+    public Task<List<QuantizedStudent>> QuantizedAsync(long projectId, int limit = 50, CancellationToken cancellationToken = default) => database.ReadAsync(
+        db => db.Set<QuantizedStudent>().Where(q => q.ProjectId == projectId).OrderByDescending(q => q.Version).Take(limit).ToListAsync(cancellationToken), cancellationToken);
 
     private Task<bool> NeedsChangeAsync(Project project, CancellationToken cancellationToken) => database.ReadAsync(
         async db =>
@@ -189,7 +231,7 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
         return [.. rows.Select(d => new RolloutDevice(d.Id, d.Serial, d.Annotated, d.Failed, d.Refusal?.StartsWith(DeviceService.UnusablePrefix, StringComparison.Ordinal) == true))];
     }
 
-    private static async Task<EdgeRollout> AddAsync(WriteScope scope, long projectId, int version, int percent, bool automatic, long? by, string? note)
+    private static async Task<EdgeRollout> AddAsync(WriteScope scope, long projectId, int version, int percent, bool automatic, bool int8, long? by, string? note)
     {
         var open = await scope.Db.Set<EdgeRollout>().Where(r => r.ProjectId == projectId && r.State == RolloutState.Rolling).ToListAsync(scope.CancellationToken);
         foreach (var other in open) other.State = RolloutState.Superseded;
@@ -204,6 +246,7 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
             Percent = complete == 0 ? 100 : percent,
             State = complete == 0 || percent == 100 ? RolloutState.Complete : RolloutState.Rolling,
             Automatic = automatic,
+            Int8 = int8,
             StageSince = scope.Now,
             CreatedAt = scope.Now,
             CreatedBy = by,
@@ -216,15 +259,16 @@ public sealed class RolloutService(AnnotatorDatabase database, StudentCatalog st
 
     private static async Task<EdgeRollout?> TakeBackAsync(WriteScope scope, EdgeRollout rollout, string reason)
     {
-        var before = await scope.Db.Set<EdgeRollout>().AsNoTracking().Where(r => r.ProjectId == rollout.ProjectId && r.Serial < rollout.Serial && r.Version != rollout.Version && r.State == RolloutState.Complete)
+        var before = await scope.Db.Set<EdgeRollout>().AsNoTracking().Where(r => r.ProjectId == rollout.ProjectId && r.Serial < rollout.Serial && (r.Version != rollout.Version || r.Int8 != rollout.Int8) && r.State == RolloutState.Complete)
             .OrderByDescending(r => r.Serial).ToListAsync(scope.CancellationToken);
         var versions = before.Select(r => r.Version).ToList();
         var kept = await scope.Db.Students.Where(s => s.ProjectId == rollout.ProjectId && versions.Contains(s.Version) && s.Blob != "").Select(s => s.Version).ToListAsync(scope.CancellationToken);
-        var good = before.Find(r => kept.Contains(r.Version));
+        var small = await scope.Db.Set<QuantizedStudent>().Where(q => q.ProjectId == rollout.ProjectId && versions.Contains(q.Version) && q.Blob != "").Select(q => q.Version).ToListAsync(scope.CancellationToken);
+        var good = before.Find(r => (r.Int8 ? small : kept).Contains(r.Version));
         if (good is null) return null;
         rollout.State = RolloutState.RolledBack;
         rollout.Note = reason;
-        return await AddAsync(scope, rollout.ProjectId, good.Version, 100, automatic: false, null, $"In place of version {rollout.Version}: {reason}");
+        return await AddAsync(scope, rollout.ProjectId, good.Version, 100, automatic: false, good.Int8, null, $"In place of version {rollout.Version}: {reason}");
     }
 
     private static void Move(WriteScope scope, EdgeRollout rollout, int percent)

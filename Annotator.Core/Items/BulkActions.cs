@@ -81,6 +81,11 @@ public sealed class BulkActions(AnnotatorDatabase database, DecisionRecorder rec
                 {
                     if (!latest.TryGetValue(id, out var decision) || decision.UserId != userId || !decision.Settles) continue;
                     await DecisionRecorder.TakeBackAsync(scope, project, decision);
+
+                    // Where the lead had decided the item before, that decision had been replaced: it stands again.
+                    var own = await scope.Db.Decisions.AsNoTracking().FirstOrDefaultAsync(
+                        d => d.ProjectId == project.Id && d.ItemId == id && d.UserId == userId && d.UndoneById == decision.Id && d.Value != null && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct), cancellationToken);
+                    if (own is not null) await DecisionRecorder.AgainAsync(scope, grant, own);
                     var item = await scope.Db.Items.AsNoTracking().FirstAsync(i => i.ProjectId == project.Id && i.Id == id, cancellationToken);
                     var was = JsonSerializer.Deserialize<Before>(e.Detail!, ProjectJson.Options)!;
 

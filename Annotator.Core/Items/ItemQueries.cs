@@ -1,4 +1,5 @@
 using Annotator.Core.Accounts;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
@@ -11,7 +12,7 @@ namespace Annotator.Core.Items;
 /// <param name="InReview">Only items that somebody holds now.</param>
 /// <param name="Label">Items whose label, or pre-label where they have none, contains this label name.</param>
 /// <param name="Source">Where the label, or the pre-label where there is none, came from.</param>
-/// <param name="Text">A part of text or key.</param>
+/// <param name="Text">Words and "phrases" that all occur in text or key, as <see cref="SearchQuery"/> reads them.</param>
 /// <param name="Flagged">Only items set aside for a lead.</param>
 /// <param name="Group">Only members of this near-duplicate group.</param>
 /// <param name="Decided">What people decided.</param>
@@ -28,8 +29,12 @@ public sealed record ItemDetail(
     Item Item, bool InReview, IReadOnlyList<Prediction> Predictions, IReadOnlyList<(Decision Decision, string? Who)> Decisions, IReadOnlyList<(ItemEvent Event, string? Who)> Events);
 
 /// <summary>Reads items; lists page by key, never by offset.</summary>
-public sealed class ItemQueries(AnnotatorDatabase database)
+public sealed class ItemQueries(AnnotatorDatabase database, ITextIndex index)
 {
+    // The index names items in growing steps: a search that is soon full stops early, one that finds little is through in a few.
+    private const int FirstStep = 500;
+    private const int LargestStep = 20_000;
+
     /// <summary>Items in order of arrival.</summary>
     /// <param name="projectId">The project.</param>
     /// <param name="filter">Which.</param>
@@ -56,14 +61,36 @@ public sealed class ItemQueries(AnnotatorDatabase database)
             }
 
             if (filter.Decided is { } decided) items = decided.Apply(items, db.Decisions.Where(d => d.ProjectId == projectId));
-            if (filter.Text is { Length: > 0 } text) items = items.Where(i => (i.Text != null && i.Text.Contains(text)) || i.Key.Contains(text));
-            var rows = await items.OrderBy(i => i.Id).Take(limit).ToListAsync(cancellationToken);
+            var rows = SearchQuery.Parse(filter.Text) is { } query
+                ? await SearchAsync(db, items, projectId, query, after ?? 0, limit, cancellationToken)
+                : await items.OrderBy(i => i.Id).Take(limit).ToListAsync(cancellationToken);
             var ids = rows.Where(i => i.State == ItemState.Queued).Select(i => i.Id).ToList();
             var held = ids.Count == 0 ? [] : await db.Leases.Where(l => l.ProjectId == projectId && ids.Contains(l.ItemId) && l.ExpiresAt >= now).Select(l => l.ItemId).ToListAsync(cancellationToken);
             var inReview = held.ToHashSet();
             return rows.Select(i => (i, inReview.Contains(i.Id))).ToList();
         },
         cancellationToken);
+
+    // What the index has is asked of it; what came after is read.
+    private async Task<List<Item>> SearchAsync(AnnotatorDbContext db, IQueryable<Item> items, long projectId, SearchQuery query, long after, int limit, CancellationToken cancellationToken)
+    {
+        var rows = new List<Item>();
+        var (from, through) = (after, await index.ThroughAsync(db, projectId, cancellationToken) ?? 0);
+        if (from < through && await db.Items.Where(i => i.ProjectId == projectId).OrderBy(i => i.Id).Select(i => i.Id).FirstOrDefaultAsync(cancellationToken) is var first) from = Math.Max(from, first - 1);
+        var named = Containing(items, query.Parts.Where(p => TextGrams.OfPart(p).Begin));
+        for (var step = Math.Max(FirstStep, limit); from < through && rows.Count < limit; step = Math.Min(LargestStep, step * 4))
+        {
+            if (await index.FindAsync(db, projectId, query, from, through, step, cancellationToken) is not { } found) break;
+            if (found.Count > 0) rows.AddRange(await named.Where(i => found.Contains(i.Id)).OrderBy(i => i.Id).Take(limit - rows.Count).ToListAsync(cancellationToken));
+            from = found.Count < step ? through : found[^1];
+        }
+
+        if (rows.Count >= limit) return rows;
+        rows.AddRange(await Containing(items.Where(i => i.Id > from), query.Parts).OrderBy(i => i.Id).Take(limit - rows.Count).ToListAsync(cancellationToken));
+        return rows;
+    }
+
+    private IQueryable<Item> Containing(IQueryable<Item> items, IEnumerable<string> parts) => parts.Aggregate(items, index.Containing);
 
     /// <summary>Whether a project has an item.</summary>
     public Task<bool> ExistsAsync(long projectId, long itemId, CancellationToken cancellationToken = default) =>

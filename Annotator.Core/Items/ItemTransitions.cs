@@ -1,5 +1,6 @@
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -24,7 +25,8 @@ public sealed record LabelChange(string Value, LabelSource Source, double? Confi
 /// <param name="Blind">Whether it is shown without its pre-label.</param>
 /// <param name="Open">How many people are still needed.</param>
 /// <param name="LastAnnotatorId">Who touched it last; 0 for nobody.</param>
-public sealed record QueuePlace(double Rank, QueueReason Reason, bool Blind, int Open, long LastAnnotatorId = 0);
+/// <param name="Signs">Whether it waits for the people who sign.</param>
+public sealed record QueuePlace(double Rank, QueueReason Reason, bool Blind, int Open, long LastAnnotatorId = 0, bool Signs = false);
 
 /// <summary>One change of one item, as it was read, to another state.</summary>
 /// <param name="Item">The item as it was read: its version guards the change.</param>
@@ -86,10 +88,10 @@ public static class ItemTransitions
             }
 
             if (item.LabelSource is { } old) scope.Count(item.ProjectId, CounterNames.Label(old), -1);
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
             Remember(change, rows[i], scope.Now);
             if (item.LabelSource is { } current) scope.Count(item.ProjectId, CounterNames.Label(current), 1);
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
 
             if (change.To != ItemState.Queued && from == ItemState.Queued) leave.Add((item.ProjectId, item.Id));
             if (change.To == ItemState.Queued && change.Place is { } place)
@@ -103,6 +105,7 @@ public static class ItemTransitions
                     Blind = place.Blind,
                     Open = place.Open,
                     LastAnnotatorId = place.LastAnnotatorId,
+                    Signs = place.Signs,
                 });
             }
         }
@@ -114,6 +117,12 @@ public static class ItemTransitions
                 await scope.Db.Queue.Where(q => q.ProjectId == project.Key && part.Contains(q.ItemId)).ExecuteDeleteAsync(scope.CancellationToken);
                 await scope.Db.Leases.Where(l => l.ProjectId == project.Key && part.Contains(l.ItemId)).ExecuteDeleteAsync(scope.CancellationToken);
             }
+        }
+
+        if (enter.Count > 0)
+        {
+            var items = changes.Where((_, i) => done[i]).ToDictionary(c => c.Item.Id, c => c.Item);
+            await WorkLanes.PlaceAsync(scope, enter, id => items[id]);
         }
 
         await scope.Dialect.UpsertAsync(scope.Db, enter, scope.CancellationToken);
@@ -141,7 +150,8 @@ public static class ItemTransitions
         {
             scope.Count(projectId, CounterNames.State(item.State), 1);
             if (item.LabelSource is { } source) scope.Count(projectId, CounterNames.Label(source), 1);
-            scope.Tallies.Labelled(projectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+            scope.Tallies.Stored(projectId, item.Id);
+            scope.Tallies.Labelled(projectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
         }
     }
 

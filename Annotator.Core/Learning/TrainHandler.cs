@@ -103,7 +103,9 @@ internal sealed class TrainHandler(
         // The first student is wanted at once, and has few labels that neighbours could pass on.
         if (workspace.View is not null || loaded.Answered > 0)
             workspace.Neighbours = RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
-        var input = new SteeringInput(workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm] : [], workspace.IdOf, workspace.Neighbours);
+        var groups = GroupVoices.Of(loaded.Items, workspace.RowOf, workspace.Rows, loaded.Decided, loaded.Llm, out var groupOf);
+        var input = new SteeringInput(
+            workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm, .. groups] : groups, workspace.FoldOf, workspace.Neighbours, groupOf);
         return SteeringModel.Learn(input, trainer, workspace.View, cancellationToken);
     }
 

@@ -34,6 +34,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
 {
     private readonly Dictionary<long, int> _rowOf = [];
     private readonly List<long> _ids = [];
+    private readonly Dictionary<long, long> _groupOf = [];
     private string? _schema;
 
     public SemaphoreSlim Busy { get; } = new(1, 1);
@@ -54,6 +55,9 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     public long IdOf(int row) => _ids[row];
 
     public int RowOf(long id) => _rowOf[id];
+
+    /// <summary>Number from which a row's fold follows: near-duplicates are held out together, for one would give the other away.</summary>
+    public long FoldOf(int row) => _groupOf.TryGetValue(_ids[row], out var group) ? group : _ids[row];
 
     /// <summary>Reads labels, and the features of items that are new here.</summary>
     /// <param name="database">The database.</param>
@@ -89,6 +93,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
         var llm = new int[Rows.Count];
         Array.Fill(decided, -1);
         Array.Fill(llm, -1);
+        foreach (var item in items.Where(i => i.GroupId is not null)) _groupOf[item.Id] = item.GroupId!.Value;
         var labelled = 0;
         foreach (var item in items.Where(SteeringService.IsDecided))
         {

@@ -41,13 +41,14 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
     /// <param name="endpoint">Who is asked.</param>
     /// <param name="prompt">The prompt.</param>
     /// <param name="text">The text as it is sent.</param>
-    public static string KeyOf(LlmEndpoint endpoint, LabellingPrompt prompt, string text)
+    /// <param name="picture">The item's picture; null where it has none.</param>
+    public static string KeyOf(LlmEndpoint endpoint, LabellingPrompt prompt, string text, LlmPicture? picture = null)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(text);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var part in (ReadOnlySpan<string>)[endpoint.BaseUrl, endpoint.Model, prompt.Version, text])
+        foreach (var part in (string[])(picture is null ? [endpoint.BaseUrl, endpoint.Model, prompt.Version, text] : [endpoint.BaseUrl, endpoint.Model, prompt.Version, text, picture.Name]))
         {
             var bytes = Encoding.UTF8.GetBytes(part);
             hash.AppendData(BitConverter.GetBytes(bytes.Length));
@@ -55,6 +56,14 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+    }
+
+    /// <summary>Whether a project has any answers: where it has none, none need be looked for.</summary>
+    internal Task<bool> AnyAsync(long projectId, CancellationToken cancellationToken = default)
+    {
+        if (options.Value.CacheDays == 0) return Task.FromResult(false);
+        var oldest = time.GetUtcNow() - Lifetime;
+        return database.ReadAsync(db => db.CachedAnswers.AnyAsync(a => a.ProjectId == projectId && a.CreatedAt >= oldest, cancellationToken), cancellationToken);
     }
 
     /// <summary>Answers that are there.</summary>

@@ -107,6 +107,7 @@ public static class LlmAnswerParser
             return LlmOutcome.Failed(LlmFailure.InvalidConfidence, "the confidence is no finite number");
         List<string> labels = [];
         List<LlmSpan> spans = [];
+        List<LlmBox>? boxes = null;
         switch (prompt.Task)
         {
             case LlmTask.SingleChoice:
@@ -123,13 +124,45 @@ public static class LlmAnswerParser
                     if (!labels.Contains(entry.GetString()!, StringComparer.Ordinal)) labels.Add(entry.GetString()!);
                 }
                 break;
+            case LlmTask.Boxes:
+                boxes = [];
+                if (ReadBoxes(result, prompt, boxes) is { } bad) return bad;
+                break;
             default:
                 if (ReadSpans(result, prompt, text, spans) is { } failed) return failed;
                 break;
         }
         if (labels.Any(l => !prompt.LabelNames.Contains(l))) return LlmOutcome.Failed(LlmFailure.UnknownLabel, "a label is not one of the project's");
         var source = probability is not null ? ConfidenceSource.LogProbability : stated is not null ? ConfidenceSource.Stated : ConfidenceSource.None;
-        return new LlmOutcome(new LlmAnswer(labels, spans, probability ?? stated, source, clamped && probability is null), LlmFailure.None, null);
+        return new LlmOutcome(new LlmAnswer(labels, spans, probability ?? stated, source, clamped && probability is null, boxes), LlmFailure.None, null);
+    }
+
+    private static LlmOutcome? ReadBoxes(JsonElement result, LabellingPrompt prompt, List<LlmBox> boxes)
+    {
+        if (!result.TryGetProperty("boxes", out var list) || list.ValueKind != JsonValueKind.Array)
+            return LlmOutcome.Failed(LlmFailure.WrongShape, "the result has no list of boxes");
+        Span<decimal> edges = stackalloc decimal[4];
+        foreach (var entry in list.EnumerateArray())
+        {
+            if (entry.ValueKind != JsonValueKind.Object
+                || !entry.TryGetProperty("box", out var box) || box.ValueKind != JsonValueKind.Array || box.GetArrayLength() != 4
+                || !entry.TryGetProperty("label", out var label) || label.ValueKind != JsonValueKind.String)
+                return LlmOutcome.Failed(LlmFailure.WrongShape, "a box has no label or not four numbers");
+            int n = 0;
+            foreach (var edge in box.EnumerateArray())
+            {
+                if (edge.ValueKind != JsonValueKind.Number) return LlmOutcome.Failed(LlmFailure.WrongShape, "a box has no label or not four numbers");
+                if (!edge.TryGetDecimal(out edges[n]) || edges[n] is < 0 or > LlmBox.Whole) return LlmOutcome.Failed(LlmFailure.BoxOutOfRange, "a box reaches out of the picture");
+                n++;
+            }
+
+            if (!prompt.LabelNames.Contains(label.GetString()!)) return LlmOutcome.Failed(LlmFailure.UnknownLabel, "a label is not one of the project's");
+            if (edges[0] >= edges[2] || edges[1] >= edges[3]) return LlmOutcome.Failed(LlmFailure.BoxOutOfRange, "a box has no area");
+            var read = new LlmBox(label.GetString()!, edges[0], edges[1], edges[2], edges[3]);
+            if (!boxes.Contains(read)) boxes.Add(read);
+        }
+
+        return null;
     }
 
     private static LlmOutcome? ReadSpans(JsonElement result, LabellingPrompt prompt, string text, List<LlmSpan> spans)

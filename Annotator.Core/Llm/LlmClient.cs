@@ -66,7 +66,7 @@ internal sealed class LlmClient
             {
                 json.WriteStartObject();
                 json.WriteString("role", message.Role);
-                json.WriteString("content", message.Content);
+                WriteContent(json, message);
                 json.WriteEndObject();
             }
             json.WriteEndArray();
@@ -151,6 +151,33 @@ internal sealed class LlmClient
     private static double? Number(string? text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) && number is >= 0 and < 1e9 ? number : null;
 
+    // A message of text alone stays a string: that is the form which every server knows.
+    private static void WriteContent(Utf8JsonWriter json, LlmMessage message)
+    {
+        if (message.Images is not { Count: > 0 } images)
+        {
+            json.WriteString("content", message.Content);
+            return;
+        }
+
+        json.WriteStartArray("content");
+        json.WriteStartObject();
+        json.WriteString("type", "text");
+        json.WriteString("text", message.Content);
+        json.WriteEndObject();
+        foreach (var image in images)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "image_url");
+            json.WriteStartObject("image_url");
+            json.WriteString("url", $"data:{image.ContentType};base64,{Convert.ToBase64String(image.Bytes.Span)}");
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     private static void WriteFormat(Utf8JsonWriter json, string schemaName, ReadOnlyMemory<byte> schema, AnswerFormat format)
     {
         if (format == AnswerFormat.Text) return;
@@ -170,8 +197,8 @@ internal sealed class LlmClient
 
     /// <summary>
     /// Size of a prompt in bytes, the frames of its messages and the schema (which servers count too) included: a bound on its tokens,
-    /// for no tokenizer makes more tokens than bytes.
+    /// for no tokenizer makes more tokens than bytes. A picture counts as the most tokens that it may be taken for.
     /// </summary>
     public static long PromptBytes(ReadOnlyMemory<byte> schema, IReadOnlyList<LlmMessage> messages) =>
-        messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8) + schema.Length;
+        messages.Sum(m => (long)Encoding.UTF8.GetByteCount(m.Content) + 8 + (m.Images?.Sum(i => i.Weight) ?? 0)) + schema.Length;
 }

@@ -2,8 +2,9 @@ namespace Annotator.Core.Llm;
 
 /// <summary>An item to be labelled.</summary>
 /// <param name="Id">Its id, which is not sent: within a call items are numbered.</param>
-/// <param name="Text">Its text.</param>
-public sealed record LlmItem(string Id, string Text);
+/// <param name="Text">Its text; empty where it has none.</param>
+/// <param name="Picture">Its picture, where it is a picture that is asked about.</param>
+public sealed record LlmItem(string Id, string Text, LlmPicture? Picture = null);
 
 /// <summary>A question to a model that is not about labels.</summary>
 /// <param name="Schema">Name of the schema of the answer.</param>
@@ -23,6 +24,9 @@ public enum LlmTask
 
     /// <summary>Labelled pieces of the text.</summary>
     Spans,
+
+    /// <summary>Labelled rectangles of the picture.</summary>
+    Boxes,
 }
 
 /// <summary>A label that may be given.</summary>
@@ -70,8 +74,9 @@ public enum ConfidenceSource
 /// <param name="Confidence">Confidence from 0 to 1, null where there is none.</param>
 /// <param name="ConfidenceSource">Where it is from.</param>
 /// <param name="IsConfidenceClamped">Whether the stated number was outside 0 to 1 and was moved to the nearer end.</param>
+/// <param name="Boxes">The boxes, in the order given; null where none were asked for.</param>
 public sealed record LlmAnswer(
-    IReadOnlyList<string> Labels, IReadOnlyList<LlmSpan> Spans, double? Confidence, ConfidenceSource ConfidenceSource, bool IsConfidenceClamped);
+    IReadOnlyList<string> Labels, IReadOnlyList<LlmSpan> Spans, double? Confidence, ConfidenceSource ConfidenceSource, bool IsConfidenceClamped, IReadOnlyList<LlmBox>? Boxes = null);
 
 /// <summary>Why an item has no answer.</summary>
 public enum LlmFailure
@@ -96,6 +101,12 @@ public enum LlmFailure
 
     /// <summary>A quote that is not in the text, or not so often.</summary>
     QuoteNotFound,
+
+    /// <summary>A box that is not inside the picture, or has no area.</summary>
+    BoxOutOfRange,
+
+    /// <summary>The picture is not there, or cannot be decoded; it was not asked about.</summary>
+    PictureUnreadable,
 
     /// <summary>The answer is no JSON.</summary>
     NotJson,

@@ -1,4 +1,5 @@
 using Annotator.Core.Items;
+using Annotator.Core.Labels;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
@@ -17,11 +18,17 @@ internal static class LlmJudgements
     /// <summary>Takes a decision out of the count: it was undone, replaced or rejected.</summary>
     public static void TakeBack(WriteScope scope, Prediction? said, Decision decision) => Add(scope, said, decision, -1);
 
+    // Two hands never draw the same box: an answer is right where each of its boxes is one of the person's, and none is missing.
+    private static bool IsRight(string said, string? decided) =>
+        string.Equals(said, decided, StringComparison.Ordinal)
+        || (decided is not null && said.StartsWith("{\"boxes\"", StringComparison.Ordinal)
+            && ShapeMatching.Match(LabelJson.Read(said), LabelJson.Read(decided)) is { OnlyFirst: 0, OnlySecond: 0 });
+
     // What was answered after the decision was not judged by it.
     private static void Add(WriteScope scope, Prediction? said, Decision decision, int sign)
     {
         if (said?.Value is null || said.CreatedAt > decision.CreatedAt) return;
-        var right = string.Equals(said.Value, decision.Value, StringComparison.Ordinal);
+        var right = IsRight(said.Value, decision.Value);
         Count(CounterNames.LlmJudged, true);
         Count(CounterNames.LlmJudgedOf(said.Version), true);
         Count(CounterNames.LlmRight, right);

@@ -38,6 +38,7 @@ public sealed class LlmLabeller
         _client = new LlmClient(endpoint, http, _time);
         _gate = new SemaphoreSlim(endpoint.Concurrency);
         Circuit = new LlmCircuit(_time);
+        Pictures = new PictureProof(_time);
         _pacing = new CallPacing(_time, endpoint.RequestsPerMinute, endpoint.TokensPerMinute);
         _capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, endpoint.LogProbabilities, Temperature: true);
     }
@@ -65,6 +66,9 @@ public sealed class LlmLabeller
 
     /// <summary>Whether the server is out of order, as all runs have found.</summary>
     internal LlmCircuit Circuit { get; }
+
+    /// <summary>Whether the model takes pictures, as all runs have found.</summary>
+    internal PictureProof Pictures { get; }
 
     /// <summary>Keeps what a request that was answered has shown.</summary>
     internal void Prove(LlmCapabilities capabilities)

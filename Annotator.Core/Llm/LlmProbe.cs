@@ -16,18 +16,20 @@ namespace Annotator.Core.Llm;
 /// <param name="Milliseconds">Time to the first right answer.</param>
 /// <param name="Error">What went wrong, without anything the server wrote; null where all is well.</param>
 /// <param name="TestedAt">When.</param>
+/// <param name="ImagesSeen">Whether it named the colour of the image that it took: servers let images pass to models that do not look at them. Null where it takes none.</param>
 public sealed record LlmProbeResult(
-    bool Works, bool Structured, bool? JsonMode, bool LogProbabilities, bool Images, bool Batch, string? Model, int? Milliseconds, string? Error, DateTimeOffset TestedAt);
+    bool Works, bool Structured, bool? JsonMode, bool LogProbabilities, bool Images, bool Batch, string? Model, int? Milliseconds, string? Error, DateTimeOffset TestedAt, bool? ImagesSeen = null);
 
 /// <summary>Finds out what an endpoint understands, by a handful of small requests.</summary>
 internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvider time)
 {
     private const int Tokens = 512;
 
-    // One white pixel.
-    private const string Pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
+    // A red square of 64 pixels: some servers refuse pictures that are much smaller.
+    private const string Red = "iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQMAAACQp+OdAAAAA1BMVEXcFB73SBu4AAAAD0lEQVR42mNgGAWjgHwAAAJAAAHgTR1EAAAAAElFTkSuQmCC";
 
     private static readonly LabellingPrompt s_prompt = new(LlmTask.SingleChoice, [new LlmLabel("fruit", "something that grows on a tree"), new LlmLabel("vehicle", "something that drives")]);
+    private static readonly string[] s_reds = ["red", "crimson", "scarlet"];
     private static readonly string[] s_texts = ["a ripe apple"];
 
     private readonly LlmClient _client = new(endpoint, http, time);
@@ -60,17 +62,19 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
         if (reply.Outcome != LlmCallOutcome.Answered) return new LlmProbeResult(false, false, null, false, false, false, null, null, Say(reply), now);
         var failure = answer!.Outcomes[0].Answer is null ? answer.Outcomes[0].Detail : null;
         var structured = capabilities.Format == AnswerFormat.JsonSchema;
+        var (images, seen) = failure is null ? await TakesImagesAsync(capabilities, cancellationToken) : (false, null);
         return new LlmProbeResult(
             failure is null,
             structured && failure is null,
             structured ? null : capabilities.Format == AnswerFormat.JsonObject,
             completion?.Tokens is { Count: > 0 },
-            failure is null && await TakesImagesAsync(capabilities, cancellationToken),
+            images,
             failure is null && await HasBatchesAsync(cancellationToken),
             completion?.Model,
             took,
             failure is null ? null : $"It answers, but not as asked: {failure}.",
-            now);
+            now,
+            seen);
     }
 
     // A server's own words may hold what it was asked, or what an inner host answered: only its status is told.
@@ -84,7 +88,7 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
         _ => "No connection could be made.",
     };
 
-    private async Task<bool> TakesImagesAsync(LlmCapabilities capabilities, CancellationToken cancellationToken)
+    private async Task<(bool Takes, bool? Sees)> TakesImagesAsync(LlmCapabilities capabilities, CancellationToken cancellationToken)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var json = new Utf8JsonWriter(buffer))
@@ -97,12 +101,12 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
             json.WriteStartArray("content");
             json.WriteStartObject();
             json.WriteString("type", "text");
-            json.WriteString("text", "Name the colour in one word.");
+            json.WriteString("text", "Name the colour of the image in one English word.");
             json.WriteEndObject();
             json.WriteStartObject();
             json.WriteString("type", "image_url");
             json.WriteStartObject("image_url");
-            json.WriteString("url", "data:image/png;base64," + Pixel);
+            json.WriteString("url", "data:image/png;base64," + Red);
             json.WriteEndObject();
             json.WriteEndObject();
             json.WriteEndArray();
@@ -113,7 +117,8 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
         }
 
         var reply = await _client.SendAsync(buffer.WrittenSpan.ToArray(), cancellationToken);
-        return reply.Outcome == LlmCallOutcome.Answered && !string.IsNullOrWhiteSpace(LlmCompletion.Parse(reply.Body)?.Content);
+        var said = reply.Outcome == LlmCallOutcome.Answered ? LlmCompletion.Parse(reply.Body)?.Content : null;
+        return string.IsNullOrWhiteSpace(said) ? (false, null) : (true, s_reds.Any(r => said.Contains(r, StringComparison.OrdinalIgnoreCase)));
     }
 
     private async Task<bool> HasBatchesAsync(CancellationToken cancellationToken)

@@ -155,6 +155,13 @@ public sealed class LlmProviders : IDisposable
         return (labeller, null);
     }
 
+    /// <summary>Whether a project's endpoint takes images, as its last test found; null where it was not tested.</summary>
+    internal async Task<bool?> TakesImagesAsync(Project project, CancellationToken cancellationToken)
+    {
+        if (!long.TryParse(project.Settings.Llm.Provider, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) return null;
+        return await FindAsync(id, cancellationToken) is { Probe: { Works: true } probe } ? probe.Images : null;
+    }
+
     /// <summary>The labeller of a project's endpoint with a client for its batches; null where there is none.</summary>
     internal async Task<(LlmLabeller Labeller, Batches.LlmBatchClient Client)?> BatchesForAsync(Project project, CancellationToken cancellationToken) =>
         (await ForAsync(project, cancellationToken)).Labeller is { } labeller ? (labeller, new Batches.LlmBatchClient(labeller.Endpoint, _http)) : null;

@@ -22,6 +22,9 @@ public sealed class LlmSession : IAsyncDisposable
     // A request that ran into the time-out has cost far more time than one that was refused.
     private const int TimeoutWeight = 2;
 
+    // There may be many boxes in a picture, and an answer that ends early must be paid for again.
+    private const int BoxesAllowance = 4;
+
     // Refusals of requests of every form, before the first answer, after which nothing is sent any more.
     private const int RefusalsBeforeProof = 4;
 
@@ -63,6 +66,7 @@ public sealed class LlmSession : IAsyncDisposable
         _jitter = new Random(options.Seed);
         _breakAfter = options.BreakAfter ?? Math.Max(5, 2 * _endpoint.Concurrency);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (prompt.Pictures && labeller.Pictures.IsRefused) (_stopReason, _stopDetail) = (LlmFailure.Rejected, "the server does not accept pictures");
         _halfOpen = labeller.Circuit.IsOpen ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
         _workers = new Task[_endpoint.Concurrency];
         for (int w = 0; w < _workers.Length; w++) _workers[w] = WorkAsync();
@@ -250,13 +254,40 @@ public sealed class LlmSession : IAsyncDisposable
         }
     }
 
+    // The pictures of a call, and the call with those of its items whose picture can be seen; the others are done with.
+    private static async Task<(Call Call, IReadOnlyList<LlmImage> Images)> OpenAsync(Call call, CancellationToken cancellationToken)
+    {
+        var (seen, images) = (new List<Place>(call.Items.Length), new List<LlmImage>(call.Items.Length));
+        foreach (var place in call.Items)
+        {
+            if (place.Item.Picture is { } picture && await picture.OpenAsync(cancellationToken) is { } image)
+            {
+                seen.Add(place);
+                images.Add(image);
+            }
+            else
+            {
+                place.Finish(LlmOutcome.Failed(LlmFailure.PictureUnreadable, "the picture is not there, or cannot be decoded"), call.Round);
+            }
+        }
+
+        return (seen.Count == call.Items.Length ? call : call with { Items = [.. seen] }, images);
+    }
+
     private async Task AskAsync(Call call, CancellationToken cancellationToken)
     {
+        IReadOnlyList<LlmImage>? images = null;
+        if (_prompt.Pictures)
+        {
+            (call, images) = await OpenAsync(call, cancellationToken);
+            if (call.Items.Length == 0) return;
+        }
+
         var items = call.Items.Select(i => i.Item).ToList();
         string[] texts = [.. items.Select(i => _options.Mask is { } mask ? mask(i.Text) : i.Text)];
         int seed = unchecked((_options.Seed * 397) ^ call.Number);
         var prompt = _options.PromptFor?.Invoke(items) ?? _prompt;
-        var messages = prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items).Where(prompt.Fits).ToList());
+        var messages = prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items).Where(prompt.Fits).ToList(), images);
         var (parsed, failure, detail) = await ExchangeAsync(call, prompt, texts, messages, seed, cancellationToken);
         if (parsed is null && failure == LlmFailure.Rejected && call.Items.Length > 1 && call.Round + 1 < _options.MaximumItemAttempts && StopReason == LlmFailure.None)
         {
@@ -295,7 +326,7 @@ public sealed class LlmSession : IAsyncDisposable
         Call call, LabellingPrompt prompt, string[] texts, IReadOnlyList<LlmMessage> messages, int seed, CancellationToken cancellationToken)
     {
         var capabilities = _labeller.Capabilities;
-        int completionTokens = checked((_endpoint.CompletionTokens + (_endpoint.CompletionTokensPerItem * texts.Length)) * call.Allowance);
+        int completionTokens = checked((_endpoint.CompletionTokens + (_endpoint.CompletionTokensPerItem * texts.Length * (prompt.Task == LlmTask.Boxes ? BoxesAllowance : 1))) * call.Allowance);
         long bytes = LlmClient.PromptBytes(prompt.Schema, messages);
         var tries = new Tries();
         try
@@ -331,6 +362,7 @@ public sealed class LlmSession : IAsyncDisposable
                 Interlocked.Exchange(ref _limitedSince, 0);
                 _labeller.Circuit.Close();
                 _halfOpen?.TrySetResult();
+                if (_prompt.Pictures) _labeller.Pictures.Answered();
 
                 // Only what helped is kept: a request may also be refused for its content.
                 if (tries.Steps > 0 || !_labeller.IsProven) _labeller.Prove(capabilities);
@@ -446,7 +478,8 @@ public sealed class LlmSession : IAsyncDisposable
         if (reply.Outcome == LlmCallOutcome.Rejected || IsOutOfQuota(reply))
         {
             // A wrong key, model or address is wrong for every item; so is a server that took no form of request from the first on.
-            bool all = reply.Status is 401 or 402 or 403 or 404 or 405 or 429 || (!_labeller.IsProven && Interlocked.Increment(ref _refusals) >= RefusalsBeforeProof);
+            bool all = reply.Status is 401 or 402 or 403 or 404 or 405 or 429 || (!_labeller.IsProven && Interlocked.Increment(ref _refusals) >= RefusalsBeforeProof)
+                || (_prompt.Pictures && _labeller.Pictures.Refused());
             if (all) Break(LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept requests (HTTP {reply.Status})"));
             return (LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept the request (HTTP {reply.Status})"));
         }

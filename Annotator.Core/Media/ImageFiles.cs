@@ -25,6 +25,9 @@ public static class ImageFiles
 
     private const int SmallSide = 64;
 
+    // Up to here a file without loss is hardly larger than one with it.
+    private const int LosslessSide = 160;
+
     private static readonly Lazy<string?> s_missing = new(Prepare);
 
     /// <summary>Why images cannot be decoded on this machine; null where they can.</summary>
@@ -97,6 +100,22 @@ public static class ImageFiles
         using var sized = Shrink(file, width, height, Enums.Size.Force);
         using var shown = Plain(sized);
         return Guarded(() => shown.WriteToMemory<byte>());
+    }
+
+    /// <summary>The image for a model that is asked over the network: upright, never larger than it is, without anything but its pixels.</summary>
+    /// <param name="file">The whole file.</param>
+    /// <param name="side">Longest side in pixels.</param>
+    /// <returns>A PNG file of small images, whose every pixel counts, else a JPEG file; its media type; its size.</returns>
+    /// <exception cref="ImageRefusedException">The pixels cannot be decoded to the end.</exception>
+    public static (byte[] File, string ContentType, ImageSize Size) ForModel(byte[] file, int side)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        using var small = Shrink(file, side, side, Enums.Size.Down);
+        using var shown = Plain(small);
+        var size = new ImageSize(shown.Width, shown.Height);
+        return Math.Max(size.Width, size.Height) <= LosslessSide
+            ? (Guarded(() => shown.PngsaveBuffer(keep: Enums.ForeignKeep.None)), "image/png", size)
+            : (Guarded(() => shown.JpegsaveBuffer(q: 88, keep: Enums.ForeignKeep.None)), "image/jpeg", size);
     }
 
     /// <summary>The fingerprint by which near-duplicates are found.</summary>

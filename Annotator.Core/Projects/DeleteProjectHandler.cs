@@ -1,9 +1,13 @@
 using Annotator.Core.Edge;
 using Annotator.Core.Export;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Map;
 using Annotator.Core.Media;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Discussion;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -11,7 +15,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Projects;
 
 /// <summary>Removes the rows and files of a deleted project, some thousands at a time.</summary>
-internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations) : IRunHandler
+internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations representations, ITextIndex textIndex, ItemMaps maps) : IRunHandler
 {
     public const string RunKind = "deleteProject";
 
@@ -32,6 +36,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
             await blobs.DeleteAsync(representation.Vectors, cancellationToken);
         }
 
+        foreach (var map in await maps.AllAsync(id, int.MaxValue - 10, cancellationToken)) await blobs.DeleteAsync(map.Blob, cancellationToken);
         while (true)
         {
             var last = await run.Database.ReadAsync(
@@ -56,17 +61,22 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 cancellationToken: cancellationToken);
         }
 
-        await EdgeServices.DeleteAsync(run, id, cancellationToken);
+        await EdgeServices.DeleteAsync(run, blobs, id, cancellationToken);
         await run.CheckpointAsync(
             async scope =>
             {
+                await textIndex.ForgetAsync(scope.Db, id, cancellationToken);
                 await scope.Db.Set<CommentMention>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<ItemComment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<AssignedItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<Assignment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<WorkLane>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.DetectorTunings.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.MediaFiles.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await Slices.ForgetAsync(scope, await scope.Db.Set<Slice>().Where(s => s.ProjectId == id).Select(s => s.Id).ToListAsync(cancellationToken));
                 await scope.Db.Tallies.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Counters.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Students.Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

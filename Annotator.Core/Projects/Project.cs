@@ -94,6 +94,12 @@ public sealed record ProjectSettings
     /// <summary>Which labels of people somebody else looks at before they are final.</summary>
     public Review.SecondLookSettings SecondLook { get; init; } = new();
 
+    /// <summary>How the work is given out.</summary>
+    public Review.Work.WorkSettings Work { get; init; } = new();
+
+    /// <summary>Parts of the items that the dashboards can be read for.</summary>
+    public IReadOnlyList<Quality.Tallies.SliceSettings> Slices { get; init; } = [];
+
     /// <summary>How people are measured.</summary>
     public Review.Checks.CheckSettings Checks { get; init; } = new();
 
@@ -124,6 +130,7 @@ public sealed record ProjectSettings
         Range("leaseSeconds", LeaseSeconds, 30, 86_400);
         Range("auditShare", AuditShare, 0, 0.5);
         Range("secondLook.share", SecondLook.Share, 0, 1);
+        if (!string.IsNullOrEmpty(SecondLook.Field) && string.IsNullOrEmpty(SecondLook.Value)) errors.Add(("settings.secondLook.value", "The value that the field has is needed."));
         Range("secondLook.belowConfidence", SecondLook.BelowConfidence, 0, 1);
         Range("checks.goldShare", Checks.GoldShare, 0, 0.5);
         Range("checks.repeatShare", Checks.RepeatShare, 0, 0.5);
@@ -137,11 +144,15 @@ public sealed record ProjectSettings
         Range("llm.samples", Llm.Samples, 1, 9);
         Range("llm.sampleBelow", Llm.SampleBelow, 0, 1);
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
+        Range("llm.imagePixels", Llm.ImagePixels, 64, 2_048);
+        Range("llm.imagesPerCall", Llm.ImagesPerCall, 1, 20);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         Range("vision.trackRate", Vision.TrackRate, 0.1, 60);
         if (Vision.JobSeconds != 0) Range("vision.jobSeconds", Vision.JobSeconds, 5, 86_400);
         Range("vision.trackTolerance", Vision.TrackTolerance, 0, 0.5);
+        errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
+        errors.AddRange(Quality.Tallies.SliceSettings.Validate(Slices));
         errors.AddRange(Edge.Validate());
         errors.AddRange(Stream.Validate());
         return errors;
@@ -208,4 +219,10 @@ public sealed record LlmSettings
 
     /// <summary>Number of labels, 20 to 2,000, above which the LLM is asked in two steps: first for the few labels that may apply, then for the one that does.</summary>
     public int NarrowAbove { get; init; } = 200;
+
+    /// <summary>Longest side at which images are sent to the LLM, 64 to 2,048 pixels; smaller ones are sent as they are.</summary>
+    public int ImagePixels { get; init; } = 768;
+
+    /// <summary>Images a call, 1 to 20, and no more than <see cref="ItemsPerCall"/>.</summary>
+    public int ImagesPerCall { get; init; } = 4;
 }

@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
+using Annotator.Core.Quality.Tallies;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -65,6 +67,8 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 scope.Db.Projects.Add(project);
                 await scope.Db.SaveChangesAsync(cancellationToken);
                 scope.Db.Memberships.Add(new Membership { ProjectId = project.Id, UserId = caller.UserId, Role = Role.Lead, CreatedAt = scope.Now });
+                await WorkLanes.EnsureAsync(scope, project);
+                await Slices.SyncAsync(scope, project);
                 Audit(scope, caller, project.Id, "project.created", new { project.Name });
                 scope.Publish(new ProjectChanged(project.Id));
                 return (Outcome<Project>)project;
@@ -94,6 +98,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
 
             var errors = Check(change.Name ?? project.Name, change.Guidelines, schema, project.Modality, settings);
             if (change.Task is not null) errors.AddRange(await CheckSchemaChangeAsync(scope.Db, project, schema, cancellationToken));
+            if (change.Settings?["work"] is not null) errors.AddRange(await CheckWorkAsync(scope.Db, schema, settings.Work, cancellationToken));
             if (errors.Count > 0) return Outcome<Project>.Fail(errors);
 
             var written = ProjectJson.WriteSchema(schema.WithDefaults());
@@ -108,8 +113,13 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 await runs.AddAsync(scope, project.Id, Cascade.PrelabelHandler.RunKind, new Cascade.PrelabelOptions { Again = true }, caller.UserId);
             project.Name = change.Name?.Trim() ?? project.Name;
             project.Guidelines = change.Guidelines ?? project.Guidelines;
+            var rules = RulesOf(project.Settings);
             project.Settings = settings;
             project.Version++;
+            await WorkLanes.EnsureAsync(scope, project);
+            if (await Slices.SyncAsync(scope, project)) await runs.AddOnceAsync(scope, project.Id, RecountHandler.RunKind, userId: caller.UserId);
+            if (!string.Equals(rules, RulesOf(settings), StringComparison.Ordinal))
+                await runs.AddOnceAsync(scope, project.Id, RouteToExpertsHandler.RunKind, userId: caller.UserId);
             Audit(scope, caller, project.Id, "project.changed", new { change.Name, task = change.Task is not null, guidelines = change.Guidelines is not null, settings = change.Settings });
             scope.Publish(new ProjectChanged(project.Id));
             return project;
@@ -163,6 +173,30 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             var needle = JsonSerializer.Serialize(gone.Name, ProjectJson.Options);
             var used = await db.Decisions.AnyAsync(d => d.ProjectId == project.Id && d.Value != null && d.Value.Contains(needle), cancellationToken);
             if (used) errors.Add(("task.labels", $"'{gone.Name}' has been used and cannot be removed."));
+        }
+
+        return errors;
+    }
+
+    // What decides which lane an item waits in.
+    private static string RulesOf(ProjectSettings settings) =>
+        JsonSerializer.Serialize(settings.Work.Rules, ProjectJson.Options) + JsonSerializer.Serialize(settings.Work.Groups, ProjectJson.Options);
+
+    // Rules speak of labels and people that are there.
+    private static async Task<List<(string Field, string Message)>> CheckWorkAsync(AnnotatorDbContext db, LabelSchema schema, WorkSettings work, CancellationToken cancellationToken)
+    {
+        var errors = new List<(string, string)>();
+        for (var i = 0; i < work.Rules.Count; i++)
+        {
+            if (work.Rules[i]?.Labels?.FirstOrDefault(l => !schema.Contains(l)) is { } unknown) errors.Add(($"settings.work.rules[{i}].labels", $"There is no label '{unknown}'."));
+        }
+
+        if (work.SignOff?.Labels?.FirstOrDefault(l => !schema.Contains(l)) is { } missing) errors.Add(("settings.work.signOff.labels", $"There is no label '{missing}'."));
+        for (var i = 0; i < work.Groups.Count; i++)
+        {
+            var people = (work.Groups[i]?.People ?? []).Select(p => long.TryParse(p, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var id) ? id : 0).Where(p => p > 0).Distinct().ToList();
+            var known = await db.Users.Where(u => people.Contains(u.Id) && !u.IsImported).Select(u => u.Id).ToListAsync(cancellationToken);
+            if (people.Except(known).FirstOrDefault() is > 0 and var stranger) errors.Add(($"settings.work.groups[{i}].people", $"There is no person '{stranger}'."));
         }
 
         return errors;

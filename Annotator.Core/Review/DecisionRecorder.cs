@@ -7,6 +7,7 @@ using Annotator.Core.Llm;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -153,7 +154,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             var votesOfOthers = before.Count(d => d.UserId != userId);
             // A lead may decide what others have decided, but not by mistake: with a lease that has run out it is one.
             var mayOverrule = grant.IsLead && string.IsNullOrEmpty(given.Lease);
-            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, before)))
+            if (lease is null && mine is null && votesOfOthers > 0 && !mayOverrule && (item.State == ItemState.Final || votesOfOthers >= Needed(project, item, before)))
             {
                 fact.Status = DecisionStatus.Conflict;
                 results.Add(new DecisionResult(item.Id, DecisionStatus.Conflict, "Somebody else has decided this item; your decision is kept in its history."));
@@ -247,10 +248,19 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     // Derives the item's label from the decisions that stand: enough of one mind, or more people are asked.
     private static async Task SettleAsync(WriteScope scope, Project project, Item item, List<Decision> votes, long userId, List<Lease> leases)
     {
-        var needed = Needed(project, votes);
+        var needed = Needed(project, item, votes);
         var (winner, count) = Majority(votes);
-        var people = SecondLook.PeopleFor(project.Settings, votes);
+        var people = SecondLook.PeopleFor(project.Settings, votes, item);
         var settled = (votes.Count >= people && count * 2 > votes.Count) || votes.Exists(v => v.Settles);
+        var signs = SignOff.Asks(project.Settings.Work, votes);
+        if (signs)
+        {
+            // Two of those who sign have the word, and nobody else: not the majority, nor a lead.
+            var (signed, _) = SignOff.Stand(project.Settings.Work, votes);
+            settled = signed is not null;
+            winner = signed ?? winner;
+        }
+
         if (settled)
         {
             var change = new ItemChange(item, ItemState.Final, Route.Human, Label: new LabelChange(winner, LabelSource.Human, null), Votes: votes.Count, Flagged: false);
@@ -260,14 +270,17 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
             return;
         }
 
-        var stuck = votes.Count >= needed;
+        // The others have spoken: what is left is for those who sign, and for a lead where none of them is left.
+        var toSigners = signs && votes.Count >= people && (count * 2 > votes.Count || needed <= votes.Count + SignOffSettings.People);
+        var stuck = signs ? toSigners && SignOff.Left(project.Settings.Work, votes) <= 0 : votes.Count >= needed;
         var others = await KeepLeasesAsync(scope, [.. leases.Where(l => l.ItemId == item.Id && l.UserId != userId)], needed - votes.Count, leases);
         var place = new QueuePlace(
             votes.Count >= people ? -1e6 : -1e3,
-            votes.Count >= people ? QueueReason.PeopleDisagree : QueueReason.Random,
+            votes.Count >= people && !(signs && count == votes.Count) ? QueueReason.PeopleDisagree : QueueReason.Random,
             item.Audit,
             stuck ? 0 : Math.Max(0, needed - votes.Count - others),
-            userId);
+            userId,
+            Signs: toSigners);
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: stuck)]));
         await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId == userId).ExecuteDeleteAsync(scope.CancellationToken);
     }
@@ -281,7 +294,7 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
 
         // Set aside for a lead: nobody else is asked. Rejected, or skipped by the one who had taken a decision back: somebody must be, even
         // where there are votes enough, or the item would wait for nobody.
-        var wanted = Math.Max(others == 0 ? 1 : 0, Needed(project, votes) - votes.Count - others);
+        var wanted = Math.Max(others == 0 ? 1 : 0, Needed(project, item, votes) - votes.Count - others);
         var open = action == DecisionAction.Flag || item.Flagged ? 0 : Math.Max(0, wanted);
         var entry = await scope.Db.Queue.AsNoTracking().FirstOrDefaultAsync(q => q.ProjectId == project.Id && q.ItemId == item.Id, scope.CancellationToken);
         var place = new QueuePlace(entry?.Rank ?? 0, rejected ? QueueReason.Rejected : entry?.Reason ?? QueueReason.Reopened, rejected || item.Audit || (entry?.Blind ?? false), open, userId);
@@ -302,8 +315,8 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         if (!await scope.Db.Decisions.AnyAsync(d => d.Id == last.Id && d.UndoneById == null, scope.CancellationToken)) throw new ConcurrentChangeException();
         var votes = await TakenBackAsync(scope, project, item, last, userId);
         var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id && l.UserId != userId).ToListAsync(scope.CancellationToken);
-        var others = await KeepLeasesAsync(scope, held, Needed(project, votes) - votes.Count - 1, null);
-        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, votes) - votes.Count - others - 1));
+        var others = await KeepLeasesAsync(scope, held, Needed(project, item, votes) - votes.Count - 1, null);
+        var place = new QueuePlace(-1e6, QueueReason.Reopened, last.Blind, Math.Max(0, Needed(project, item, votes) - votes.Count - others - 1));
         await Require(ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: votes.Count, Flagged: last.Action == DecisionAction.Flag ? false : null)]));
         var lent = await ReviewQueue.LendOneAsync(scope, project, item, userId, QueueReason.Reopened, last.Blind);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
@@ -320,6 +333,13 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
         var held = await scope.Db.Leases.AsNoTracking().Where(l => l.ProjectId == project.Id && l.ItemId == item.Id).ToListAsync(scope.CancellationToken);
         await SettleAsync(scope, project, item, votes, decision.UserId ?? 0, held);
         scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, item.LabelValue, item.LabelSource, null, item.State)]));
+    }
+
+    /// <summary>Says once more what a person had said, as a fact of its own.</summary>
+    internal static Task AgainAsync(WriteScope scope, ProjectGrant grant, Decision earlier)
+    {
+        var shown = earlier.ShownValue is { } value && earlier.ShownSource is { } source ? new ShownPrelabel(LabelJson.Read(value), earlier.ShownConfidence, source, earlier.ShownVersion) : null;
+        return RecordAsync(scope, grant, earlier.UserId!.Value, [new NewDecision(earlier.ItemId, DecisionAction.Correct, LabelJson.Read(earlier.Value!), Shown: shown, Settles: earlier.Settles)]);
     }
 
     // Appends the undo of a decision; what is left of the item's votes.
@@ -381,9 +401,10 @@ public sealed class DecisionRecorder(AnnotatorDatabase database, LearningTrigger
     }
 
     // The overlap, and one more for every vote that left the item undecided, up to a bound.
-    private static int Needed(Project project, List<Decision> votes)
+    private static int Needed(Project project, Item item, List<Decision> votes)
     {
-        var overlap = SecondLook.PeopleFor(project.Settings, votes);
+        var overlap = SecondLook.PeopleFor(project.Settings, votes, item);
+        if (votes.Count >= overlap && SignOff.Asks(project.Settings.Work, votes)) return votes.Count + SignOff.Stand(project.Settings.Work, votes).Lacking;
         if (votes.Exists(v => v.Settles)) return votes.Count;
         if (votes.Count < overlap) return overlap;
         var (_, count) = Majority(votes);

@@ -11,7 +11,7 @@ public sealed class QueueEntry
     /// <summary>The item.</summary>
     public long ItemId { get; set; }
 
-    /// <summary>The annotator who decided or skipped it last; 0 for nobody. Part of the index, so that nobody wades through what they have done.</summary>
+    /// <summary>The annotator who decided or skipped it last; 0 for nobody; minus the id of a <see cref="Work.WorkLane"/> where it is for some people only. Part of the index, so that nobody wades through what they have done or may not have.</summary>
     public long LastAnnotatorId { get; set; }
 
     /// <summary>Order: smallest first.</summary>
@@ -25,6 +25,9 @@ public sealed class QueueEntry
 
     /// <summary>Whether it is shown without a pre-label.</summary>
     public bool Blind { get; set; }
+
+    /// <summary>Whether it waits for the people who sign; not stored, it is on its way to their lane.</summary>
+    internal bool Signs { get; set; }
 }
 
 /// <summary>An item lent to an annotator for a while, with what was shown.</summary>

@@ -2,6 +2,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Review.Checks;
+using Annotator.Core.Review.Work;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -19,7 +20,10 @@ public sealed record LeasedItem(Item Item, Lease Lease);
 /// <param name="SeenByMe">Waiting items that the annotator has decided or skipped, and that need somebody else.</param>
 /// <param name="Flagged">Items set aside for a lead.</param>
 /// <param name="Open">Items that the annotator could lease now, counted up to 1,000.</param>
-public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open);
+/// <param name="ForMe">Waiting items that are for the annotator, by name or by group.</param>
+/// <param name="Paused">Whether the project rests.</param>
+/// <param name="Deadline">Until when the project is to be done.</param>
+public sealed record QueueStanding(long Waiting, long Leased, long SeenByMe, long Flagged, long Open, long ForMe = 0, bool Paused = false, DateTimeOffset? Deadline = null);
 
 /// <summary>Lends items to annotators, the most valuable first. Rule 2: the queue is an index, not a query over the items.</summary>
 public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing, Courtesy courtesy)
@@ -30,6 +34,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing,
     /// <summary>Lends the best items that the annotator has not seen; fewer than asked for, or none, while the learning catches up.</summary>
     public async Task<IReadOnlyList<LeasedItem>> LeaseAsync(Project project, long userId, int count, CancellationToken cancellationToken = default)
     {
+        if (project.Settings.Work.Paused) return [];
         courtesy.Served();
         var room = await pacing.RoomAsync(project, Math.Clamp(count, 1, MostAtOnce), cancellationToken);
         if (room <= 0) return [];
@@ -39,7 +44,7 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing,
                 if (await QualityChecks.IsPausedAsync(scope.Db, project.Id, userId, cancellationToken)) return [];
                 var now = await scope.Dialect.NowAsync(scope.Db, cancellationToken);
                 await ReclaimAsync(scope, project.Id, now);
-                var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, room, cancellationToken);
+                var entries = await scope.Dialect.ClaimQueueAsync(scope.Db, project.Id, userId, await WorkLanes.OfAsync(scope.Db, project, userId, cancellationToken), room, cancellationToken);
                 return await QualityChecks.MixAsync(scope, project, userId, await LendAsync(scope, project, userId, entries, now), now);
             },
             cancellationToken);
@@ -78,8 +83,11 @@ public sealed class ReviewQueue(AnnotatorDatabase database, ReviewPacing pacing,
             var leased = await db.Leases.LongCountAsync(l => l.ProjectId == projectId && l.UserId != userId && l.ExpiresAt >= now, cancellationToken);
             var seen = await db.Queue.Where(q => q.ProjectId == projectId && q.LastAnnotatorId == userId && q.Open > 0).Take(10_000).LongCountAsync(cancellationToken);
             var flagged = await db.Items.Where(i => i.ProjectId == projectId && i.Flagged).Take(10_000).LongCountAsync(cancellationToken);
-            var open = await db.Queue.Where(q => q.ProjectId == projectId && q.LastAnnotatorId != userId && q.Open > 0).Take(1_000).LongCountAsync(cancellationToken);
-            return new QueueStanding(waiting, leased, seen, flagged, open);
+            var project = await db.Projects.FirstAsync(p => p.Id == projectId, cancellationToken);
+            var lanes = await WorkLanes.OfAsync(db, project, userId, cancellationToken);
+            var open = await db.Queue.Where(q => q.ProjectId == projectId && q.LastAnnotatorId != userId && (q.LastAnnotatorId >= 0 || lanes.Contains(q.LastAnnotatorId)) && q.Open > 0).Take(1_000).LongCountAsync(cancellationToken);
+            var mine = lanes.Length == 0 ? 0 : await db.Queue.Where(q => q.ProjectId == projectId && lanes.Contains(q.LastAnnotatorId) && q.Open > 0).Take(10_000).LongCountAsync(cancellationToken);
+            return new QueueStanding(waiting, leased, seen, flagged, open, mine, project.Settings.Work.Paused, project.Settings.Work.Deadline);
         },
         cancellationToken);
 

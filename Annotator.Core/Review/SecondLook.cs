@@ -1,3 +1,4 @@
+using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
 
@@ -17,6 +18,12 @@ public sealed record SecondLookSettings
 
     /// <summary>Items whose shown pre-label had less confidence than this, 0 to 1; 0: no rule.</summary>
     public double BelowConfidence { get; init; }
+
+    /// <summary>Name of a field of the metadata: items where it has <see cref="Value"/>; null: no rule.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>The value that the field has.</summary>
+    public string? Value { get; init; }
 }
 
 /// <summary>How many people an item needs.</summary>
@@ -25,10 +32,12 @@ internal static class SecondLook
     /// <summary>The overlap, and one more where a second look is asked for.</summary>
     /// <param name="settings">The project's settings.</param>
     /// <param name="votes">The labels that stand, of one item.</param>
-    public static int PeopleFor(ProjectSettings settings, IReadOnlyList<Decision> votes) => settings.Overlap + (votes.Count > 0 && Asks(settings.SecondLook, votes) ? 1 : 0);
+    /// <param name="item">The item.</param>
+    public static int PeopleFor(ProjectSettings settings, IReadOnlyList<Decision> votes, Item item) => settings.Overlap + (votes.Count > 0 && Asks(settings.SecondLook, votes, item) ? 1 : 0);
 
-    private static bool Asks(SecondLookSettings rules, IReadOnlyList<Decision> votes)
+    private static bool Asks(SecondLookSettings rules, IReadOnlyList<Decision> votes, Item item)
     {
+        if (!string.IsNullOrEmpty(rules.Field) && ItemMetadata.Has(item.Metadata, rules.Field, rules.Value)) return true;
         if (rules.Share > 0 && Draw(votes[0].ItemId) < rules.Share) return true;
         foreach (var vote in votes)
         {

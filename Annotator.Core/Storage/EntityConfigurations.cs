@@ -78,6 +78,7 @@ internal sealed class QueueEntryConfiguration : IEntityTypeConfiguration<QueueEn
     {
         builder.ToTable("queue_entries");
         builder.HasKey(e => new { e.ProjectId, e.ItemId });
+        builder.Ignore(e => e.Signs);
         builder.HasIndex(e => new { e.ProjectId, e.LastAnnotatorId, e.Rank, e.ItemId }, "ix_queue_entries_open").HasFilter("open > 0");
     }
 }

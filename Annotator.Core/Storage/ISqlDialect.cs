@@ -73,7 +73,13 @@ public interface ISqlDialect
     /// Takes the best open entries of a queue for an annotator, and counts one lease on each. No entry that the annotator has
     /// seen or holds is taken; two callers at a time get different entries.
     /// </summary>
-    Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken);
+    /// <param name="db">A context with an open transaction.</param>
+    /// <param name="projectId">The project.</param>
+    /// <param name="userId">The annotator.</param>
+    /// <param name="lanes">The lanes that the annotator is lent from, below 0; see <see cref="Review.Work.WorkLane"/>.</param>
+    /// <param name="count">How many at the most.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, IReadOnlyCollection<long> lanes, int count, CancellationToken cancellationToken);
 }
 
 /// <summary>A unit of work under way; disposed without a commit it leaves nothing.</summary>

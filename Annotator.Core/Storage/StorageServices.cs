@@ -1,3 +1,4 @@
+using Annotator.Core.Items.Search;
 using Annotator.Core.Storage.PostgreSql;
 using Annotator.Core.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -24,11 +25,13 @@ public static class StorageServices
                     .AddInterceptors(new SqlitePragmas(), new SqliteProjectWatch(p.GetRequiredService<SqliteWriteGate>())));
                 services.AddSingleton<IDbContextFactory<AnnotatorDbContext>, ContextFactory<SqliteAnnotatorDbContext>>();
                 services.AddSingleton<ISqlDialect, SqliteDialect>();
+                services.AddSingleton<ITextIndex, SqliteTextIndex>();
                 break;
             case "PostgreSql":
                 services.AddDbContextFactory<PostgreSqlAnnotatorDbContext>(o => o.UseNpgsql(connectionString));
                 services.AddSingleton<IDbContextFactory<AnnotatorDbContext>, ContextFactory<PostgreSqlAnnotatorDbContext>>();
                 services.AddSingleton<ISqlDialect, PostgreSqlDialect>();
+                services.AddSingleton<ITextIndex, PostgreSqlTextIndex>();
                 break;
             default:
                 throw new ArgumentException($"Annotator:Database:Provider is '{provider}'; it must be Sqlite or PostgreSql.", nameof(provider));
@@ -47,6 +50,8 @@ public static class StorageServices
         await db.Database.MigrateAsync(cancellationToken);
         if (db.Database.IsSqlite()) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", cancellationToken);
         await AuditGuard.SetUpAsync(db, cancellationToken);
+        ITextIndex index = db.Database.IsSqlite() ? new SqliteTextIndex() : new PostgreSqlTextIndex();
+        await index.SetUpAsync(db, cancellationToken);
     }
 
     // Factories are invariant in their context; this one serves the base type.

@@ -16,8 +16,9 @@ public sealed class LaneFullException() : Exception("More items arrive than can 
 /// Single items on their way into a project. What arrives while the model and the disk are busy is taken together the next time, so that one run of
 /// the student and one commit serve many; a lone item waits for nobody. Urgent items go before normal ones, and those before batch work, which keeps
 /// an eighth of every batch so that it never stands still. Within a lane items keep the order of their arrival, and a key that waits already is never overtaken by its own
-/// later item. Bounded by number and bytes.
+/// later item. Bounded by number and bytes. A project in which nothing waits takes no memory.
 /// </summary>
+/// <remarks>Items of one batch share a transaction. Where the database refuses it, they are stored one by one, so that only the one that is at fault fails.</remarks>
 public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
 {
     /// <summary>The most items that wait in a lane of a project.</summary>
@@ -29,7 +30,13 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
     /// <summary>The most items in one batch.</summary>
     public const int LargestBatch = 256;
 
+    // How long the items of a refused batch are tried one by one while none of them succeeds: a database that is away refuses them all.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<long, Lanes> _projects = new();
+
+    /// <summary>How many projects have something that waits, or is being stored.</summary>
+    public int BusyProjects => _projects.Count;
 
     /// <summary>How many items wait in a project's lanes.</summary>
     public int Waiting(long projectId) => _projects.TryGetValue(projectId, out var lanes) ? lanes.Waiting : 0;
@@ -41,10 +48,18 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
     /// <param name="cancellationToken">Ends the waiting for room; an item that is in its lane is stored.</param>
     /// <returns>When the item is in its lane: what will be known when it is durable.</returns>
     /// <exception cref="LaneFullException">The lane is full, and nobody wanted to wait.</exception>
-    public Task<Task<LaneAnswer>> EnqueueAsync(Project project, NewItem item, bool waitsForRoom, CancellationToken cancellationToken = default) =>
-        _projects.GetOrAdd(project.Id, _ => new Lanes(intake, time)).EnqueueAsync(project, item, waitsForRoom, cancellationToken);
+    public async Task<Task<LaneAnswer>> EnqueueAsync(Project project, NewItem item, bool waitsForRoom, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        ArgumentNullException.ThrowIfNull(item);
+        while (true)
+        {
+            // Lanes that were emptied meanwhile take nothing any more; new ones stand in their place.
+            if (await _projects.GetOrAdd(project.Id, id => new Lanes(this, id)).EnqueueAsync(project, item, waitsForRoom, cancellationToken) is { } answer) return answer;
+        }
+    }
 
-    private sealed class Lanes(ItemIntake intake, TimeProvider time)
+    private sealed class Lanes(IntakeLanes owner, long projectId)
     {
         // In the order in which they are served.
         private static readonly ItemPriority[] s_order = [ItemPriority.Urgent, ItemPriority.Normal, ItemPriority.Batch];
@@ -55,6 +70,7 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
         private TaskCompletionSource _freed = NewSignal();
         private long _characters;
         private bool _working;
+        private bool _closed;
 
         // Milliseconds an item costs in a batch, smoothed; what a student and a disk usually take, to begin with.
         private double _cost = 0.3;
@@ -67,14 +83,16 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
             }
         }
 
-        public async Task<Task<LaneAnswer>> EnqueueAsync(Project project, NewItem item, bool waitsForRoom, CancellationToken cancellationToken)
+        /// <summary>Puts an item into its lane; null where the lanes were closed.</summary>
+        public async Task<Task<LaneAnswer>?> EnqueueAsync(Project project, NewItem item, bool waitsForRoom, CancellationToken cancellationToken)
         {
-            var waiter = new Waiter(project, item, ItemIntake.KeyOf(item), time.GetTimestamp());
+            var waiter = new Waiter(project, item, ItemIntake.KeyOf(item), owner.Time.GetTimestamp());
             while (true)
             {
                 Task freed;
                 lock (_lock)
                 {
+                    if (_closed) return null;
                     if (TryAdd(waiter))
                     {
                         if (!_working) Start();
@@ -125,7 +143,9 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
                     (batch, shed) = Take();
                     if (batch.Count == 0)
                     {
-                        _working = false;
+                        // Whoever holds these lanes already finds them closed, and whoever waits for room has been woken.
+                        _closed = true;
+                        owner._projects.TryRemove(new KeyValuePair<long, Lanes>(projectId, this));
                         return;
                     }
 
@@ -133,9 +153,9 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
                     freed.SetResult();
                 }
 
-                var began = time.GetTimestamp();
+                var began = owner.Time.GetTimestamp();
                 await StoreAsync(batch, shed);
-                var each = time.GetElapsedTime(began).TotalMilliseconds / batch.Count;
+                var each = owner.Time.GetElapsedTime(began).TotalMilliseconds / batch.Count;
                 _cost += 0.2 * (Math.Clamp(each, 0.02, 50) - _cost);
             }
         }
@@ -148,7 +168,7 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
             var most = Math.Clamp((int)(settings.BatchMilliseconds / _cost), 8, LargestBatch);
 
             // Behind the objective: somebody waits too long already, or will at this rate.
-            var oldest = _lanes[..2].Where(l => l.Count > 0).Select(l => time.GetElapsedTime(l.Peek().Since).TotalMilliseconds).DefaultIfEmpty(0).Max();
+            var oldest = _lanes[..2].Where(l => l.Count > 0).Select(l => owner.Time.GetElapsedTime(l.Peek().Since).TotalMilliseconds).DefaultIfEmpty(0).Max();
             var ahead = (_lanes[0].Count + _lanes[1].Count) * _cost;
             var shed = oldest > settings.ObjectiveMilliseconds || ahead > settings.ObjectiveMilliseconds;
 
@@ -175,25 +195,51 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
 
         private async Task StoreAsync(List<Waiter> batch, bool shed)
         {
+            if (await TryStoreAsync(batch, shed) is not { } refused) return;
+            if (batch.Count == 1)
+            {
+                Fail(batch[0], refused);
+                return;
+            }
+
+            var (began, stored) = (owner.Time.GetTimestamp(), false);
+            foreach (var waiter in batch)
+            {
+                var own = stored || owner.Time.GetElapsedTime(began) < s_patience ? await TryStoreAsync([waiter], shed) : refused;
+                if (own is null) stored = true;
+                else Fail(waiter, own);
+            }
+        }
+
+        // What was wrong; null where they are stored.
+        private async Task<Exception?> TryStoreAsync(List<Waiter> batch, bool shed)
+        {
             try
             {
                 // The newest of them knows the project's settings best.
-                var stored = await intake.StoreAsync(batch[^1].Project, [.. batch.Select(w => shed ? w.Item with { StudentOnly = true } : w.Item)]);
-                if (!stored.Succeeded) throw new InvalidOperationException(string.Join(' ', stored.Errors.Select(e => e.Message)));
+                var stored = await owner.Intake.StoreAsync(batch[^1].Project, [.. batch.Select(w => shed ? w.Item with { StudentOnly = true } : w.Item)]);
+                if (!stored.Succeeded) return new InvalidOperationException(string.Join(' ', stored.Errors.Select(e => e.Message)));
                 for (var i = 0; i < batch.Count; i++) batch[i].Done.TrySetResult(new LaneAnswer(stored.Value[i], shed));
+                return null;
             }
             catch (Exception e)
             {
-                foreach (var waiter in batch)
-                {
-                    waiter.Done.TrySetException(e);
-
-                    // Whoever has gone away does not look at it.
-                    _ = waiter.Done.Task.Exception;
-                }
+                return e;
             }
         }
+
+        private static void Fail(Waiter waiter, Exception e)
+        {
+            waiter.Done.TrySetException(e);
+
+            // Whoever has gone away does not look at it.
+            _ = waiter.Done.Task.Exception;
+        }
     }
+
+    private ItemIntake Intake => intake;
+
+    private TimeProvider Time => time;
 
     private sealed record Waiter(Project Project, NewItem Item, string Key, long Since)
     {

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -11,10 +10,6 @@ namespace Annotator.Core.Student;
 /// therefore a set of α: rows may come, go and change their labels in between, and leaving a fold out means leaving out its α.
 /// (Hsieh et al. 2008 for the linear SVM; Yu, Huang and Lin 2011 for maximum entropy.)
 /// </summary>
-/// <remarks>
-/// The inner loops are compiled at their best from the first call on: vectors in code that waits for its tier are an order of magnitude slower, and the first
-/// training of a process, for which people wait, would be over before that comes.
-/// </remarks>
 internal sealed class DualAscent
 {
     // A row rests when its probabilities change by less than this share of the tolerance.
@@ -66,7 +61,6 @@ internal sealed class DualAscent
     public float[] Weights { get; }
 
     /// <summary>Passes over all rows until the mean change of probabilities is below the tolerance. Returns the number of passes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Run(int passes, double tolerance, ulong seed, CancellationToken cancellationToken)
     {
         // Rows that have come to rest are looked at less often: every second pass, then every fourth.
@@ -105,7 +99,6 @@ internal sealed class DualAscent
     }
 
     /// <summary>Scores of a row, bias included, padding at <see cref="LocalSolver.Padding"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Score(int row, Span<float> scores)
     {
         scores[.._targets.Classes].Clear();
@@ -133,7 +126,6 @@ internal sealed class DualAscent
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private float Step(int row, Span<float> logP, Span<float> a, Span<float> p)
     {
         var weight = _targets.Weights[row];
@@ -172,7 +164,6 @@ internal sealed class DualAscent
     }
 
     /// <summary>Lists the blocks of eight classes that change by more than <paramref name="least"/> and takes the change of the others back.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Moving(ReadOnlySpan<float> change, Span<float> alpha, float least)
     {
         var d = MemoryMarshal.Cast<float, Vector256<float>>(change);
@@ -187,7 +178,6 @@ internal sealed class DualAscent
         return count;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Accumulate(int row, ReadOnlySpan<float> vector, int count, float factor)
     {
         var d = MemoryMarshal.Cast<float, Vector256<float>>(vector);

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Annotator.Core.Student;
 
 /// <summary>Predictions for labelled rows, each by a model that has not seen the row's label.</summary>
@@ -123,7 +121,6 @@ public static class OutOfFold
     }
 
     // A held-out row must look like a new text: n-grams that too few of the other rows have do not count, neither in the score nor in the length.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreHeldOut(TrainingMatrix matrix, SoftmaxOptions options, DualAscent ascent, List<int> outside, int classes, float[] scores)
     {
         var here = new int[matrix.Buckets.Length];

@@ -17,7 +17,11 @@ internal sealed class AnnotationLoop(ModelShelf models, EdgeStore store, AgentGa
 
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(500);
 
+    private readonly SeenPictures _seen = new();
     private readonly Channel<Work> _work = Channel.CreateBounded<Work>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
+
+    /// <summary>Longest side at which pictures are sent; 0: none are.</summary>
+    public int PicturePixels => policy().PicturePixels;
 
     /// <summary>Called when labels were kept.</summary>
     public Action? Kept { get; set; }
@@ -41,7 +45,7 @@ internal sealed class AnnotationLoop(ModelShelf models, EdgeStore store, AgentGa
             batch.Clear();
             while (batch.Count < MostAtOnce && _work.Reader.TryRead(out var work)) batch.Add(work);
             await models.WaitAsync(cancellationToken);
-            while (!TryAnnotate(batch))
+            while (!await TryAnnotateAsync(batch, cancellationToken))
             {
                 // Full: what comes has to wait at its source, until something was sent.
                 gauges.NoteFull();
@@ -57,13 +61,30 @@ internal sealed class AnnotationLoop(ModelShelf models, EdgeStore store, AgentGa
         return await work.Done.Task.WaitAsync(cancellationToken);
     }
 
-    private bool TryAnnotate(List<Work> batch)
+    // The file of a picture that is to be sent; null where it stays here: the centre takes none, it is like one that was sent, or it cannot be made.
+    private async Task<byte[]?> PictureAsync(EdgeItem item, int pixels, CancellationToken cancellationToken)
+    {
+        if (pixels == 0 || item.Picture is null || (item.Frame is { } frame && !_seen.IsNew(frame))) return null;
+        try
+        {
+            return await item.Picture(pixels, cancellationToken) is { Length: > 0 and <= EdgeLimits.MostPictureBytes } file ? file : null;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            EdgeLog.Warn($"{item.Key} stays here: {e.Message}");
+            return null;
+        }
+    }
+
+    private async Task<bool> TryAnnotateAsync(List<Work> batch, CancellationToken cancellationToken)
     {
         var (rules, labels, works) = (policy(), new List<NewLabel>(batch.Count), new List<Work>(batch.Count));
         foreach (var (work, opinion, version) in Opinions(batch))
         {
-            var reason = work.Item.Text is null ? EdgeReason.None : UploadRules.ReasonOf(rules, work.Item.Key, opinion);
-            labels.Add(new NewLabel(work.Item.Key, opinion.Value, opinion.Confidence, version, reason, reason == EdgeReason.None ? null : work.Item.Text, UploadRules.WorthOf(reason, opinion)));
+            var reason = UploadRules.ReasonOf(rules, work.Item.Key, opinion);
+            var picture = work.Item.Text is null && reason != EdgeReason.None ? await PictureAsync(work.Item, rules.PicturePixels, cancellationToken) : null;
+            if (work.Item.Text is null && picture is null) reason = EdgeReason.None;
+            labels.Add(new NewLabel(work.Item.Key, opinion.Value, opinion.Confidence, version, reason, reason == EdgeReason.None ? null : work.Item.Text, UploadRules.WorthOf(reason, opinion), picture));
             works.Add(work);
         }
 

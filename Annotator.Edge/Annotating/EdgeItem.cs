@@ -12,7 +12,8 @@ internal sealed record Frame(int Width, int Height, byte[] Pixels);
 /// <param name="Key">The source's name for it; labelled once.</param>
 /// <param name="Text">The text.</param>
 /// <param name="Frame">The picture, in place of a text.</param>
-internal sealed record EdgeItem(string Key, string? Text, Frame? Frame = null);
+/// <param name="Picture">Makes the file that is sent where a person is to see it, of so many pixels on its longest side; null where there is none to send.</param>
+internal sealed record EdgeItem(string Key, string? Text, Frame? Frame = null, Func<int, CancellationToken, Task<byte[]?>>? Picture = null);
 
 /// <summary>What a model says of an item.</summary>
 /// <param name="Value">Value as canonical JSON.</param>

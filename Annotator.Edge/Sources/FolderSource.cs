@@ -95,7 +95,7 @@ internal sealed class FolderSource(AnnotationLoop loop, ModelShelf models, strin
         await models.WaitAsync(cancellationToken);
         var (width, height) = models.FrameSize ?? throw new InvalidDataException("The model in service does not take pictures.");
         await foreach (var frame in FfmpegFrames.ReadAsync(file.FullName, null, width, height, cancellationToken))
-            return JsonlSource.Line(await loop.AnnotateAsync(new EdgeItem(KeyOf(file), null, frame), cancellationToken));
+            return JsonlSource.Line(await loop.AnnotateAsync(new EdgeItem(KeyOf(file), null, frame, (pixels, cancel) => FfmpegFrames.PictureAsync(file.FullName, pixels, cancel)), cancellationToken));
         throw new InvalidDataException("There is no picture in the file.");
     }
 

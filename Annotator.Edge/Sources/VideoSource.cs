@@ -35,24 +35,32 @@ internal sealed class VideoSource(AnnotationLoop loop, ModelShelf models, AgentG
         // A few frames between ffmpeg and the model, so that neither waits for a hiccup of the other.
         var dropped = 0L;
         var options = new BoundedChannelOptions(isLive ? 2 : 8) { SingleReader = true, SingleWriter = true, FullMode = isLive ? BoundedChannelFullMode.DropOldest : BoundedChannelFullMode.Wait };
-        var frames = Channel.CreateBounded<(long Number, Frame Frame)>(options, _ =>
+        var frames = Channel.CreateBounded<(long Number, Frame Frame, Frame? Whole)>(options, _ =>
         {
             dropped++;
             gauges.NoteDropped();
         });
-        var reading = ReadAsync(source, framesPerSecond, width, height, frames.Writer, cancellationToken);
+        var reading = ReadAsync(source, framesPerSecond, width, height, loop.PicturePixels, frames.Writer, cancellationToken);
         var result = await LabelAsync(frames.Reader, name, framesPerSecond, isLive, output, cancellationToken);
         await reading;
         return result with { Dropped = dropped };
     }
 
-    private static async Task ReadAsync(string source, double framesPerSecond, int width, int height, ChannelWriter<(long, Frame)> frames, CancellationToken cancellationToken)
+    private static async Task ReadAsync(string source, double framesPerSecond, int width, int height, int pixels, ChannelWriter<(long, Frame, Frame?)> frames, CancellationToken cancellationToken)
     {
         Exception? error = null;
         try
         {
             var number = 0L;
-            await foreach (var frame in FfmpegFrames.ReadAsync(source, framesPerSecond, width, height, cancellationToken)) await frames.WriteAsync((number++, frame), cancellationToken);
+            if (pixels == 0)
+            {
+                await foreach (var frame in FfmpegFrames.ReadAsync(source, framesPerSecond, width, height, cancellationToken)) await frames.WriteAsync((number++, frame, null), cancellationToken);
+            }
+            else
+            {
+                // A person needs more to see than the model: the frame is kept as it may be sent, and the model gets it in its own size.
+                await foreach (var whole in FfmpegFrames.ReadWholeAsync(source, framesPerSecond, pixels, cancellationToken)) await frames.WriteAsync((number++, PortablePixmap.Scale(whole, width, height), whole), cancellationToken);
+            }
         }
         catch (Exception e)
         {
@@ -64,13 +72,13 @@ internal sealed class VideoSource(AnnotationLoop loop, ModelShelf models, AgentG
         }
     }
 
-    private async Task<VideoResult> LabelAsync(ChannelReader<(long Number, Frame Frame)> frames, string name, double framesPerSecond, bool isLive, TextWriter output, CancellationToken cancellationToken)
+    private async Task<VideoResult> LabelAsync(ChannelReader<(long Number, Frame Frame, Frame? Whole)> frames, string name, double framesPerSecond, bool isLive, TextWriter output, CancellationToken cancellationToken)
     {
         var (count, kept, state) = (0L, 0L, new SceneState());
         var keptAt = double.NegativeInfinity;
         var began = time.GetUtcNow().ToUnixTimeMilliseconds();
         var keeping = Task.CompletedTask;
-        await foreach (var (number, frame) in frames.ReadAllAsync(cancellationToken))
+        await foreach (var (number, frame, whole) in frames.ReadAllAsync(cancellationToken))
         {
             var since = time.GetTimestamp();
             if (!models.TryPredict([new EdgeItem(name, null, frame)], out var opinions, out var version, out var error))
@@ -90,7 +98,7 @@ internal sealed class VideoSource(AnnotationLoop loop, ModelShelf models, AgentG
             // One at a time: the disk may be slower than the camera for a moment, and order is kept.
             await keeping;
             var key = isLive ? string.Create(CultureInfo.InvariantCulture, $"{name}@{began}#{number}") : string.Create(CultureInfo.InvariantCulture, $"{name}#{number}");
-            keeping = KeepAsync(new EdgeItem(key, null), state.Opinion, version, output, cancellationToken);
+            keeping = KeepAsync(new EdgeItem(key, null, frame, whole is null ? null : (_, cancel) => FfmpegFrames.PictureAsync(whole, cancel)), state.Opinion, version, output, cancellationToken);
         }
 
         await keeping;

@@ -14,7 +14,8 @@ namespace Annotator.Edge.Storage;
 /// <param name="Reason">Why the item itself is to be sent.</param>
 /// <param name="Content">The item's text, where it is to be sent.</param>
 /// <param name="Worth">How much a person's look at it is worth; what is worth least goes first when room is needed.</param>
-internal sealed record NewLabel(string Key, string Value, double Confidence, int ModelVersion, EdgeReason Reason, string? Content, double Worth);
+/// <param name="Picture">The item's picture, where it is to be sent.</param>
+internal sealed record NewLabel(string Key, string Value, double Confidence, int ModelVersion, EdgeReason Reason, string? Content, double Worth, byte[]? Picture = null);
 
 /// <summary>A label that waits to be sent.</summary>
 internal sealed record WaitingLabel(long Sequence, string Key, string Value, double Confidence, int ModelVersion, EdgeReason Reason, long At);
@@ -26,6 +27,9 @@ internal sealed record WaitingContent(long Sequence, string Key, string Text, Ed
     public long Bytes => Encoding.UTF8.GetByteCount(Text) + Key.Length + 60;
 }
 
+/// <summary>A picture that waits to be sent.</summary>
+internal sealed record WaitingPicture(long Sequence, string Key, byte[] File, EdgeReason Reason);
+
 /// <summary>There is no room for another label: nothing is taken in until some were sent.</summary>
 internal sealed class StoreFullException(long bytes) : Exception(string.Create(CultureInfo.InvariantCulture, $"The local store is full ({bytes:N0} bytes of labels wait to be sent)."));
 
@@ -36,7 +40,7 @@ internal sealed class StoreFullException(long bytes) : Exception(string.Create(C
 /// </summary>
 internal sealed class EdgeStore : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     // The keys that are known for being done, so that a source that starts over counts nothing twice.
     private const int MostSeen = 500_000;
@@ -88,7 +92,7 @@ internal sealed class EdgeStore : IDisposable
             Execute(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=500; PRAGMA cache_size=-4096;");
             var version = Number(connection, "PRAGMA user_version");
             if (version > SchemaVersion) throw new EdgeException($"{path} was written by a newer agent.");
-            if (version < SchemaVersion)
+            if (version < 1)
             {
                 Execute(connection, """
                     BEGIN;
@@ -101,6 +105,17 @@ internal sealed class EdgeStore : IDisposable
                     CREATE TABLE seen (hash BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
                     CREATE INDEX seen_number ON seen (number);
                     PRAGMA user_version = 1;
+                    COMMIT;
+                    """);
+            }
+
+            if (version < SchemaVersion)
+            {
+                // A label whose content is empty has a picture.
+                Execute(connection, """
+                    BEGIN;
+                    CREATE TABLE pictures (sequence INTEGER PRIMARY KEY, file BLOB NOT NULL);
+                    PRAGMA user_version = 2;
                     COMMIT;
                     """);
             }
@@ -163,15 +178,22 @@ internal sealed class EdgeStore : IDisposable
             using var add = Command(
                 "INSERT INTO labels (key, value, confidence, model, reason, at, content, worth) VALUES ($key, $value, $confidence, $model, $reason, $at, $content, $worth)",
                 ("$key", ""), ("$value", ""), ("$confidence", 0.0), ("$model", 0), ("$reason", 0), ("$at", 0L), ("$content", DBNull.Value), ("$worth", 0.0));
-            see.Transaction = add.Transaction = transaction;
+            using var show = Command("INSERT INTO pictures (sequence, file) VALUES (last_insert_rowid(), $file)", ("$file", Array.Empty<byte>()));
+            see.Transaction = add.Transaction = show.Transaction = transaction;
             for (var i = 0; i < labels.Count; i++)
             {
                 var label = labels[i];
                 see.Parameters[0].Value = HashOf(label.Key);
                 if (see.ExecuteNonQuery() == 0) continue;
-                object?[] values = [label.Key, label.Value, label.Confidence, label.ModelVersion, (int)label.Reason, _time.GetUtcNow().ToUnixTimeMilliseconds(), label.Content, label.Worth];
+                object?[] values = [label.Key, label.Value, label.Confidence, label.ModelVersion, (int)label.Reason, _time.GetUtcNow().ToUnixTimeMilliseconds(), label.Content ?? (label.Picture is null ? null : ""), label.Worth];
                 for (var p = 0; p < values.Length; p++) add.Parameters[p].Value = values[p] ?? DBNull.Value;
                 add.ExecuteNonQuery();
+                if (label.Picture is { } picture)
+                {
+                    show.Parameters[0].Value = picture;
+                    show.ExecuteNonQuery();
+                }
+
                 made[i] = true;
                 count++;
             }
@@ -202,11 +224,22 @@ internal sealed class EdgeStore : IDisposable
     {
         lock (_lock)
         {
-            using var command = Command("SELECT sequence, key, content, reason FROM labels WHERE content IS NOT NULL AND sent = 1 ORDER BY worth DESC, sequence DESC LIMIT $most", ("$most", most));
+            using var command = Command("SELECT sequence, key, content, reason FROM labels WHERE content IS NOT NULL AND content <> '' AND sent = 1 ORDER BY worth DESC, sequence DESC LIMIT $most", ("$most", most));
             using var reader = command.ExecuteReader();
             var contents = new List<WaitingContent>();
             while (reader.Read()) contents.Add(new WaitingContent(reader.GetInt64(0), reader.GetString(1), reader.GetString(2), (EdgeReason)reader.GetInt32(3)));
             return contents;
+        }
+    }
+
+    /// <summary>The most valuable picture that waits to be sent and whose label has been; null where there is none.</summary>
+    public WaitingPicture? NextPicture()
+    {
+        lock (_lock)
+        {
+            using var command = Command("SELECT l.sequence, l.key, p.file, l.reason FROM labels l JOIN pictures p ON p.sequence = l.sequence WHERE l.content = '' AND l.sent = 1 ORDER BY l.worth DESC, l.sequence DESC LIMIT 1");
+            using var reader = command.ExecuteReader();
+            return reader.Read() ? new WaitingPicture(reader.GetInt64(0), reader.GetString(1), reader.GetFieldValue<byte[]>(2), (EdgeReason)reader.GetInt32(3)) : null;
         }
     }
 
@@ -253,14 +286,14 @@ internal sealed class EdgeStore : IDisposable
 
     private void MakeRoom(IReadOnlyList<NewLabel> labels)
     {
-        var needed = labels.Sum(l => 250L + (2 * l.Key.Length) + (2 * l.Value.Length) + (2 * (l.Content?.Length ?? 0)));
+        var needed = labels.Sum(l => 250L + (2 * l.Key.Length) + (2 * l.Value.Length) + (2 * (l.Content?.Length ?? 0)) + (l.Picture?.Length ?? 0));
         if (UsedBytesLocked() + needed <= _mostBytes) return;
 
         // In steps of a tenth, so that not every label has to make room for itself.
         var goal = _mostBytes - Math.Max(needed, _mostBytes / 10);
         while (UsedBytesLocked() > goal)
         {
-            using var drop = Command("UPDATE labels SET content = NULL WHERE sequence IN (SELECT sequence FROM labels WHERE content IS NOT NULL ORDER BY worth, sequence LIMIT 200)");
+            using var drop = Command("UPDATE labels SET content = NULL WHERE sequence IN (SELECT sequence FROM labels WHERE content IS NOT NULL ORDER BY worth, sequence LIMIT (CASE WHEN EXISTS (SELECT 1 FROM pictures) THEN 5 ELSE 200 END))");
             if (drop.ExecuteNonQuery() == 0) break;
             RemoveDone(null);
         }
@@ -308,7 +341,7 @@ internal sealed class EdgeStore : IDisposable
 
     private void RemoveDone(SqliteTransaction? transaction)
     {
-        using var remove = Command("DELETE FROM labels WHERE sent = 1 AND content IS NULL");
+        using var remove = Command("DELETE FROM pictures WHERE NOT EXISTS (SELECT 1 FROM labels l WHERE l.sequence = pictures.sequence AND l.content IS NOT NULL); DELETE FROM labels WHERE sent = 1 AND content IS NULL");
         remove.Transaction = transaction;
         remove.ExecuteNonQuery();
     }

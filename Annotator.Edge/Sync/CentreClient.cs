@@ -50,6 +50,25 @@ internal sealed class CentreClient : IDisposable
     /// <summary>Sends items.</summary>
     public Task<EdgeReceipt> SendAsync(ItemUpload upload, CancellationToken cancellationToken) => PostAsync("items", upload, EdgeJson.Default.ItemUpload, EdgeJson.Default.EdgeReceipt, cancellationToken);
 
+    /// <summary>Asks how much of a picture is at the centre.</summary>
+    public async Task<PictureReceipt> FindAsync(DevicePicture picture, CancellationToken cancellationToken)
+    {
+        using var response = await _http.GetAsync(Address(picture), cancellationToken);
+        return await ReadAsync(response, EdgeJson.Default.PictureReceipt, cancellationToken);
+    }
+
+    /// <summary>Sends a piece of a picture.</summary>
+    public async Task<PictureReceipt> SendAsync(DevicePicture picture, long offset, ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
+    {
+        using var content = new ReadOnlyMemoryContent(piece);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        using var response = await _http.PutAsync(string.Create(CultureInfo.InvariantCulture, $"{Address(picture)}&offset={offset}&reason={picture.Reason}"), content, cancellationToken);
+        return await ReadAsync(response, EdgeJson.Default.PictureReceipt, cancellationToken);
+    }
+
+    private static string Address(DevicePicture picture) =>
+        string.Create(CultureInfo.InvariantCulture, $"api/v1/edge/pictures/{picture.Sequence}?key={Uri.EscapeDataString(picture.Key ?? "")}&sha256={picture.Sha256}&total={picture.Total}");
+
     /// <summary>Fetches the file of a manifest, and not a byte more than it says.</summary>
     /// <exception cref="ModelRefusedException">The answer is longer than the manifest says.</exception>
     public async Task<byte[]> ModelAsync(ModelManifest manifest, CancellationToken cancellationToken)
@@ -70,6 +89,11 @@ internal sealed class CentreClient : IDisposable
     private async Task<TAnswer> PostAsync<TRequest, TAnswer>(string path, TRequest body, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TAnswer> answerType, CancellationToken cancellationToken)
     {
         using var response = await _http.PostAsync("api/v1/edge/" + path, JsonContent.Create(body, requestType), cancellationToken);
+        return await ReadAsync(response, answerType, cancellationToken);
+    }
+
+    private static async Task<TAnswer> ReadAsync<TAnswer>(HttpResponseMessage response, JsonTypeInfo<TAnswer> answerType, CancellationToken cancellationToken)
+    {
         await CheckAsync(response, cancellationToken);
         try
         {

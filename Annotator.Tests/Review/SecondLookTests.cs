@@ -14,6 +14,22 @@ namespace Annotator.Tests.Review;
 public sealed class SecondLookTests
 {
     [Fact]
+    public async Task Slice_AsksOneMorePersonForItsItems()
+    {
+        using var database = await TestDatabase.CreateAsync("Sqlite");
+        await using var host = await CoreHost.StartAsync(database);
+        var people = await host.NewUsersAsync(2);
+        var (project, _) = await ProjectAsync(host, new SecondLookSettings { Field = "ward", Value = "C3" }, 1);
+        var stored = await host.Get<ItemIntake>().StoreAsync(project, [new NewItem("inside", "text of one", Metadata: """{"ward":"C3"}"""), new NewItem("outside", "text of another", Metadata: """{"ward":"C4"}""")]);
+        var items = stored.Value.Select(s => s.Item.Id).ToArray();
+        foreach (var item in items) await host.Get<DecisionRecorder>().RecordAsync(new ProjectGrant(project, Role.Annotator), people[0], [new NewDecision(item, DecisionAction.Correct, new ChoiceValue("usual"))]);
+        var states = await host.Database.ReadAsync(db => db.Items.Where(i => items.Contains(i.Id)).OrderBy(i => i.Id).Select(i => i.State).ToListAsync());
+        Assert.Equal([ItemState.Queued, ItemState.Final], states);
+        await host.Get<DecisionRecorder>().RecordAsync(new ProjectGrant(project, Role.Annotator), people[1], [new NewDecision(items[0], DecisionAction.Correct, new ChoiceValue("usual"))]);
+        Assert.Equal(ItemState.Final, await host.Database.ReadAsync(db => db.Items.Where(i => i.Id == items[0]).Select(i => i.State).SingleAsync()));
+    }
+
+    [Fact]
     public async Task Rules_AskOneMorePerson_AndNoOther()
     {
         using var database = await TestDatabase.CreateAsync("Sqlite");

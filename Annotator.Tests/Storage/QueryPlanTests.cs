@@ -127,7 +127,7 @@ public sealed class QueryPlanTests
             using var command = connect(db).CreateCommand();
             command.CommandText = sql;
             var prefix = db.Database.IsSqlite() ? "$" : "";
-            foreach (var (name, value) in new (string, object)[] { ("project", project), ("user", user), ("part", 0L), ("count", 10L) })
+            foreach (var (name, value) in new (string, object)[] { ("project", project), ("user", user), ("part", 0L), ("count", 10L), ("lanes", db.Database.IsSqlite() ? "[]" : Array.Empty<long>()) })
             {
                 if (!sql.Contains((db.Database.IsSqlite() ? "$" : "@") + name, StringComparison.Ordinal)) continue;
                 var parameter = command.CreateParameter();

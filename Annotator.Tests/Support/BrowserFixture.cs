@@ -78,6 +78,8 @@ public sealed class BrowserFixture : IAsyncLifetime
             return;
         }
 
+        // A machine that is busy with others is no fault of the page.
+        Assertions.SetDefaultExpectTimeout((float)Until.Patience.TotalMilliseconds);
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = Chromium, Args = s_arguments });
         _server = await InProcessServer.StartNewAsync();

@@ -125,9 +125,13 @@ public sealed record FakeLlmRequest(int Number, string Body, string Authorizatio
     /// <summary>The body as JSON.</summary>
     public JsonNode Json { get; } = JsonNode.Parse(Body)!;
 
-    /// <summary>The messages: role and content.</summary>
+    /// <summary>The messages: role and text.</summary>
     public IReadOnlyList<(string Role, string Content)> Messages =>
-        [.. Json["messages"]!.AsArray().Select(m => (m!["role"]!.GetValue<string>(), m["content"]!.GetValue<string>()))];
+        [.. Json["messages"]!.AsArray().Select(m => (m!["role"]!.GetValue<string>(), TextOf(m["content"]!)))];
+
+    /// <summary>The pictures of the last message: media type and file.</summary>
+    public IReadOnlyList<(string ContentType, byte[] File)> Images => Json["messages"]!.AsArray()[^1]!["content"] is not JsonArray parts ? [] :
+        [.. parts.Where(p => p!["type"]!.GetValue<string>() == "image_url").Select(p => Image(p!["image_url"]!["url"]!.GetValue<string>()))];
 
     /// <summary>The items of the last message.</summary>
     public IReadOnlyList<(string Id, string Text)> Items =>
@@ -140,6 +144,16 @@ public sealed record FakeLlmRequest(int Number, string Body, string Authorizatio
     public IReadOnlyList<string> Labels => Json["response_format"]?["json_schema"]?["schema"] is { } schema
         ? [.. FindEnum(schema)!.Select(l => l!.GetValue<string>())]
         : [.. Messages[0].Content.Split('\n').Where(l => l.StartsWith("- \"", StringComparison.Ordinal)).Select(l => l[3..l.IndexOf('"', 3)])];
+
+    private static string TextOf(JsonNode content) => content is JsonArray parts
+        ? string.Concat(parts.Where(p => p!["type"]!.GetValue<string>() == "text").Select(p => p!["text"]!.GetValue<string>()))
+        : content.GetValue<string>();
+
+    private static (string ContentType, byte[] File) Image(string address)
+    {
+        var (start, comma) = ("data:".Length, address.IndexOf(";base64,", StringComparison.Ordinal));
+        return (address[start..comma], Convert.FromBase64String(address[(comma + ";base64,".Length)..]));
+    }
 
     private static JsonArray? FindEnum(JsonNode? node) => node switch
     {
@@ -165,6 +179,23 @@ public sealed class FakeLlmReply
     /// <param name="confidence">The stated confidence.</param>
     public static FakeLlmReply Good(FakeLlmRequest request, Func<string, string> label, double confidence = 0.9) => Content(
         new JsonObject { ["results"] = new JsonArray([.. request.Items.Select(i => new JsonObject { ["id"] = i.Id, ["label"] = label(i.Text), ["confidence"] = confidence })]) }.ToJsonString());
+
+    /// <summary>Right answers about pictures.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="answer">What is said of a picture: the properties of its result beside the id.</param>
+    public static FakeLlmReply Seen(FakeLlmRequest request, Func<byte[], JsonObject> answer)
+    {
+        var results = new JsonArray();
+        foreach (var ((id, _), (_, file)) in request.Items.Zip(request.Images))
+        {
+            var result = answer(file);
+            result["id"] = id;
+            result["confidence"] ??= 0.9;
+            results.Add(result);
+        }
+
+        return Content(new JsonObject { ["results"] = results }.ToJsonString());
+    }
 
     /// <summary>A complete completion with any content.</summary>
     /// <param name="content">What the model wrote; null: nothing.</param>

@@ -16,7 +16,20 @@ public sealed record DeviceView(
     double ItemsPerSecond, double? LatencyP50, double? LatencyP99, long Annotated, long Failed, double? Confidence, double? Drift, string? Refusal, long Labels, long Items);
 
 /// <summary>A rollout.</summary>
-public sealed record RolloutView(long Serial, int Version, int Percent, RolloutState State, bool Automatic, DateTimeOffset StageSince, DateTimeOffset CreatedAt, string? Note);
+public sealed record RolloutView(long Serial, int Version, int Percent, RolloutState State, bool Automatic, bool Int8, DateTimeOffset StageSince, DateTimeOffset CreatedAt, string? Note);
+
+/// <summary>What weights of eight bits cost a student version.</summary>
+/// <param name="Version">The version.</param>
+/// <param name="Bytes">Size of the file of eight bits.</param>
+/// <param name="FullBytes">Size of the full one.</param>
+/// <param name="HeldOut">Items with labels of people by which both were measured.</param>
+/// <param name="Accuracy">Share of them on which the one of eight bits is right; null where it was not measured.</param>
+/// <param name="FullAccuracy">The same of the full one.</param>
+/// <param name="Loss">The difference.</param>
+/// <param name="Changed">Items about which the two say different things.</param>
+/// <param name="Refused">Why it may not go to devices; null where it may.</param>
+/// <param name="CreatedAt">When it was measured.</param>
+public sealed record QuantizedView(int Version, long Bytes, long FullBytes, int HeldOut, double? Accuracy, double? FullAccuracy, double? Loss, int Changed, string? Refused, DateTimeOffset CreatedAt);
 
 /// <summary>How long a code is to work.</summary>
 /// <param name="Minutes">1 to 43,200; an hour where nothing is said.</param>
@@ -29,7 +42,8 @@ public sealed record NewCodeView(string Code, DateTimeOffset ExpiresAt);
 /// <param name="Version">The student version.</param>
 /// <param name="Percent">Its first share of the devices, 1 to 100.</param>
 /// <param name="Automatic">Whether it goes on by itself, by the project's stages.</param>
-public sealed record NewRolloutBody(int Version, int Percent = 100, bool Automatic = false);
+/// <param name="Int8">Whether devices get the file of eight bits; it must have been measured.</param>
+public sealed record NewRolloutBody(int Version, int Percent = 100, bool Automatic = false, bool Int8 = false);
 
 /// <summary>A change of a rollout.</summary>
 /// <param name="Percent">The share from now on, not less than before.</param>
@@ -65,6 +79,11 @@ internal static class EdgeApi
             return Answer(await intake.StoreItemsAsync(device, project, body, context.RequestAborted));
         }).WithSummary("Stores items of a device, each once, and sends them through the cascade").Produces<EdgeReceipt>();
 
+        devices.MapGet("/pictures/{sequence:long}", (long sequence, string? key, string? sha256, long total, EdgePictures pictures, HttpContext context) =>
+            pictures.FindAsync(context.Device(), new DevicePicture(sequence, key, EdgeReason.None, sha256, total), context.RequestAborted))
+            .WithSummary("How much of a picture of a device has arrived");
+        devices.MapPut("/pictures/{sequence:long}", AddPieceAsync).WithSummary("Takes the next piece of a picture; with the last one it becomes an item").Accepts<Stream>("application/octet-stream").Produces<PictureReceipt>();
+
         MapFleet(endpoints.MapProjectApi("/edge").WithTags("Devices"));
     }
 
@@ -91,8 +110,11 @@ internal static class EdgeApi
         fleet.MapGet("/rollouts", async (RolloutService service, HttpContext context) =>
             new Listing<RolloutView>([.. (await service.ListAsync(context.Grant().Project.Id, cancellationToken: context.RequestAborted)).Select(View)], null))
             .RequireLead().WithSummary("The project's rollouts, newest first");
+        fleet.MapGet("/int8", async (RolloutService service, HttpContext context) =>
+            new Listing<QuantizedView>([.. (await service.QuantizedAsync(context.Grant().Project.Id, cancellationToken: context.RequestAborted)).Select(q => View(q, context.Grant().Project))], null))
+            .RequireLead().WithSummary("Students of eight bits and what they lose, newest first; a run of kind quantize makes one");
         fleet.MapPost("/rollouts", async (NewRolloutBody body, RolloutService service, HttpContext context) =>
-            Answer(await service.BeginAsync(context.Caller(), context.Grant().Project, body.Version, body.Percent, body.Automatic, context.RequestAborted)))
+            Answer(await service.BeginAsync(context.Caller(), context.Grant().Project, body.Version, body.Percent, body.Automatic, body.Int8, context.RequestAborted)))
             .RequireLead().WithSummary("Begins to bring a student version to the devices").Produces<RolloutView>();
         fleet.MapPatch("/rollouts/{serial:long}", async (long serial, RolloutChangeBody body, RolloutService service, HttpContext context) =>
             Answer(await service.SetShareAsync(context.Caller(), context.Grant().Project.Id, serial, body.Percent, context.RequestAborted)))
@@ -102,23 +124,35 @@ internal static class EdgeApi
             .RequireLead().WithSummary("Takes the newest rollout back; answers the one that takes its place").Produces<RolloutView>();
     }
 
-    private static async Task<IResult> ModelAsync(long serial, AnnotatorDatabase database, IBlobStore blobs, HttpContext context)
+    private static async Task<IResult> ModelAsync(long serial, RolloutService service, IBlobStore blobs, HttpContext context)
     {
-        var project = context.Device().ProjectId;
-        var student = await database.ReadAsync(
-            db => db.Set<EdgeRollout>().Where(r => r.ProjectId == project && r.Serial == serial)
-                .Join(db.Students.Where(s => s.ProjectId == project && s.Blob != ""), r => r.Version, s => s.Version, (r, s) => s).SingleOrDefaultAsync(context.RequestAborted),
-            context.RequestAborted);
-        if (student is null) return Problems.NotFound();
+        if (await service.ModelAsync(context.Device().ProjectId, serial, context.RequestAborted) is not { } student) return Problems.NotFound();
         var file = await blobs.OpenAsync(student.Blob, context.RequestAborted);
         return TypedResults.Stream(file, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{student.Hash}\""), enableRangeProcessing: true);
+    }
+
+    private static async Task<IResult> AddPieceAsync(long sequence, string? key, string? reason, string? sha256, long total, long offset, EdgePictures pictures, AnnotatorDatabase database, HttpContext context)
+    {
+        if (context.Request.ContentLength is not (> 0 and <= EdgeLimits.MostPieceBytes and var length)) return Problems.Validation([("piece", $"A body of 1 to {EdgeLimits.MostPieceBytes} bytes with its length is needed.")]);
+        var piece = new byte[length];
+        await context.Request.Body.ReadExactlyAsync(piece, context.RequestAborted);
+        var device = context.Device();
+        var project = await database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == device.ProjectId, context.RequestAborted), context.RequestAborted);
+        var why = Enum.TryParse<EdgeReason>(reason, ignoreCase: true, out var known) ? known : EdgeReason.None;
+        return Answer(await pictures.AddAsync(device, project, new DevicePicture(sequence, key, why, sha256, total), offset, piece, context.RequestAborted));
     }
 
     private static DeviceView View(EdgeDevice d) => new(
         Ids.Text(d.Id), d.Name, d.Platform, d.AgentVersion, d.EnrolledAt, d.SeenAt, d.RevokedAt, d.ModelVersion, d.Serial, d.Waiting, d.StoredBytes,
         d.ItemsPerSecond, d.LatencyP50, d.LatencyP99, d.Annotated, d.Failed, d.Confidence, d.Drift, d.Refusal, d.Labels, d.Items);
 
-    private static RolloutView View(EdgeRollout r) => new(r.Serial, r.Version, r.Percent, r.State, r.Automatic, r.StageSince, r.CreatedAt, r.Note);
+    private static RolloutView View(EdgeRollout r) => new(r.Serial, r.Version, r.Percent, r.State, r.Automatic, r.Int8, r.StageSince, r.CreatedAt, r.Note);
+
+    private static QuantizedView View(QuantizedStudent q, Project project)
+    {
+        double? Share(int right) => q.HeldOut > 0 ? (double)right / q.HeldOut : null;
+        return new(q.Version, q.Bytes, q.FullBytes, q.HeldOut, Share(q.Right), Share(q.FullRight), q.Loss, q.Changed, q.RefusedFor(project.Settings.Edge.MostInt8Loss), q.CreatedAt);
+    }
 
     private static IResult Answer(Outcome<EdgeRollout> outcome) => outcome.Succeeded ? TypedResults.Ok(View(outcome.Value)) : Problems.Validation(outcome.Errors);
 

@@ -24,6 +24,8 @@ public sealed partial class FleetPage
     private int? _latest;
     private int _version;
     private int _share;
+    private bool _int8;
+    private List<QuantizedStudent> _quantized = [];
     private bool _loaded;
     private bool _failed;
 
@@ -63,6 +65,7 @@ public sealed partial class FleetPage
             if (_grant is not { IsLead: true }) return;
             _rollouts = await Rollouts.ListAsync(ProjectId, RolloutsShown, Stopping);
             _devices = await Devices.ListAsync(ProjectId, Stopping);
+            _quantized = await Rollouts.QuantizedAsync(ProjectId, RolloutsShown, Stopping);
             var latest = (await Students.LatestAsync(ProjectId, Stopping))?.Version;
             if (latest != _latest) _version = latest ?? 0;
             _latest = latest;
@@ -106,9 +109,15 @@ public sealed partial class FleetPage
 
     private async Task BeginAsync()
     {
-        var begun = await Rollouts.BeginAsync(_caller, _grant!.Project, _version, _share, automatic: true, Stopping);
+        var begun = await Rollouts.BeginAsync(_caller, _grant!.Project, _version, _share, automatic: true, _int8, Stopping);
         if (!begun.Succeeded) Tell(begun.Errors);
         await ReadAsync();
+    }
+
+    private async Task QuantizeAsync()
+    {
+        await Runs.StartOnceAsync(ProjectId, "quantize", new QuantizeOptions(), _caller.UserId, Stopping);
+        Snackbar.Add(T["Int8.Started"], Severity.Normal);
     }
 
     private void Tell(IReadOnlyList<(string Field, string Message)> errors) => Snackbar.Add(string.Join(' ', errors.Select(e => e.Message)), Severity.Error);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Annotator.Core.Accounts;
 using Annotator.Core.Items;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Quality;
@@ -27,6 +28,7 @@ public sealed partial class ItemsPage : LiveComponent
     private ItemMetrics? _metrics;
     private List<(Item Item, bool InReview)>? _rows;
     private CancellationTokenSource? _read;
+    private SearchQuery? _query;
     private readonly HashSet<long> _chosen = [];
     private string _text = "";
     private bool _loaded;
@@ -50,7 +52,7 @@ public sealed partial class ItemsPage : LiveComponent
     [SupplyParameterFromQuery]
     public string? Source { get; set; }
 
-    /// <summary>A part of text or key.</summary>
+    /// <summary>Words and phrases that occur in text or key.</summary>
     [SupplyParameterFromQuery(Name = "q")]
     public string? Text { get; set; }
 
@@ -101,6 +103,10 @@ public sealed partial class ItemsPage : LiveComponent
     /// <summary>Items.</summary>
     [Inject]
     public required ItemQueries Queries { get; init; }
+
+    /// <summary>The index of the texts.</summary>
+    [Inject]
+    public required TextIndexing Indexing { get; init; }
 
     /// <summary>Counts.</summary>
     [Inject]
@@ -159,6 +165,7 @@ public sealed partial class ItemsPage : LiveComponent
     {
         _address = address;
         _text = address.Text ?? "";
+        _query = SearchQuery.Parse(address.Text);
         _chosen.Clear();
         return ReadAsync(PageSize);
     }
@@ -186,6 +193,7 @@ public sealed partial class ItemsPage : LiveComponent
         _more = rows.Count > count;
         _rows = _more ? rows[..count] : rows;
         _metrics = (await Metrics.ReadAsync(ProjectId, Stopping)).Items;
+        if (_query is not null) await Indexing.KeepUpAsync(ProjectId, Stopping);
     }
 
     // Null where somebody asked for something else meanwhile: only the last question counts.
@@ -250,9 +258,10 @@ public sealed partial class ItemsPage : LiveComponent
 
     private static string StateColor((Item Item, bool InReview) row) => row.InReview ? "var(--an-source-human)" : $"var(--an-state-{Names.Of(row.Item.State)})";
 
-    private static string Excerpt(Item item)
+    private IReadOnlyList<(string Text, bool Found)> Excerpt(Item item)
     {
         var text = item.Text ?? item.Url ?? item.Key;
-        return text.Length > ExcerptLength ? string.Concat(text.AsSpan(0, ExcerptLength), "…") : text;
+        if (_query is not null) return _query.Excerpt(text, ExcerptLength);
+        return [(text.Length > ExcerptLength ? string.Concat(text.AsSpan(0, ExcerptLength), "…") : text, false)];
     }
 }

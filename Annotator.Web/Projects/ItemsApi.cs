@@ -1,6 +1,7 @@
 using Annotator.Core.Cascade;
 using Annotator.Core.Edge;
 using Annotator.Core.Items;
+using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Projects;
@@ -68,7 +69,7 @@ internal static class ItemsApi
             return await StoreAsync(project, given, intake, lanes, context);
         }).RequireLead().WithSummary("Stores items, annotated by the fast stage at once").Produces<StoredItemsView>();
 
-        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, DeviceService devices, HttpContext context) =>
+        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, TextIndexing indexing, DeviceService devices, HttpContext context) =>
         {
             var filter = new ItemFilter(Label: Blank(label), Text: Blank(q), Flagged: flagged ?? false, Group: Blank(group) is { } g ? Ids.Parse(g) : null);
             if (Blank(state) is { } wanted)
@@ -85,6 +86,7 @@ internal static class ItemsApi
             }
 
             var rows = await queries.ListAsync(context.Grant().Project.Id, filter, paging.Id, paging.Limit + 1, context.RequestAborted);
+            if (filter.Text is not null) await indexing.KeepUpAsync(context.Grant().Project.Id, context.RequestAborted);
             var names = await devices.NamesAsync(context.Grant().Project.Id, [.. rows.Select(r => r.Item.DeviceId).OfType<long>().Distinct()], context.RequestAborted);
             return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview, names)));
         }).RequireLead().WithSummary("Items in order of arrival").Produces<Listing<ItemView>>();

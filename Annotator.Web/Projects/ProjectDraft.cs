@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Web.Edge;
 
 namespace Annotator.Web.Projects;
 
@@ -84,6 +85,15 @@ public sealed class ProjectDraft
     /// <summary>How long a job of a film may be, in seconds; 0: none is cut.</summary>
     public double JobSeconds { get; set; }
 
+    /// <summary>Images a call.</summary>
+    public int LlmImagesPerCall { get; set; } = 4;
+
+    /// <summary>Longest side at which images are sent to the LLM, in pixels.</summary>
+    public int LlmImagePixels { get; set; } = 768;
+
+    /// <summary>Single items and devices.</summary>
+    public DeliveryDraft Delivery { get; set; } = new();
+
     /// <summary>The tasks that go with a kind of data.</summary>
     public static IReadOnlyList<TaskType> TasksOf(Modality modality) => modality switch
     {
@@ -121,6 +131,9 @@ public sealed class ProjectDraft
             VisionTune = settings.Vision.Tune,
             TrackRate = settings.Vision.TrackRate,
             JobSeconds = settings.Vision.JobSeconds,
+            LlmImagesPerCall = settings.Llm.ImagesPerCall,
+            LlmImagePixels = settings.Llm.ImagePixels,
+            Delivery = DeliveryDraft.From(settings),
         };
     }
 
@@ -134,7 +147,7 @@ public sealed class ProjectDraft
 
     private TaskDefinition ToTask() => new(Task, Multiple && Task == TaskType.Classification, Labels.ToDefinitions());
 
-    private ProjectSettings Apply(ProjectSettings settings) => settings with
+    private ProjectSettings Apply(ProjectSettings settings) => Delivery.Apply(settings) with
     {
         TargetAccuracy = Share(TargetPercent),
         Confidence = Share(ConfidencePercent),
@@ -144,7 +157,7 @@ public sealed class ProjectDraft
         AutoAccept = AutoAccept,
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
-        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall },
+        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImagePixels = LlmImagePixels },
         Vision = settings.Vision with { Model = VisionModel, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 

@@ -1,6 +1,7 @@
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
 using Annotator.Web.Components.Controls;
+using Annotator.Web.Edge;
 using Annotator.Web.Resources;
 using Microsoft.Extensions.Localization;
 
@@ -25,7 +26,9 @@ internal static class ProjectFormRules
                 "settings.auditShare" => (0, 50),
                 "settings.llm.budget" => (0, 1_000_000),
                 "settings.llm.itemsPerCall" => (1, 100),
-                _ => (double.NaN, double.NaN),
+                "settings.llm.imagesPerCall" => (1, 20),
+                "settings.llm.imagePixels" => (64, 2_048),
+                _ => DeliveryDraft.RangeOf(field) ?? (double.NaN, double.NaN),
             };
             errors.Add(field, double.IsNaN(low) ? texts["ProjectForm.Invalid"] : texts["ProjectForm.Range", low, high]);
         }

@@ -22,6 +22,7 @@ public sealed partial class ProjectPage
 
     private static readonly TimeSpan CostsEvery = TimeSpan.FromSeconds(5);
 
+    private Caller? _caller;
     private ProjectGrant? _grant;
     private ProjectMetrics? _metrics;
     private IReadOnlyList<ChartPoint> _curve = [];
@@ -91,7 +92,11 @@ public sealed partial class ProjectPage
         if (missed || events.Any(e => e is ItemsDecided)) await ReadRecentAsync();
     }
 
-    private async Task ReadProjectAsync() => _grant = await Access.FindAsync((await Authentication).User.Caller(), ProjectId, Stopping);
+    private async Task ReadProjectAsync()
+    {
+        _caller = (await Authentication).User.Caller();
+        _grant = await Access.FindAsync(_caller, ProjectId, Stopping);
+    }
 
     private async Task ReadMetricsAsync() => _metrics = await Metrics.ReadAsync(ProjectId, Stopping);
 

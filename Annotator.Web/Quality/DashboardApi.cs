@@ -66,6 +66,7 @@ internal static class DashboardApi
             [Description("Only decisions in which this label was shown or given.")] string? label,
             [Description("Only decisions of this annotator.")] string? annotator,
             [Description("Only decisions on pre-labels of this source.")] string? source,
+            [Description("Only items of this slice of the project's settings, as field=value.")] string? slice,
             DashboardReader dashboards, HttpContext context) =>
         {
             var grant = context.Grant();
@@ -79,8 +80,10 @@ internal static class DashboardApi
                 shown = parsed;
             }
 
+            var part = QualityAddress.SliceOf(slice);
+            if (slice is not null && (part is null || !grant.Project.Settings.Slices.Contains(part))) return Problems.Validation("slice", "Must be one of settings.slices, as field=value.");
             if (label is not null && grant.Project.Schema.IndexOf(label) < 0) return Problems.Validation("label", "The project has no such label.");
-            var board = await dashboards.ReadAsync(grant.Project, new DashboardFilter(first, last, label, annotator is null ? null : Ids.Parse(annotator), shown), context.RequestAborted);
+            var board = await dashboards.ReadAsync(grant.Project, new DashboardFilter(first, last, label, annotator is null ? null : Ids.Parse(annotator), shown, part), context.RequestAborted);
             return TypedResults.Ok(View(board));
         }).RequireLead().WithSummary("The figures of the dashboards, for a part of the work").Produces<DashboardView>();
     }

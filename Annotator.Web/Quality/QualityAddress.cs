@@ -3,6 +3,7 @@ using System.Text;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Quality.Tallies;
 
 namespace Annotator.Web.Quality;
 
@@ -15,8 +16,9 @@ namespace Annotator.Web.Quality;
 /// <param name="Label">Only this label.</param>
 /// <param name="By">Only this annotator.</param>
 /// <param name="Source">Only pre-labels of this source.</param>
+/// <param name="Slice">Only items of this slice, as <c>field=value</c>.</param>
 public sealed record QualityAddress(
-    long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null)
+    long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null, string? Slice = null)
 {
     /// <summary>The parts of the page, in order; the first is shown where none is named.</summary>
     public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "checks", "certificate", "suspects"];
@@ -25,7 +27,7 @@ public sealed record QualityAddress(
     public static IReadOnlyList<string> Periods { get; } = ["24h", "7d", "30d", "90d"];
 
     /// <summary>Whether a part of the work is looked at only.</summary>
-    public bool IsFiltered => Period is not null || From is not null || To is not null || Label is not null || By is not null || Source is not null;
+    public bool IsFiltered => Period is not null || From is not null || To is not null || Label is not null || By is not null || Source is not null || Slice is not null;
 
     /// <summary>The part of the work.</summary>
     /// <param name="now">Until when lengths of time go.</param>
@@ -40,8 +42,11 @@ public sealed record QualityAddress(
             _ => From is { } first ? new DateTimeOffset(first.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null,
         };
         DateTimeOffset? to = Period is null && To is { } last ? new DateTimeOffset(last.AddDays(1).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null;
-        return new DashboardFilter(from, to, Label, By, Source);
+        return new DashboardFilter(from, to, Label, By, Source, SliceOf(Slice));
     }
+
+    /// <summary>Reads <c>field=value</c>; the value may have equals signs. Null where it is none.</summary>
+    public static SliceSettings? SliceOf(string? text) => text?.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? new SliceSettings { Field = text[..at], Value = text[(at + 1)..] } : null;
 
     /// <summary>The address of items that this part, and more of it, counts.</summary>
     public Items.ItemAddress Items => new(ProjectId, By: By);
@@ -66,6 +71,7 @@ public sealed record QualityAddress(
         Add("label", Label);
         Add("by", By?.ToString(CultureInfo.InvariantCulture));
         Add("source", Source is { } source ? Names.Of(source) : null);
+        Add("slice", Slice);
         return text.ToString();
     }
 }

@@ -71,6 +71,10 @@ public sealed partial class QualityPage : LiveComponent
     [SupplyParameterFromQuery]
     public string? Source { get; set; }
 
+    /// <summary>A slice of the items, as <c>field=value</c>.</summary>
+    [SupplyParameterFromQuery]
+    public string? Slice { get; set; }
+
     /// <summary>Who looks.</summary>
     [CascadingParameter]
     public Task<AuthenticationState> Authentication { get; set; } = default!;
@@ -143,7 +147,8 @@ public sealed partial class QualityPage : LiveComponent
             DateOnly.TryParseExact(To, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var to) ? to : null,
             string.IsNullOrWhiteSpace(Label) ? null : Label,
             _grant is { IsLead: true } ? by : _caller?.UserId,
-            Names.TryParse<LabelSource>(Source, out var source) ? source : null);
+            Names.TryParse<LabelSource>(Source, out var source) ? source : null,
+            QualityAddress.SliceOf(Slice) is null ? null : Slice);
     }
 
     private Task ShowAsync(QualityAddress address)

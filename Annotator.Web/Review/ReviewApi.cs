@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Annotator.Core.Edge;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
@@ -6,6 +7,7 @@ using Annotator.Core.Review;
 using Annotator.Core.Student;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Work;
 using Annotator.Web.Projects;
 
 namespace Annotator.Web.Review;
@@ -18,7 +20,7 @@ public sealed record LeasesView(IReadOnlyList<LeaseView> Items);
 
 /// <summary>A lent item.</summary>
 public sealed record LeaseView(
-    string ItemId, string Key, ItemData Data, PredictionView? Prediction, string Lease, DateTimeOffset ExpiresAt, QueueReason Reason, RawJson? Metadata, IReadOnlyList<LabelProbability>? Probabilities, DateTimeOffset? DueAt = null);
+    string ItemId, string Key, ItemData Data, PredictionView? Prediction, string Lease, DateTimeOffset ExpiresAt, QueueReason Reason, RawJson? Metadata, IReadOnlyList<LabelProbability>? Probabilities, DateTimeOffset? DueAt = null, string? Device = null);
 
 /// <summary>What is to be labelled.</summary>
 public sealed record ItemData(string? Text, string? Url);
@@ -63,13 +65,14 @@ internal static class ReviewApi
         var queue = endpoints.MapProjectApi("/queue").WithTags("Review").AddEndpointFilter(ForSamePersonAsync);
         queue.MapGet("", async (ReviewQueue review, HttpContext context) => await review.StandingAsync(context.Grant().Project.Id, context.Caller().UserId, context.RequestAborted))
             .WithSummary("How the queue stands for the caller");
-        queue.MapPost("/lease", async (LeaseBody? body, ReviewQueue review, StudentCatalog students, HttpContext context) =>
+        queue.MapPost("/lease", async (LeaseBody? body, ReviewQueue review, StudentCatalog students, DeviceService devices, HttpContext context) =>
         {
             var count = body?.Count ?? 10;
             if (count is < 1 or > ReviewQueue.MostAtOnce) return Problems.Validation("count", $"Must be 1 to {ReviewQueue.MostAtOnce}.");
             var project = context.Grant().Project;
+            if (project.Settings.Work.Paused) return Problems.Of(StatusCodes.Status423Locked, WorkApi.Resting(project.Settings.Work));
             var lent = await review.LeaseAsync(project, context.Caller().UserId, count, context.RequestAborted);
-            return (IResult)TypedResults.Ok(new LeasesView(await ViewAsync(project, lent, students, context.RequestAborted)));
+            return (IResult)TypedResults.Ok(new LeasesView(await ViewAsync(project, lent, students, devices, context.RequestAborted)));
         }).WithSummary("Lends the most valuable items to the caller").Produces<LeasesView>();
         queue.MapPost("/release", async (LeaseIdsBody body, ReviewQueue review, HttpContext context) =>
         {
@@ -95,11 +98,11 @@ internal static class ReviewApi
             var results = await recorder.RecordAsync(grant, context.Caller().UserId, given, context.RequestAborted);
             return (IResult)TypedResults.Ok(new DecisionsView([.. results.Select((r, i) => new DecisionResultView(body.Decisions![i].ItemId ?? "", r.Status, r.Detail))]));
         }).WithSummary("Records decisions").Produces<DecisionsView>();
-        decisions.MapPost("/undo", async (UndoBody? body, DecisionRecorder recorder, StudentCatalog students, HttpContext context) =>
+        decisions.MapPost("/undo", async (UndoBody? body, DecisionRecorder recorder, StudentCatalog students, DeviceService devices, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var lent = await recorder.UndoAsync(project, context.Caller().UserId, body?.ItemId is { } id ? Ids.Parse(id) : null, context.RequestAborted);
-            var views = lent is null ? [] : await ViewAsync(project, [lent], students, context.RequestAborted);
+            var views = lent is null ? [] : await ViewAsync(project, [lent], students, devices, context.RequestAborted);
             return new UndoView(lent is not null, views.Count > 0 ? views[0] : null);
         }).WithSummary("Takes the caller's last decision back");
     }
@@ -115,8 +118,10 @@ internal static class ReviewApi
             : Problems.Of(StatusCodes.Status412PreconditionFailed, context.User.FindFirst(SessionClaims.DisplayName)?.Value ?? "Somebody else is signed in.");
     }
 
-    private static async Task<IReadOnlyList<LeaseView>> ViewAsync(Project project, IReadOnlyList<LeasedItem> lent, StudentCatalog students, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<LeaseView>> ViewAsync(Project project, IReadOnlyList<LeasedItem> lent, StudentCatalog students, DeviceService devices, CancellationToken cancellationToken)
     {
+        var names = await devices.NamesAsync(project.Id, [.. lent.Select(l => l.Item.DeviceId).OfType<long>().Distinct()], cancellationToken);
+
         // The likely labels come first on the page; an audit draw must not be hinted at.
         var shown = lent.Where(l => !l.Lease.Blind && l.Item.Text is not null).ToList();
         var likely = new Dictionary<long, IReadOnlyList<LabelProbability>>();
@@ -133,7 +138,7 @@ internal static class ReviewApi
         return [.. lent.Select(l => new LeaseView(
             Ids.Text(l.Item.Id), l.Item.Key, new ItemData(l.Item.Text, l.Item.Url),
             l.Lease.PredictionValue is null ? null : new PredictionView(new RawJson(l.Lease.PredictionValue), Math.Round(l.Lease.PredictionConfidence ?? 0, 4), l.Lease.PredictionSource!.Value, l.Lease.PredictionVersion ?? 0),
-            l.Lease.Id, l.Lease.ExpiresAt, l.Lease.Reason, RawJson.Of(l.Item.Metadata), likely.GetValueOrDefault(l.Item.Id), l.Item.DueAt))];
+            l.Lease.Id, l.Lease.ExpiresAt, l.Lease.Reason, RawJson.Of(l.Item.Metadata), likely.GetValueOrDefault(l.Item.Id), l.Item.DueAt, l.Item.DeviceId is { } from ? names.GetValueOrDefault(from) : null))];
     }
 
     private static (List<NewDecision> Decisions, List<(string Field, string Message)> Errors) Read(IReadOnlyList<DecisionBody> bodies, Project project)

@@ -156,7 +156,6 @@ class Review {
 
   // A page that is loaded anew because the server was started anew goes on where it was; any other gives back what was lent to it.
   #leavePage() {
-    this.session.flush();
     if (document.documentElement.dataset.connection === "reloading") {
       try {
         sessionStorage.setItem(`annotator-held:${this.place}`, JSON.stringify(this.session.handOver()));
@@ -772,7 +771,6 @@ class Review {
     if (running === this) running = null;
     this.#stop.abort();
     if (!this.session) return [];
-    this.session.flush();
     const items = handOver ? this.session.handOver() : [];
     if (handOver) this.queue.ahead = [];
     for (const timer of this.#timers) clearInterval(timer);

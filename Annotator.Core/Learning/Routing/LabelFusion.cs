@@ -40,7 +40,8 @@ public sealed class FusedLabels
 /// <param name="Student">Student's probability of each class, [item, class] row-major, from models that were not trained on the item; empty without a student.</param>
 /// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
 /// <param name="Neighbours">The items that are most like each item; null for none.</param>
-public sealed record LabelEvidence(int Classes, int[] Decided, float[] Student, IReadOnlyList<int[]> Answers, RowNeighbours? Neighbours = null)
+/// <param name="Groups">Number of each item's group, whose members have no voice among each other's neighbours; -1 for none.</param>
+public sealed record LabelEvidence(int Classes, int[] Decided, float[] Student, IReadOnlyList<int[]> Answers, RowNeighbours? Neighbours = null, int[]? Groups = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;

@@ -82,6 +82,7 @@ internal sealed class OpinionPool
     public void Vote()
     {
         if (_evidence.Neighbours is not { } neighbours) return;
+        var groups = _evidence.Groups;
         var classes = _evidence.Classes;
         var voices = new float[_evidence.Count * classes];
         var speaks = new bool[_evidence.Count];
@@ -94,6 +95,7 @@ internal sealed class OpinionPool
             {
                 var j = neighbours.Indices[n];
                 if (j >= speaks.Length || !speaks[j]) continue;
+                if (groups is not null && groups[i] >= 0 && groups[i] == groups[j]) continue;
                 var weight = neighbours.Similarities[n] * neighbours.Similarities[n];
                 var voice = voices.AsSpan(j * classes, classes);
                 for (var c = 0; c < classes; c++) vote[c] += weight * voice[c];

@@ -16,9 +16,6 @@ internal sealed record Proposal(int Class, string Value, double Risk, LabelSourc
 /// <summary>Proposals for the items of a project: near-duplicates get one, and labels that stand keep theirs.</summary>
 internal sealed class Proposals
 {
-    // The label of a near-duplicate that a person has decided is wrong for its copy about this often.
-    private const double CopyRisk = 0.01;
-
     private readonly SteeredItems _steered;
     private readonly string[] _values;
     private readonly Dictionary<long, Item> _leaders;
@@ -51,17 +48,14 @@ internal sealed class Proposals
         if (item is { State: ItemState.Final, LabelValue: { } label })
         {
             if (_steered.ClassOf(label) is not (>= 0 and var standing)) return null;
-            var risk = item.LabelSource == LabelSource.Propagated ? CopyRisk : Math.Clamp(1 - BeliefIn(item, label), 0.0005, 0.999);
+            var risk = view.Proposals[row] == standing ? view.Risks[row] : Math.Clamp(1 - BeliefIn(item, label), 0.0005, 0.999);
             return New(standing, risk, row, QueueReason.TakenBack, follows);
         }
 
-        // A copy goes with the first of its group: its own text says the same.
-        if (follows && leader!.LabelValue is { } decided && _steered.ClassOf(decided) is >= 0 and var copied) return New(copied, CopyRisk, row, QueueReason.Uncertain, follows: true);
-        var from = follows ? _steered.RowOf(leader!.Id) : row;
-        var best = view.Proposals[from];
-        var answer = _steered.Llm[from];
-        var reason = answer >= 0 && answer != view.StudentClasses[from] ? QueueReason.Disagreement : QueueReason.Uncertain;
-        return New(best, view.Risks[from], from, reason, follows);
+        var best = view.Proposals[row];
+        var answer = _steered.Llm[row];
+        var reason = answer >= 0 && answer != view.StudentClasses[row] ? QueueReason.Disagreement : QueueReason.Uncertain;
+        return New(best, view.Risks[row], row, reason, follows);
     }
 
     private Proposal New(int best, double risk, int row, QueueReason reason, bool follows)

@@ -11,8 +11,9 @@ namespace Annotator.Core.Learning.Steering;
 /// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
 /// <param name="IdOf">Stable number of a row, from which its fold follows.</param>
 /// <param name="Neighbours">The rows that are most like each row; null for none.</param>
+/// <param name="Groups">Number of each row's group of near-duplicates, whose members have their say among the answers; -1 for none.</param>
 public sealed record SteeringInput(
-    SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<int[]> Answers, Func<int, long> IdOf, RowNeighbours? Neighbours = null)
+    SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<int[]> Answers, Func<int, long> IdOf, RowNeighbours? Neighbours = null, int[]? Groups = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;
@@ -66,7 +67,8 @@ public static class SteeringModel
     // Nobody is surer than this of anything: labels have a floor of noise that no model sees.
     private const double SmallestRisk = 0.0005;
 
-    // Student and neighbours read the same text, and err together more often than the pool of both believes.
+    // Student and neighbours read the same text, and err together more often than the pool of both believes. And where sharpening the student explains an LLM's answers
+    // best, its own word is what a risk is made of: both may mistake the same classes for each other.
     private const double Caution = 1.2;
 
     /// <summary>Learns.</summary>
@@ -91,10 +93,10 @@ public static class SteeringModel
         var labels = Targets(input, start, machine);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
-        var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours);
+        var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups);
         var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
         var blind = LabelFusion.WithoutDecisions(evidence, fused);
-        var careful = LabelFusion.WithoutDecisions(evidence, fused, Caution);
+        var careful = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));
         cancellationToken.ThrowIfCancellationRequested();
 
         var (proposals, own, risks) = (new int[count], new int[count], new double[count]);

@@ -51,6 +51,9 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     // An accepted label is taken back where the models have come to believe less than this in it.
     private const double TakeBackBelow = 0.5;
 
+    // A copy that is wrong more often than this does not go with its group unseen. It stands in the queue by its risk, and is seen where that is worth it.
+    private const double CopyDoubt = 0.1;
+
     /// <summary>Whether a project is steered as a whole.</summary>
     public async Task<bool> SteersAsync(Project project, CancellationToken cancellationToken)
     {
@@ -67,14 +70,15 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     {
         var proposals = Proposals.Of(steered);
         var chosen = await ChooseAsync(project, steered, cancellationToken);
+        var settled = await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled };
         var (changes, ranks) = (new List<ItemChange>(), new List<(long, double, QueueReason)>());
         foreach (var item in steered.Items)
         {
             if (IsDecided(item) || proposals.Of(item) is not { } proposal) continue;
-            if (item.State == ItemState.Final && !(item.LabelSource == LabelSource.Auto && proposals.BeliefIn(item, item.LabelValue!) < TakeBackBelow)) continue;
+            if (item.State == ItemState.Final && !IsDoubted(item, proposal)) continue;
             var routing = new Cascade.Routing(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
             if (item.State == ItemState.Final) routing = routing with { Reason = QueueReason.TakenBack };
-            var to = proposal.Follows ? ItemState.Prelabelled : ItemState.Queued;
+            var to = proposal.Follows && item.State is not (ItemState.Final or ItemState.Queued) ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
             if (chosen.TryGetValue(item.Id, out var pick) && item.State != ItemState.Final) (rank, routing) = (pick.Rank, routing with { Reason = pick.Reason });
             if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
@@ -88,6 +92,13 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
 
         await WriteAsync(run, project, changes, ranks, cancellationToken);
         await PlanAsync(run, project, steered, proposals, cancellationToken);
+
+        bool IsDoubted(Item item, Proposal proposal) => item.LabelSource switch
+        {
+            LabelSource.Auto => proposals.BeliefIn(item, item.LabelValue!) < TakeBackBelow,
+            LabelSource.Propagated when proposal.Follows => settled ? proposals.BeliefIn(item, item.LabelValue!) < TakeBackBelow : proposal.Risk > CopyDoubt,
+            _ => false,
+        };
     }
 
     // While a student learns alone, what teaches it most goes before what is riskiest; an LLM has taught it the rough picture already.

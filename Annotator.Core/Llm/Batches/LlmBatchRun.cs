@@ -49,7 +49,7 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
     {
         var options = run.Options<LlmBatchOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         if (await providers.BatchesForAsync(project, cancellationToken) is not { } found) throw new RunFailedException("The LLM provider of the project cannot be used.");
         var cursor = run.Cursor<BatchCursor>();
         var version = cursor.PromptVersion > 0 ? await catalog.FindAsync(project.Id, cursor.PromptVersion, cancellationToken) : null;

@@ -39,7 +39,7 @@ internal sealed class ProbeLlmHandler(LlmStage stage, PromptCatalog catalog, Tim
         var options = run.Options<ProbeLlmOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (project.Schema is not { Type: Labels.TaskType.Classification, Multiple: false }) throw new RunFailedException("The LLM is probed on classifications with one label an item.");
-        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var cursor = run.Cursor<ProbeCursor>();
         if (cursor.Ids.Count == 0)
         {

@@ -23,6 +23,9 @@ public sealed record PromptContent
     /// <summary>What kind of labels.</summary>
     public LlmTask Task { get; init; }
 
+    /// <summary>Whether the items are pictures.</summary>
+    public bool Pictures { get; init; }
+
     /// <summary>The labels as the project describes them.</summary>
     public IReadOnlyList<LlmLabel> Labels { get; init; } = [];
 
@@ -53,9 +56,10 @@ public sealed record PromptContent
         var leaves = schema.Leaves().ToHashSet(StringComparer.Ordinal);
         return new PromptContent
         {
-            Task = schema.Type == TaskType.Spans ? LlmTask.Spans : schema.Multiple ? LlmTask.MultipleChoice : LlmTask.SingleChoice,
+            Task = schema.Type == TaskType.Spans ? LlmTask.Spans : schema.Type == TaskType.Boxes ? LlmTask.Boxes : schema.Multiple ? LlmTask.MultipleChoice : LlmTask.SingleChoice,
             Labels = [.. schema.Labels.Where(l => leaves.Contains(l.Name)).Select(l => new LlmLabel(l.Name, l.Description))],
             Guidelines = project.Guidelines,
+            Pictures = project.Modality == Modality.Image,
         };
     }
 
@@ -63,7 +67,7 @@ public sealed record PromptContent
     public bool Fits(Project project)
     {
         var now = Of(project);
-        return Task == now.Task && string.Equals(Guidelines, now.Guidelines, StringComparison.Ordinal) && Labels.SequenceEqual(now.Labels);
+        return Task == now.Task && Pictures == now.Pictures && string.Equals(Guidelines, now.Guidelines, StringComparison.Ordinal) && Labels.SequenceEqual(now.Labels);
     }
 
     /// <summary>The same improvements upon what the project says now; those of labels that are gone are gone.</summary>
@@ -76,7 +80,7 @@ public sealed record PromptContent
             Instructions = Instructions,
             Definitions = Definitions.Where(d => names.Contains(d.Key)).ToDictionary(d => d.Key, d => d.Value, StringComparer.Ordinal),
             Rules = Rules,
-            Examples = [.. Examples.Where(e => e.Labels.All(names.Contains) && (now.Task != LlmTask.SingleChoice || e.Labels.Count == 1))],
+            Examples = now.Pictures ? [] : [.. Examples.Where(e => e.Labels.All(names.Contains) && (now.Task != LlmTask.SingleChoice || e.Labels.Count == 1))],
         };
     }
 
@@ -98,6 +102,7 @@ public sealed record PromptContent
             if (string.IsNullOrWhiteSpace(Rules[i]) || Rules[i].Length > MaxRule) errors.Add(($"rules[{i}]", $"1 to {MaxRule} characters."));
         }
 
+        if (Pictures && Examples.Count > 0) errors.Add(("examples", "Examples are texts, and the project's items are images."));
         if (Examples.Count > MaxExamples) errors.Add(("examples", $"At most {MaxExamples} examples."));
         for (var i = 0; i < Examples.Count; i++)
         {
@@ -122,7 +127,7 @@ public sealed record PromptContent
         }
 
         var labels = Labels.Select(l => Definitions.TryGetValue(l.Name, out var definition) ? l with { Description = definition } : l).ToList();
-        return new LabellingPrompt(Task, labels, Instructions, guidelines.Length > 0 ? guidelines.ToString() : null, Examples) { InGivenOrder = InGivenOrder };
+        return new LabellingPrompt(Task, labels, Instructions, guidelines.Length > 0 ? guidelines.ToString() : null, Examples, Pictures) { InGivenOrder = InGivenOrder };
     }
 
     /// <summary>Its text, line by line, for people to compare; labels in the project's order.</summary>

@@ -78,7 +78,7 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
         ProjectId = projectId,
         PromptVersion = version,
         ItemId = long.Parse(result.Item.Id, CultureInfo.InvariantCulture),
-        Value = result.Answer is { } answer ? LlmAsking.Value(answer, task) : null,
+        Value = result.Answer is { } answer ? LlmAsking.Value(answer, task, result.Item.Picture) : null,
         Confidence = result.Answer?.Confidence,
     };
 }
@@ -94,7 +94,7 @@ internal sealed class MeasurePromptHandler(PromptBench bench, PromptCatalog cata
     {
         var options = run.Options<MeasurePromptOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var version = options.Version is { } number ? await catalog.FindAsync(project.Id, number, cancellationToken) : await catalog.CurrentAsync(project, cancellationToken);
         if (version is null) throw new RunFailedException("There is no such version of the prompt.");
         var items = await decided.SampleAsync(project, Math.Clamp(options.Items, 1, DecidedTexts.Most), cancellationToken);
@@ -121,7 +121,7 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
         var options = run.Options<RefineOptions>();
         if (options.Validate() is { Count: > 0 } errors) throw new RunFailedException(string.Join(' ', errors.Select(e => $"{e.Field}: {e.Message}")));
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var current = await catalog.CurrentAsync(project, cancellationToken);
         var cursor = run.Cursor<RefineCursor>();
         if (cursor.Version == 0)

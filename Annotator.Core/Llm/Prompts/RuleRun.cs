@@ -101,7 +101,7 @@ internal sealed class FindRulesHandler(LlmStage stage, PromptCatalog catalog, Re
         var options = run.Options<FindRulesOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (project.Schema.Type != TaskType.Classification) throw new RunFailedException("Rules are found for classifications only.");
-        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var version = await catalog.CurrentAsync(project, cancellationToken);
         var rows = await run.Database.ReadAsync(
             db => (from p in db.Predictions

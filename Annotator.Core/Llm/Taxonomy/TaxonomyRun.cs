@@ -58,7 +58,7 @@ internal sealed class ProposeTaxonomyHandler(LlmStage stage, Representations rep
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (project.Schema.Type != TaskType.Classification || project.Modality != Modality.Text) throw new RunFailedException("Labels are proposed for the classification of texts only.");
         if (!project.Settings.Llm.Enabled) throw new RunFailedException("The project's settings do not let the LLM be asked (settings.llm.enabled).");
-        if (project.Schema.Labels.Count > 0 && await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (project.Schema.Labels.Count > 0 && await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var known = PromptContent.Of(project).Labels;
         if (options.OnlyUnfitting && known.Count == 0) throw new RunFailedException("onlyUnfitting: The project has no labels yet that a text could fit or not.");
 

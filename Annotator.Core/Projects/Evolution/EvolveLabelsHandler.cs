@@ -195,10 +195,10 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
             scope.CancellationToken);
         foreach (var (item, label, prediction) in values)
         {
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, -1);
             (item.LabelValue, item.PredictionValue) = (label, prediction);
             item.Version++;
-            scope.Tallies.Labelled(item.ProjectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+            scope.Tallies.Labelled(item.ProjectId, item.Id, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
         }
     }
 

@@ -9,7 +9,8 @@ namespace Annotator.Core.Quality.Dashboards;
 /// <param name="Label">Only decisions in which this label was shown or given.</param>
 /// <param name="UserId">Only this annotator.</param>
 /// <param name="Source">Only decisions on pre-labels of this source.</param>
-public sealed record DashboardFilter(DateTimeOffset? From = null, DateTimeOffset? To = null, string? Label = null, long? UserId = null, LabelSource? Source = null)
+/// <param name="Slice">Only items of this slice of the project's settings.</param>
+public sealed record DashboardFilter(DateTimeOffset? From = null, DateTimeOffset? To = null, string? Label = null, long? UserId = null, LabelSource? Source = null, Tallies.SliceSettings? Slice = null)
 {
     /// <summary>Everything.</summary>
     public static DashboardFilter None { get; } = new();

@@ -23,10 +23,17 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     public Task<Dashboard> ReadAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken = default) => database.ReadAsync(
         async db =>
         {
-            var read = new Reading(db.Tallies.Where(t => t.ProjectId == project.Id), filter, cancellationToken);
+            var under = project.Id;
+            if (filter.Slice is { } slice) under = -await db.Set<Slice>().Where(s => s.ProjectId == project.Id && s.Field == slice.Field && s.Value == slice.Value).Select(s => s.Id).FirstOrDefaultAsync(cancellationToken);
+            var read = new Reading(db.Tallies.Where(t => t.ProjectId == under), filter, cancellationToken);
             var states = await db.Counters.Where(c => c.ProjectId == project.Id && c.Name.StartsWith("state:")).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
             var items = Math.Max(0, states.Values.Sum());
             var final = Math.Max(0, states.GetValueOrDefault(CounterNames.State(ItemState.Final)));
+            if (filter.Slice is not null)
+            {
+                items = await db.Tallies.Where(t => t.ProjectId == under && t.Kind == TallyKind.Items).SumAsync(t => t.Count, cancellationToken);
+                final = await db.Tallies.Where(t => t.ProjectId == under && t.Kind == TallyKind.Final).SumAsync(t => t.Count, cancellationToken);
+            }
 
             var now = time.GetUtcNow();
             var (first, last) = await SpanAsync(read, filter, now);

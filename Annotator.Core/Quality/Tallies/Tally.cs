@@ -32,6 +32,9 @@ public enum TallyKind
 
     /// <summary>First labels that somebody else looked at, by the day of the second look and the first annotator; outcome 1 where it was taken as it was.</summary>
     FirstPass,
+
+    /// <summary>Items there are; kept for slices only, projects have counters.</summary>
+    Items,
 }
 
 /// <summary>What a person did with an item, in the words of the dashboards.</summary>

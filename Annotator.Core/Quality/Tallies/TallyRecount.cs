@@ -22,13 +22,14 @@ public sealed class TallyRecount(AnnotatorDatabase database)
         {
             await scope.Dialect.HoldFactsAsync(scope.Db, cancellationToken);
             var right = await CountAsync(scope.Db, projectId, cancellationToken);
-            var kept = await scope.Db.Tallies.AsNoTracking().Where(t => t.ProjectId == projectId).ToListAsync(cancellationToken);
+            List<long> under = [projectId, .. await scope.Db.Set<Slice>().Where(s => s.ProjectId == projectId).Select(s => -s.Id).ToListAsync(cancellationToken)];
+            var kept = await scope.Db.Tallies.AsNoTracking().Where(t => under.Contains(t.ProjectId)).ToListAsync(cancellationToken);
             var sums = new TallySums();
             foreach (var row in right) sums.Add(KeyOf(row), row.Count, row.Extra, row.Amount);
             foreach (var row in kept) sums.Add(KeyOf(row), -row.Count, -row.Extra, -row.Amount);
             var differences = sums.Rows();
             if (differences.Count > 0) await scope.Dialect.AddAsync(scope.Db, differences, cancellationToken);
-            await scope.Db.Tallies.Where(t => t.ProjectId == projectId && t.Count == 0 && t.Extra == 0 && t.Amount == 0).ExecuteDeleteAsync(cancellationToken);
+            await scope.Db.Tallies.Where(t => under.Contains(t.ProjectId) && t.Count == 0 && t.Extra == 0 && t.Amount == 0).ExecuteDeleteAsync(cancellationToken);
             return differences.Count;
         },
         cancellationToken);
@@ -36,17 +37,37 @@ public sealed class TallyRecount(AnnotatorDatabase database)
     private static async Task<List<Tally>> CountAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken)
     {
         var sums = new TallySums();
+        var slices = await db.Set<Slice>().AsNoTracking().Where(s => s.ProjectId == projectId).ToListAsync(cancellationToken);
+        var pairs = slices.ConvertAll(s => (s.Field, s.Value));
         long after = 0;
         while (true)
         {
             var items = await db.Items.AsNoTracking().Where(i => i.ProjectId == projectId && i.Id > after).OrderBy(i => i.Id).Take(Batch)
-                .Select(i => new { i.Id, i.LabelValue, i.LabelSource, i.DecidedAt }).ToListAsync(cancellationToken);
+                .Select(i => new { i.Id, i.LabelValue, i.LabelSource, i.DecidedAt, Metadata = slices.Count > 0 ? i.Metadata : null }).ToListAsync(cancellationToken);
             if (items.Count == 0) return sums.Rows();
             var (first, last) = (items[0].Id, items[^1].Id);
-            foreach (var item in items) TallyRules.Label(sums, projectId, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+
+            // Each fact counts for the project, and for the slices of its item.
+            var under = new Dictionary<long, List<long>>();
+            foreach (var item in items.Where(i => i.Metadata is not null)) under[item.Id] = [.. Slices.Of(item.Metadata, slices, pairs)];
+            IEnumerable<long> Under(long item) => (under.GetValueOrDefault(item) ?? []).Prepend(projectId);
+            foreach (var item in items)
+            {
+                foreach (var u in Under(item.Id)) TallyRules.Label(sums, u, item.LabelValue, item.LabelSource, item.DecidedAt, 1);
+                foreach (var slice in Under(item.Id).Skip(1)) TallyRules.Item(sums, slice);
+            }
+
             var decisions = await db.Decisions.AsNoTracking().Where(d => d.ProjectId == projectId && d.ItemId >= first && d.ItemId <= last && d.UndoneById == null && d.Status == DecisionStatus.Recorded).ToListAsync(cancellationToken);
-            foreach (var decision in decisions.Where(TallyBook.Stands)) TallyRules.Decision(sums, decision, 1);
-            foreach (var votes in decisions.Where(TallyBook.Stands).Where(TallyBook.IsVote).GroupBy(d => d.ItemId)) TallyRules.Votes(sums, projectId, votes.Select(TallyBook.VoteOf), 1);
+            foreach (var decision in decisions.Where(TallyBook.Stands))
+            {
+                foreach (var u in Under(decision.ItemId)) TallyRules.Decision(sums, u, decision, 1);
+            }
+
+            foreach (var votes in decisions.Where(TallyBook.Stands).Where(TallyBook.IsVote).GroupBy(d => d.ItemId))
+            {
+                foreach (var u in Under(votes.Key)) TallyRules.Votes(sums, u, votes.Select(TallyBook.VoteOf), 1);
+            }
+
             after = last;
         }
     }

@@ -54,8 +54,8 @@ internal static class TallyRules
         _ => string.Equals(decision.Value, decision.ShownValue, StringComparison.Ordinal) ? WorkOutcome.Accepted : WorkOutcome.Corrected,
     };
 
-    /// <summary>Adds a standing decision to the sums, or takes it away.</summary>
-    public static void Decision(TallySums sums, Decision decision, int sign)
+    /// <summary>Adds a standing decision to the sums of its project or of a slice, or takes it away.</summary>
+    public static void Decision(TallySums sums, long project, Decision decision, int sign)
     {
         if (OutcomeOf(decision) is not { } outcome) return;
         var user = decision.UserId!.Value;
@@ -64,15 +64,15 @@ internal static class TallyRules
         var (timed, milliseconds) = decision.Seconds is { } s && outcome != WorkOutcome.Imported ? (1, (long)Math.Round(s * 1000)) : (0, 0L);
         var (given, shown) = (LabelOf(decision.Value), LabelOf(decision.ShownValue));
         var day = Day(decision.CreatedAt);
-        sums.Add(new TallyKey(decision.ProjectId, TallyKind.Work, Hour(decision.CreatedAt), user, 0, source, (int)outcome, "", ""), sign, sign * timed, sign * milliseconds);
-        sums.Add(new TallyKey(decision.ProjectId, TallyKind.Labels, day, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
-        sums.Add(new TallyKey(decision.ProjectId, TallyKind.LabelsEver, 0, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
-        sums.Add(new TallyKey(decision.ProjectId, TallyKind.LabelsEver, 0, Tally.Everybody, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
+        sums.Add(new TallyKey(project, TallyKind.Work, Hour(decision.CreatedAt), user, 0, source, (int)outcome, "", ""), sign, sign * timed, sign * milliseconds);
+        sums.Add(new TallyKey(project, TallyKind.Labels, day, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
+        sums.Add(new TallyKey(project, TallyKind.LabelsEver, 0, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
+        sums.Add(new TallyKey(project, TallyKind.LabelsEver, 0, Tally.Everybody, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
         if (outcome is WorkOutcome.Accepted or WorkOutcome.Corrected or WorkOutcome.Rejected && decision is { ShownValue: not null, ShownConfidence: { } confidence })
         {
             var bin = Math.Clamp((int)(confidence * ConfidenceBins), 0, ConfidenceBins - 1);
             sums.Add(
-                new TallyKey(decision.ProjectId, TallyKind.Calibration, day, 0, 0, source, bin, "", ""),
+                new TallyKey(project, TallyKind.Calibration, day, 0, 0, source, bin, "", ""),
                 sign, outcome == WorkOutcome.Accepted ? sign : 0, sign * (long)Math.Round(Math.Clamp(confidence, 0, 1) * 1_000_000));
         }
     }
@@ -85,6 +85,9 @@ internal static class TallyRules
         foreach (var name in LabelJson.Read(value).LabelNames.Distinct(StringComparer.Ordinal))
             sums.Add(new TallyKey(projectId, TallyKind.FinalLabels, Day(when), 0, 0, (int)from, 0, Cut(name), ""), sign, 0, 0);
     }
+
+    /// <summary>Adds an item of a slice to the sums.</summary>
+    public static void Item(TallySums sums, long slice) => sums.Add(new TallyKey(slice, TallyKind.Items, 0, 0, 0, 0, 0, "", ""), 1, 0, 0);
 
     /// <summary>Adds what the standing votes of one item say of agreement, or takes it away.</summary>
     public static void Votes(TallySums sums, long projectId, IEnumerable<StandingVote> all, int sign)

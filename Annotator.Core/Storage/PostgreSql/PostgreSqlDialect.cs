@@ -27,7 +27,7 @@ internal sealed class PostgreSqlDialect : ISqlDialect
               AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.project_id = @project AND l.item_id = q.item_id AND l.user_id = @user)
               AND (parts.a = 0 OR NOT EXISTS (SELECT 1 FROM decisions d WHERE d.project_id = @project AND d.item_id = q.item_id AND d.user_id = @user AND d.undone_by_id IS NULL AND d.action <> 5))
             ORDER BY q.rank, q.item_id LIMIT @count FOR UPDATE SKIP LOCKED) c
-          WHERE parts.a IS NOT NULL AND parts.a <> @user
+          WHERE parts.a IS NOT NULL AND parts.a <> @user AND (parts.a >= 0 OR parts.a = ANY(@lanes))
           ORDER BY c.rank, c.item_id LIMIT @count)
         UPDATE queue_entries q SET open = q.open - 1 FROM best
         WHERE q.project_id = @project AND q.item_id = best.item_id AND q.open > 0
@@ -148,11 +148,12 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, IReadOnlyCollection<long> lanes, int count, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(ClaimSql, Connection(db));
         command.Parameters.AddWithValue("project", projectId);
         command.Parameters.AddWithValue("user", userId);
+        command.Parameters.AddWithValue("lanes", lanes.ToArray());
         command.Parameters.AddWithValue("count", (long)count);
         var entries = new List<QueueEntry>(count);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

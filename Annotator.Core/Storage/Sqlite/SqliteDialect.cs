@@ -17,7 +17,7 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
           UNION ALL
           SELECT (SELECT MIN(q.last_annotator_id) FROM queue_entries q WHERE q.project_id = $project AND q.open > 0 AND q.last_annotator_id > parts.a)
           FROM parts WHERE parts.a IS NOT NULL)
-        SELECT a FROM parts WHERE a IS NOT NULL AND a <> $user
+        SELECT a FROM parts WHERE a IS NOT NULL AND a <> $user AND (a >= 0 OR a IN (SELECT value FROM json_each($lanes)))
         """;
 
     private const string BestSql =
@@ -108,13 +108,14 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         return Task.CompletedTask;
     }
 
-    public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, int count, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<QueueEntry>> ClaimQueueAsync(AnnotatorDbContext db, long projectId, long userId, IReadOnlyCollection<long> lanes, int count, CancellationToken cancellationToken)
     {
         var parts = new List<long>();
         using (var command = Command(db, PartsSql))
         {
             command.Parameters.AddWithValue("$project", projectId);
             command.Parameters.AddWithValue("$user", userId);
+            command.Parameters.AddWithValue("$lanes", $"[{string.Join(',', lanes)}]");
             using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken)) parts.Add(reader.GetInt64(0));
         }

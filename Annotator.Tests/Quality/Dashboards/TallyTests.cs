@@ -26,7 +26,7 @@ public sealed class TallyTests
     {
         using var database = await TestDatabase.CreateAsync(provider);
         await using var host = await CoreHost.StartAsync(database);
-        var project = await host.NewProjectAsync(s_labels, new ProjectSettings { Overlap = overlap, AutoAccept = false, GroupDuplicates = false });
+        var project = await host.NewProjectAsync(s_labels, new ProjectSettings { Overlap = overlap, AutoAccept = false, GroupDuplicates = false, Slices = [new SliceSettings { Field = "lang", Value = "ko" }, new SliceSettings { Field = "page", Value = "1" }] });
         var items = await AddAsync(host, project, 60);
         var people = await host.NewUsersAsync(4);
         var random = new Random(11 + overlap);
@@ -109,6 +109,41 @@ public sealed class TallyTests
         Assert.Equal(4, behind.Count);
     }
 
+    [Theory]
+    [MemberData(nameof(Providers.All), MemberType = typeof(Providers))]
+    public async Task Slices_AreCountedApart_AlsoThoseThatAreNamedLater(string provider)
+    {
+        using var database = await TestDatabase.CreateAsync(provider);
+        await using var host = await CoreHost.StartAsync(database);
+        var project = await host.NewProjectAsync(s_labels, new ProjectSettings { AutoAccept = false, GroupDuplicates = false });
+        var items = await AddAsync(host, project, 12);
+        var people = await host.NewUsersAsync(2, Role.Admin);
+        foreach (var item in items[..6]) await DecideAsync(host, project, people[0], new NewDecision(item, DecisionAction.Correct, new ChoiceValue("cat")));
+        async Task<Project> SliceAsync(params string[] languages)
+        {
+            var slices = new System.Text.Json.Nodes.JsonArray([.. languages.Select(l => (System.Text.Json.Nodes.JsonNode?)new System.Text.Json.Nodes.JsonObject { ["field"] = "lang", ["value"] = l })]);
+            var changed = await host.Get<ProjectService>().UpdateAsync(new Caller(people[0], Role.Admin), project.Id, new ProjectChange(Settings: new System.Text.Json.Nodes.JsonObject { ["slices"] = slices }));
+            await host.RunAllAsync(TestContext.Current.CancellationToken);
+            return changed.Value;
+        }
+
+        project = await SliceAsync("ko", "en");
+        await SameAsync(host, project);
+        foreach (var item in items[6..9]) await DecideAsync(host, project, people[0], new NewDecision(item, DecisionAction.Correct, new ChoiceValue("dog")));
+        await SameAsync(host, project);
+        var reader = host.Get<DashboardReader>();
+        var korean = await reader.ReadAsync(project, new DashboardFilter(Slice: new SliceSettings { Field = "lang", Value = "ko" }), TestContext.Current.CancellationToken);
+        Assert.Equal((4, 3, 3), (korean.Items, korean.Final, korean.Work.Decisions));
+        Assert.Equal([("cat", 2L), ("dog", 1L)], korean.Distribution.Select(d => (d.Label, d.Count)));
+        Assert.Equal(0, (await reader.ReadAsync(project, new DashboardFilter(Slice: new SliceSettings { Field = "lang", Value = "fr" }), TestContext.Current.CancellationToken)).Items);
+        Assert.Equal(12, (await reader.ReadAsync(project, DashboardFilter.None, TestContext.Current.CancellationToken)).Items);
+
+        // What is no slice any more leaves no counts behind.
+        project = await SliceAsync("en");
+        await SameAsync(host, project);
+        Assert.Single(await host.Database.ReadAsync(db => db.Tallies.Where(t => t.ProjectId < 0).Select(t => t.ProjectId).Distinct().ToListAsync()));
+    }
+
     private static async Task StepAsync(CoreHost host, Project project, long[] items, long user, Random random)
     {
         var item = items[random.Next(items.Length)];
@@ -152,16 +187,16 @@ public sealed class TallyTests
 
     private static async Task<long[]> AddAsync(CoreHost host, Project project, int count)
     {
-        var added = await host.Get<ItemIntake>().StoreAsync(project, [.. Enumerable.Range(0, count).Select(i => new NewItem(string.Create(CultureInfo.InvariantCulture, $"k{i}"), string.Create(CultureInfo.InvariantCulture, $"text number {i}")))]);
+        var added = await host.Get<ItemIntake>().StoreAsync(project, [.. Enumerable.Range(0, count).Select(i => new NewItem(string.Create(CultureInfo.InvariantCulture, $"k{i}"), string.Create(CultureInfo.InvariantCulture, $"text number {i}"), Metadata: (i % 3) switch { 0 => """{"lang":"ko","page":1}""", 1 => """{"lang":"en"}""", _ => null }))]);
         return [.. added.Value.Select(a => a.Item.Id)];
     }
 
     private static async Task SameAsync(CoreHost host, Project project)
     {
         var counted = (await host.Get<TallyRecount>().CountAsync(project.Id, TestContext.Current.CancellationToken)).Select(Line).Order(StringComparer.Ordinal);
-        var kept = await host.Database.ReadAsync(db => db.Tallies.Where(t => t.ProjectId == project.Id && (t.Count != 0 || t.Extra != 0 || t.Amount != 0)).ToListAsync());
+        var kept = await host.Database.ReadAsync(db => db.Tallies.Where(t => (t.ProjectId == project.Id || t.ProjectId < 0) && (t.Count != 0 || t.Extra != 0 || t.Amount != 0)).ToListAsync());
         Assert.Equal(counted, kept.Select(Line).Order(StringComparer.Ordinal));
     }
 
-    private static string Line(Tally t) => string.Create(CultureInfo.InvariantCulture, $"{t.Kind} {t.Hour} {t.UserId} {t.OtherId} {t.Source} {t.Outcome} '{t.Label}' '{t.Other}': {t.Count} {t.Extra} {t.Amount}");
+    private static string Line(Tally t) => string.Create(CultureInfo.InvariantCulture, $"{t.ProjectId} {t.Kind} {t.Hour} {t.UserId} {t.OtherId} {t.Source} {t.Outcome} '{t.Label}' '{t.Other}': {t.Count} {t.Extra} {t.Amount}");
 }

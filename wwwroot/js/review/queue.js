@@ -136,6 +136,16 @@ export class Queue extends EventTarget {
       if (items.length < wanted) this.#later();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 423) {
+        // The project rests, as a notice above says: this is asked again now and then until it goes on.
+        this.state = this.ahead.length > 0 ? "ready" : "empty";
+        this.error = null;
+        this.#pause = latest;
+        this.#emptyUntil = performance.now() + this.#pause;
+        this.#later();
+        this.dispatchEvent(new Event("change"));
+        return;
+      }
       this.error = error;
       if (this.ahead.length === 0) this.state = "failed";
       this.#dry = 0;

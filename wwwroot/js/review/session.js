@@ -9,9 +9,6 @@ export const ribbonLength = 20;
 
 const kept = 60;
 
-// Milliseconds for which decisions are gathered before the ribbon is written down.
-const ribbonPause = 150;
-
 // So many changes of one item can be taken back.
 const mostSteps = 500;
 
@@ -29,7 +26,6 @@ export class Session extends EventTarget {
   #drafts;
   #redo = [];
   #aside = [];
-  #unkept = [];
 
   /** What is on screen: { item, mode: "new" | "undone" | "revisit", entry, selection: Set, updated } or null. */
   current = null;
@@ -286,22 +282,9 @@ export class Session extends EventTarget {
     this.#count(entry, 1);
     for (const label of labelsOf(entry.value)) this.recent = [label, ...this.recent.filter((l) => l !== label)].slice(0, 12);
     this.#outbox.add("decide", entry.id, body);
-    this.#keepRibbon(entry);
-  }
-
-  // The ribbon outlives a reload; what it holds of an item is a line of text. Written down for several decisions together: it is a comfort, not a record.
-  #keepRibbon(entry) {
-    this.#unkept.push(entry);
-    if (this.#unkept.length > 1) return;
-    setTimeout(() => this.flush(), ribbonPause);
-  }
-
-  /** Writes the ribbon down as it is: the page may be going. */
-  flush() {
-    const entries = this.#unkept.splice(0);
-    if (entries.length === 0) return Promise.resolve();
-    return this.#store.write(["ribbon"], async ({ ribbon }) => {
-      for (const entry of entries) await ribbon.add({ ...entry });
+    // The ribbon outlives a reload; what it holds of an item is a line of text.
+    this.#store.write(["ribbon"], async ({ ribbon }) => {
+      await ribbon.add({ ...entry });
       const all = (await ribbon.of(this.#scope)).sort((a, b) => a.seq - b.seq);
       for (const old of all.slice(0, Math.max(0, all.length - ribbonLength))) await ribbon.delete(old.seq);
     }).catch(() => {});
@@ -319,12 +302,6 @@ export class Session extends EventTarget {
   }
 
   #forget(entry) {
-    const at = this.#unkept.indexOf(entry);
-    if (at >= 0) {
-      this.#unkept.splice(at, 1);
-      return;
-    }
-
     this.#store.write(["ribbon"], async ({ ribbon }) => {
       const row = await ribbon.byId(entry.id);
       if (row) await ribbon.delete(row.seq);
@@ -484,13 +461,11 @@ export class Session extends EventTarget {
     entry.detail = result.detail ?? "";
     if (entry.state === "saved" && entry.detail) this.dispatchEvent(new CustomEvent("notice", { detail: { kind: "feedback", entry } }));
     if (entry.state === "conflict" || entry.state === "problem") this.dispatchEvent(new CustomEvent("notice", { detail: { kind: entry.state, entry } }));
-    this.#changed("ribbon");
-    // Not written down yet: then it will be as it is now.
-    if (this.#unkept.includes(entry)) return;
     this.#store.write(["ribbon"], async ({ ribbon }) => {
       const row = await ribbon.byId(entry.id);
       if (row) await ribbon.put({ ...row, state: entry.state, detail: entry.detail });
     }).catch(() => {});
+    this.#changed("ribbon");
   }
 
   #undone(result) {

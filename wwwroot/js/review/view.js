@@ -297,7 +297,7 @@ export class View {
     const { current } = this.#session;
     const cell = this.#cell;
     if (cell) {
-      fill(this.why, h("span.rv-reason", null, this.#reason(cell.item)), cell.item.key ? h("span.rv-item-key", { title: this.#t("Review.Key") }, cell.item.key) : null);
+      fill(this.why, h("span.rv-reason", null, this.#reason(cell.item)), this.#device(cell.item), cell.item.key ? h("span.rv-item-key", { title: this.#t("Review.Key") }, cell.item.key) : null);
       return;
     }
 
@@ -316,7 +316,12 @@ export class View {
     }
 
     const reason = mode === "undone" ? t("Review.Undone") : this.#reason(item);
-    fill(this.why, item.dueEndsAt ? countdown(item.dueEndsAt, t) : null, h("span.rv-reason", null, reason), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
+    fill(this.why, item.dueEndsAt ? countdown(item.dueEndsAt, t) : null, h("span.rv-reason", null, reason), this.#device(item), item.key ? h("span.rv-item-key", { title: t("Review.Key") }, item.key) : null);
+  }
+
+  /** The device that sent it, where one did. */
+  #device(item) {
+    return item.device ? h("span.rv-device", { title: this.#t("Review.Device") }, item.device) : null;
   }
 
   #reason(item) {

@@ -524,6 +524,49 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("edge_labels", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Edge.EdgePicturePart", b =>
+                {
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)")
+                        .HasColumnName("sha256");
+
+                    b.HasKey("DeviceId", "Sequence", "Number")
+                        .HasName("pk_edge_picture_parts");
+
+                    b.ToTable("edge_picture_parts", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Edge.EdgeRollout", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -549,6 +592,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.Property<long?>("CreatedBy")
                         .HasColumnType("bigint")
                         .HasColumnName("created_by");
+
+                    b.Property<bool>("Int8")
+                        .HasColumnType("boolean")
+                        .HasColumnName("int8");
 
                     b.Property<string>("Note")
                         .HasColumnType("text")
@@ -621,6 +668,64 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasDatabaseName("ix_edge_codes_project_id");
 
                     b.ToTable("edge_codes", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.QuantizedStudent", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<int>("Changed")
+                        .HasColumnType("integer")
+                        .HasColumnName("changed");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("FullBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("full_bytes");
+
+                    b.Property<int>("FullRight")
+                        .HasColumnType("integer")
+                        .HasColumnName("full_right");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hash");
+
+                    b.Property<int>("HeldOut")
+                        .HasColumnType("integer")
+                        .HasColumnName("held_out");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Right")
+                        .HasColumnType("integer")
+                        .HasColumnName("right");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_quantized_students");
+
+                    b.ToTable("quantized_students", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Items.Item", b =>
@@ -1449,6 +1554,41 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Slice", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Field")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("character varying(100)")
+                        .HasColumnName("field");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("value");
+
+                    b.HasKey("Id")
+                        .HasName("pk_slices");
+
+                    b.HasIndex("ProjectId", "Field", "Value")
+                        .IsUnique()
+                        .HasDatabaseName("ix_slices_project_id_field_value");
+
+                    b.ToTable("slices", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -1931,6 +2071,118 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                         .HasFilter("open > 0");
 
                     b.ToTable("queue_entries", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.AssignedItem", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("item_id");
+
+                    b.Property<long>("AssignmentId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("assignment_id");
+
+                    b.Property<long>("LaneId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("lane_id");
+
+                    b.HasKey("ProjectId", "ItemId")
+                        .HasName("pk_assigned_items");
+
+                    b.HasIndex("ProjectId", "AssignmentId", "ItemId")
+                        .HasDatabaseName("ix_assigned_items_project_id_assignment_id_item_id");
+
+                    b.ToTable("assigned_items", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.Assignment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("CreatedBy")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_by");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("due_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Items")
+                        .HasColumnType("integer")
+                        .HasColumnName("items");
+
+                    b.Property<long>("LaneId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("lane_id");
+
+                    b.Property<string>("Note")
+                        .IsRequired()
+                        .HasMaxLength(500)
+                        .HasColumnType("character varying(500)")
+                        .HasColumnName("note");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_assignments");
+
+                    b.HasIndex("ProjectId", "Id")
+                        .HasDatabaseName("ix_assignments_project_id_id");
+
+                    b.ToTable("assignments", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.WorkLane", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("GroupName")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("character varying(100)")
+                        .HasColumnName("group_name");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_work_lanes");
+
+                    b.HasIndex("ProjectId", "UserId", "GroupName")
+                        .IsUnique()
+                        .HasDatabaseName("ix_work_lanes_project_id_user_id_group_name");
+
+                    b.ToTable("work_lanes", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Runs.Run", b =>

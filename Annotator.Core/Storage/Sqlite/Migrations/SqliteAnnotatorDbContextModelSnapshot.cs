@@ -509,6 +509,49 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("edge_labels", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Edge.EdgePicturePart", b =>
+                {
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("device_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("sequence");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sha256");
+
+                    b.HasKey("DeviceId", "Sequence", "Number")
+                        .HasName("pk_edge_picture_parts");
+
+                    b.ToTable("edge_picture_parts", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Edge.EdgeRollout", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -534,6 +577,10 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.Property<long?>("CreatedBy")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_by");
+
+                    b.Property<bool>("Int8")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("int8");
 
                     b.Property<string>("Note")
                         .HasColumnType("TEXT")
@@ -604,6 +651,64 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasDatabaseName("ix_edge_codes_project_id");
 
                     b.ToTable("edge_codes", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Edge.QuantizedStudent", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.Property<string>("Blob")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("blob");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("bytes");
+
+                    b.Property<int>("Changed")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("changed");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("FullBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("full_bytes");
+
+                    b.Property<int>("FullRight")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("full_right");
+
+                    b.Property<string>("Hash")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hash");
+
+                    b.Property<int>("HeldOut")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("held_out");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Right")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("right");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_quantized_students");
+
+                    b.ToTable("quantized_students", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Items.Item", b =>
@@ -1426,6 +1531,39 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("certificates", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Quality.Tallies.Slice", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Field")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("field");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<string>("Value")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("value");
+
+                    b.HasKey("Id")
+                        .HasName("pk_slices");
+
+                    b.HasIndex("ProjectId", "Field", "Value")
+                        .IsUnique()
+                        .HasDatabaseName("ix_slices_project_id_field_value");
+
+                    b.ToTable("slices", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Quality.Tallies.Tally", b =>
                 {
                     b.Property<long>("ProjectId")
@@ -1904,6 +2042,114 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                         .HasFilter("open > 0");
 
                     b.ToTable("queue_entries", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.AssignedItem", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("ItemId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("item_id");
+
+                    b.Property<long>("AssignmentId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assignment_id");
+
+                    b.Property<long>("LaneId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lane_id");
+
+                    b.HasKey("ProjectId", "ItemId")
+                        .HasName("pk_assigned_items");
+
+                    b.HasIndex("ProjectId", "AssignmentId", "ItemId")
+                        .HasDatabaseName("ix_assigned_items_project_id_assignment_id_item_id");
+
+                    b.ToTable("assigned_items", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.Assignment", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("CreatedBy")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_by");
+
+                    b.Property<long?>("DueAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("due_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Items")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("items");
+
+                    b.Property<long>("LaneId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lane_id");
+
+                    b.Property<string>("Note")
+                        .IsRequired()
+                        .HasMaxLength(500)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_assignments");
+
+                    b.HasIndex("ProjectId", "Id")
+                        .HasDatabaseName("ix_assignments_project_id_id");
+
+                    b.ToTable("assignments", (string)null);
+                });
+
+            modelBuilder.Entity("Annotator.Core.Review.Work.WorkLane", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("GroupName")
+                        .IsRequired()
+                        .HasMaxLength(100)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("group_name");
+
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<long>("UserId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_work_lanes");
+
+                    b.HasIndex("ProjectId", "UserId", "GroupName")
+                        .IsUnique()
+                        .HasDatabaseName("ix_work_lanes_project_id_user_id_group_name");
+
+                    b.ToTable("work_lanes", (string)null);
                 });
 
             modelBuilder.Entity("Annotator.Core.Runs.Run", b =>
