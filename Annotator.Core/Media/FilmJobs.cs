@@ -22,19 +22,17 @@ public static class FilmJobs
     }
 
     /// <summary>The items of an uploaded file.</summary>
-    /// <param name="name">The file's name.</param>
-    /// <param name="address">Where it is kept.</param>
-    /// <param name="metadata">What is known of it, as a JSON object.</param>
-    /// <param name="film">What was found out about it; null of an image.</param>
+    /// <param name="item">The item as it is where nothing is cut: its key is the file's name.</param>
+    /// <param name="film">What was found out about the film; null of an image.</param>
     /// <param name="jobSeconds">How long a job may be; 0: nothing is cut.</param>
-    internal static IReadOnlyList<NewItem> Of(string name, string address, string metadata, FilmFacts? film, double jobSeconds)
+    internal static IReadOnlyList<NewItem> Of(NewItem item, FilmFacts? film, double jobSeconds)
     {
-        if (film is null || jobSeconds <= 0 || Cut(film.Frames, film.Seconds, jobSeconds) is not { Count: > 1 } ranges) return [new NewItem(name, null, address, metadata)];
+        if (film is null || jobSeconds <= 0 || Cut(film.Frames, film.Seconds, jobSeconds) is not { Count: > 1 } ranges) return [item];
         return [.. ranges.Select((range, i) =>
         {
-            var own = JsonNode.Parse(metadata)!.AsObject();
-            (own["film"], own["job"], own["jobs"], own[FilmRange.FirstName], own[FilmRange.EndName]) = (name, i + 1, ranges.Count, range.First, range.End);
-            return new NewItem(string.Create(CultureInfo.InvariantCulture, $"{name}#{i + 1:0000}"), null, address, own.ToJsonString());
+            var own = JsonNode.Parse(item.Metadata!)!.AsObject();
+            (own["film"], own["job"], own["jobs"], own[FilmRange.FirstName], own[FilmRange.EndName]) = (item.Key, i + 1, ranges.Count, range.First, range.End);
+            return item with { Key = string.Create(CultureInfo.InvariantCulture, $"{item.Key}#{i + 1:0000}"), Metadata = own.ToJsonString() };
         })];
     }
 }

@@ -38,8 +38,7 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     internal async Task<StoredMedia> StoreAsync(Project project, string fileName, Stream content, IReadOnlyDictionary<string, object>? more, CancellationToken cancellationToken)
     {
         var name = BareName(fileName);
-        if (name.Length is 0 or > 500) return new StoredMedia(fileName, [], "A file name of 1 to 500 characters is needed.");
-        return await KeepAsync(project, name, content, (file, address) => FilmJobs.Of(name, address, WithMore(MetadataOf(name, file), more), file.Film, project.Settings.Vision.JobSeconds), cancellationToken);
+        return name.Length is 0 or > 500 ? new StoredMedia(fileName, [], "A file name of 1 to 500 characters is needed.") : await StoreAsync(project, new NewItem(name, null), name, content, more, cancellationToken);
     }
 
     /// <summary>Stores a file as an item of which more is known. Where an item of its key is there already, it stays as it is.</summary>
@@ -48,14 +47,11 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     /// <param name="name">Name of the file, for people.</param>
     /// <param name="content">The file; read once.</param>
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
-    public Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default)
+    public Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default) => StoreAsync(project, item, name, content, null, cancellationToken);
+
+    private async Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, IReadOnlyDictionary<string, object>? more, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(item);
-        return KeepAsync(project, name, content, (file, address) => [item with { Url = address, Metadata = MetadataOf(name, file) }], cancellationToken);
-    }
-
-    private async Task<StoredMedia> KeepAsync(Project project, string name, Stream content, Func<MediaFile, string, IReadOnlyList<NewItem>> items, CancellationToken cancellationToken)
-    {
         var (file, refused) = await KeepAsync(project, content, cancellationToken);
         if (file is null) return new StoredMedia(name, [], refused);
         var kept = false;
@@ -64,7 +60,8 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
             // The fast stage looks at the picture, so it must be known before the item.
             await database.WriteAsync(scope => scope.Dialect.InsertAsync(scope.Db, [file], ignoreConflicts: false, cancellationToken), cancellationToken);
             var address = AddressOf(project.Id, file.Name);
-            var stored = await intake.StoreAsync(project, items(file, address), cancellationToken);
+            var described = item with { Url = address, Metadata = WithMore(MetadataOf(name, file), more) };
+            var stored = await intake.StoreAsync(project, FilmJobs.Of(described, file.Film, project.Settings.Vision.JobSeconds), cancellationToken);
             if (!stored.Succeeded) return new StoredMedia(name, [], string.Join(' ', stored.Errors.Select(e => e.Message)));
             kept = stored.Value.Any(s => string.Equals(s.Item.Url, address, StringComparison.Ordinal));
             return new StoredMedia(name, stored.Value, null);

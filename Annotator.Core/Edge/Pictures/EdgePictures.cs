@@ -132,8 +132,8 @@ public sealed class EdgePictures(AnnotatorDatabase database, IBlobStore blobs, M
         var item = new NewItem(KeyOf(device, picture), null, DeviceId: device.Id, ForPerson: picture.Reason is EdgeReason.Novel or EdgeReason.Sample);
         var result = await media.StoreAsync(project, item, picture.Key!, new MemoryStream(whole, writable: false), cancellationToken);
         await RemoveAsync(parts, cancellationToken);
-        if (result.Items is not [var made]) return Outcome<PictureReceipt>.Fail("picture", result.Refused ?? "The picture was refused.");
-        if (made.Created)
+        if (result.Items.Count == 0) return Outcome<PictureReceipt>.Fail("picture", result.Refused ?? "The picture was refused.");
+        if (result.Items[0].Created)
         {
             await database.WriteAsync(
                 async scope =>
