@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Annotator.Core;
 using Annotator.Core.Edge;
 using Annotator.Core.Projects;
@@ -79,7 +80,7 @@ internal static class EdgeApi
             return Answer(await intake.StoreItemsAsync(device, project, body, context.RequestAborted));
         }).WithSummary("Stores items of a device, each once, and sends them through the cascade").Produces<EdgeReceipt>();
 
-        devices.MapGet("/pictures/{sequence:long}", (long sequence, string? key, string? sha256, long total, EdgePictures pictures, HttpContext context) =>
+        devices.MapGet("/pictures/{sequence:long}", ([Description("Number of the picture in the device's store.")] long sequence, string? key, [Description("SHA-256 of the whole picture, as hexadecimal.")] string? sha256, [Description("Bytes of the whole picture.")] long total, EdgePictures pictures, HttpContext context) =>
             pictures.FindAsync(context.Device(), new DevicePicture(sequence, key, EdgeReason.None, sha256, total), context.RequestAborted))
             .WithSummary("How much of a picture of a device has arrived");
         devices.MapPut("/pictures/{sequence:long}", AddPieceAsync).WithSummary("Takes the next piece of a picture; with the last one it becomes an item").Accepts<Stream>("application/octet-stream").Produces<PictureReceipt>();
@@ -131,7 +132,9 @@ internal static class EdgeApi
         return TypedResults.Stream(file, "application/octet-stream", entityTag: new EntityTagHeaderValue($"\"{student.Hash}\""), enableRangeProcessing: true);
     }
 
-    private static async Task<IResult> AddPieceAsync(long sequence, string? key, string? reason, string? sha256, long total, long offset, EdgePictures pictures, AnnotatorDatabase database, HttpContext context)
+    private static async Task<IResult> AddPieceAsync(
+        [Description("Number of the picture in the device's store.")] long sequence, string? key, [Description("Why it is sent: uncertain, novel or sample.")] string? reason, [Description("SHA-256 of the whole picture, as hexadecimal.")] string? sha256, [Description("Bytes of the whole picture.")] long total,
+        [Description("Bytes that were sent before this piece.")] long offset, EdgePictures pictures, AnnotatorDatabase database, HttpContext context)
     {
         if (context.Request.ContentLength is not (> 0 and <= EdgeLimits.MostPieceBytes and var length)) return Problems.Validation([("piece", $"A body of 1 to {EdgeLimits.MostPieceBytes} bytes with its length is needed.")]);
         var piece = new byte[length];

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Annotator.Core.Items;
@@ -59,10 +60,10 @@ internal static class WorkApi
             var rows = await work.ListAsync(grant.Project, grant.IsLead ? null : context.Caller().UserId, MostListed, context.RequestAborted);
             return new Listing<AssignmentView>([.. rows.Select(View)], null);
         }).WithSummary("The assignments that hold, newest first; annotators see their own");
-        assignments.MapPatch("/{assignmentId}", async (string assignmentId, AssignmentPatch body, Assignments work, HttpContext context) =>
+        assignments.MapPatch("/{assignmentId}", async ([Description("The assignment.")] string assignmentId, AssignmentPatch body, Assignments work, HttpContext context) =>
             await work.DueAsync(context.Grant(), context.Caller().UserId, Ids.Parse(assignmentId), body.DueAt, context.RequestAborted) ? TypedResults.NoContent() : (IResult)Problems.NotFound())
             .RequireLead().WithSummary("Changes until when an assignment is to be done").Produces(StatusCodes.Status204NoContent);
-        assignments.MapDelete("/{assignmentId}", async (string assignmentId, Assignments work, HttpContext context) =>
+        assignments.MapDelete("/{assignmentId}", async ([Description("The assignment.")] string assignmentId, Assignments work, HttpContext context) =>
             await work.EndAsync(context.Grant(), context.Caller().UserId, Ids.Parse(assignmentId), context.RequestAborted) ? TypedResults.NoContent() : (IResult)Problems.NotFound())
             .RequireLead().WithSummary("Takes an assignment back: what still waits is everybody's again").Produces(StatusCodes.Status204NoContent);
 

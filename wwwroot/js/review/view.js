@@ -94,7 +94,7 @@ export class View {
     this.#groupLabels();
     this.#buildSurface();
     this.work = h("div.rv-work", null, this.scroll, this.shapes?.list.element);
-    this.stage = h("section.rv-stage", { aria: { label: t("Review.Item") } }, this.why, this.skeleton, this.work, this.grid?.element, this.meta);
+    this.stage = h("section.rv-stage", {}, this.why, this.skeleton, this.work, this.grid?.element, this.meta);
     this.answer = h("section.rv-answer", { aria: { label: t("Review.Answer") } }, this.suggestion, this.spans?.list, this.filterRow, this.results, this.labels);
     fill(
       this.host,
