@@ -40,6 +40,12 @@ internal sealed class Proposals
     /// <summary>How much the models believe in a label of an item.</summary>
     public double BeliefIn(Item item, string value) => _steered.ClassOf(value) is >= 0 and var c ? _steered.View.Fused[_steered.RowOf(item.Id)][c] : 0;
 
+    /// <summary>Whether a copy may wait for the first of its group: a group is asked about by the member that is most in doubt.</summary>
+    /// <param name="item">A copy.</param>
+    /// <param name="doubt">A copy of no more risk than this may always wait.</param>
+    public bool MayWait(Item item, double doubt) =>
+        Of(item) is { Follows: true, Risk: var risk } && (risk <= doubt || (_leaders.TryGetValue(item.GroupId!.Value, out var leader) && Of(leader) is { } first && first.Risk >= risk));
+
     private Proposal? Make(Item item)
     {
         var (view, row) = (_steered.View, _steered.RowOf(item.Id));

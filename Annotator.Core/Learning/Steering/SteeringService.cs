@@ -51,6 +51,9 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     // An accepted label is taken back where the models have come to believe less than this in it.
     private const double TakeBackBelow = 0.5;
 
+    // Below this nobody is asked in an audit but by a draw.
+    private const double AuditDoubt = 0.02;
+
     // A copy that is wrong more often than this does not go with its group unseen. It stands in the queue by its risk, and is seen where that is worth it.
     private const double CopyDoubt = 0.1;
 
@@ -78,7 +81,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             if (item.State == ItemState.Final && !IsDoubted(item, proposal)) continue;
             var routing = new Cascade.Routing(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
             if (item.State == ItemState.Final) routing = routing with { Reason = QueueReason.TakenBack };
-            var to = proposal.Follows && item.State is not (ItemState.Final or ItemState.Queued) ? ItemState.Prelabelled : ItemState.Queued;
+            var to = item.State is not (ItemState.Final or ItemState.Queued) && proposals.MayWait(item, CopyDoubt) ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
             if (chosen.TryGetValue(item.Id, out var pick) && item.State != ItemState.Final) (rank, routing) = (pick.Rank, routing with { Reason = pick.Reason });
             if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
@@ -200,6 +203,8 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         await PhaseAsync(run, project, SteeringPhase.Learning, settings.AutoAccept ? left : waiting, settings.AutoAccept ? ahead : 0, steered.Decisions, cancellationToken);
         if (!ready) return;
 
+        // Now everything that may be worth a look can be looked at: what waits for the first of its group is none the less in the audit.
+        await WriteAsync(run, project, [.. open.Where(i => i.State == ItemState.Prelabelled && proposals.Of(i)!.Risk > AuditDoubt).Select(i => Queued(project, i, proposals.Of(i)!))], [], cancellationToken);
         var session = await audits.BeginAsync(
             run,
             project,
@@ -223,6 +228,13 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             frozen,
             cancellationToken);
         await AdvanceAsync(run, project, session.Audit, cancellationToken);
+    }
+
+    private static ItemChange Queued(Project project, Item item, Proposal proposal)
+    {
+        var prelabel = new PrelabelChange(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version);
+        var routing = new Cascade.Routing(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
+        return new ItemChange(item, ItemState.Queued, Route.Human, prelabel, Place: new QueuePlace(QueueRanks.Of(routing, item.Id), proposal.Reason, item.Audit, Math.Max(0, project.Settings.Overlap - item.Votes)));
     }
 
     // What is still coming in, or being asked of the LLM, would change the proposals that an audit freezes.
