@@ -27,7 +27,7 @@ internal static class GroupLabels
         // label waits for the audit's end with it.
         var audited = await scope.Db.Audits.AnyAsync(a => a.ProjectId == item.ProjectId && a.State == Quality.Certificate.AuditState.Running, scope.CancellationToken);
         var changes = members
-            .Where(m => !audited || string.Equals(m.PredictionValue, value, StringComparison.Ordinal))
+            .Where(m => !audited || (m.State != ItemState.Final && string.Equals(m.PredictionValue, value, StringComparison.Ordinal)))
             .Where(m => !m.Audit && m.LabelSource is not (LabelSource.Human or LabelSource.Import) && m.Votes == 0 && !(m.State == ItemState.Final && string.Equals(m.LabelValue, value, StringComparison.Ordinal)))
             .Select(m => new ItemChange(m, ItemState.Final, Route.Auto, Label: new LabelChange(value, LabelSource.Propagated, null))).ToList();
         foreach (var part in changes.Chunk(2_000))
