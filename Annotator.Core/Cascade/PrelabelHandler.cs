@@ -203,12 +203,12 @@ internal sealed class PrelabelHandler(
         {
             var item = batch.Items[n];
             var own = opinions?[n];
-            var follows = batch.Repeats(item);
-            var said = askLlm && !follows ? batch.Llm.GetValueOrDefault(item.Id) : batch.Said(item);
+            var repeats = batch.Repeats(item);
+            var said = askLlm && !repeats ? batch.Llm.GetValueOrDefault(item.Id) : batch.Said(item);
             var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
 
             // A copy with the same words is not asked about: what is said of the first of its group holds for it.
-            var ask = askLlm && said is null && !follows;
+            var ask = askLlm && said is null && !repeats;
             var stage = ask && options.Stage == PrelabelStage.Llm ? double.PositiveInfinity : line;
             routed.Add((item, CascadeRouter.Decide(project.Settings, stage, own, opinion, guesses?[n], ask, said is { Value: null })));
         }

@@ -23,6 +23,8 @@ internal static class GroupLabels
             return;
         }
 
+        if (members.Count == 0) return;
+
         // An audit draw waits for an answer of its own. And what an audit has frozen stays as it is: the bound speaks of the proposals, so a copy whose proposal is another
         // label waits for the audit's end with it.
         var audited = await scope.Db.Audits.AnyAsync(a => a.ProjectId == item.ProjectId && a.State == Quality.Certificate.AuditState.Running, scope.CancellationToken);

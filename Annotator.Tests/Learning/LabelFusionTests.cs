@@ -80,7 +80,7 @@ public sealed class LabelFusionTests
         Assert.InRange(fused.Powers.Student * tooSure, 0.75, 1.35);
 
         // What is believed happens as often as it is believed.
-        var blind = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]), fused);
+        var (blind, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]), fused);
         var expected = Enumerable.Range(0, world.Items).Sum(i => 1 - (double)blind.AsSpan(i * Classes, Classes).ToArray().Max());
         var wrong = Enumerable.Range(0, world.Items).Count(i => Array.IndexOf(blind.AsSpan(i * Classes, Classes).ToArray(), blind.AsSpan(i * Classes, Classes).ToArray().Max()) != world.Truth[i]);
         Assert.InRange(expected / wrong, 0.8, 1.25);
@@ -93,10 +93,10 @@ public sealed class LabelFusionTests
         var neighbours = world.Neighbours(0.9);
         var fused = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], neighbours));
         var item = Array.FindIndex(world.Decided, d => d >= 0);
-        var before = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], neighbours), fused);
+        var (before, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], neighbours), fused);
         var other = (int[])world.Decided.Clone();
         other[item] = (other[item] + 1) % Classes;
-        var after = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, other, world.Student, [world.Answers], neighbours), fused);
+        var (after, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, other, world.Student, [world.Answers], neighbours), fused);
         Assert.Equal(before[(item * Classes)..((item + 1) * Classes)], after[(item * Classes)..((item + 1) * Classes)]);
     }
 

@@ -54,7 +54,8 @@ public sealed record LabelEvidence(int Classes, int[] Decided, float[] Student, 
 /// powers are those that make decisions and answers likeliest, so that a vote that tells nothing new has none.
 /// </summary>
 /// <remarks>
-/// What the neighbours vote for are people's decisions and the other labellers' own answers, never beliefs that the item itself has had a part in.
+/// What the neighbours vote for are people's decisions, the other labellers' own answers, or, where there is neither, the opinion of a student that learned nothing from them:
+/// never a belief that the item itself has had a part in.
 /// </remarks>
 public static class LabelFusion
 {
@@ -82,7 +83,7 @@ public static class LabelFusion
             // Powers change slowly: a later training fits them once.
             pool.Vote();
             if (start is null || round == 0) pool.Fit();
-            pool.Posterior(posterior, decisions: true);
+            pool.Posterior(posterior, pool.Powers, decisions: true);
             if (labellers.Length == 0) break;
             for (var l = 0; l < labellers.Length; l++) labellers[l] = LabellerReliability.Measure(classes, evidence.Answers[l], posterior);
         }
@@ -93,19 +94,20 @@ public static class LabelFusion
     /// <summary>What the labellers say of each item with the reliabilities of an earlier result, people's decisions about the item itself left out.</summary>
     /// <param name="evidence">What is known.</param>
     /// <param name="fused">An earlier result over it.</param>
-    /// <param name="caution">The powers are divided by this.</param>
-    /// <returns>Probability of each class, [item, class] row-major.</returns>
-    public static float[] WithoutDecisions(LabelEvidence evidence, FusedLabels fused, double caution = 1)
+    /// <param name="caution">For the careful probabilities the powers are divided by this.</param>
+    /// <returns>Probability of each class, [item, class] row-major: as believed, and with caution.</returns>
+    public static (float[] Beliefs, float[] Careful) WithoutDecisions(LabelEvidence evidence, FusedLabels fused, double caution = 1)
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(fused);
         Check(evidence);
         if (evidence.Answers.Count != fused.Labellers.Count) throw new ArgumentException("The labellers of the earlier result are needed.", nameof(evidence));
-        var posterior = new float[evidence.Count * fused.Classes];
-        var pool = new OpinionPool(evidence, [.. fused.Labellers], fused.Powers with { Student = fused.Powers.Student / caution, Neighbours = fused.Powers.Neighbours / caution });
+        var pool = new OpinionPool(evidence, [.. fused.Labellers], fused.Powers);
         pool.Vote();
-        pool.Posterior(posterior, decisions: false);
-        return posterior;
+        var (beliefs, careful) = (new float[evidence.Count * fused.Classes], new float[evidence.Count * fused.Classes]);
+        pool.Posterior(beliefs, fused.Powers, decisions: false);
+        pool.Posterior(careful, fused.Powers with { Student = fused.Powers.Student / caution, Neighbours = fused.Powers.Neighbours / caution }, decisions: false);
+        return (beliefs, careful);
     }
 
     private static void Check(LabelEvidence evidence)

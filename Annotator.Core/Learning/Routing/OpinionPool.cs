@@ -175,8 +175,9 @@ internal sealed class OpinionPool
 
     /// <summary>Probability of each class of each item.</summary>
     /// <param name="posterior">[item, class] row-major; overwritten.</param>
+    /// <param name="powers">What the opinions are worth.</param>
     /// <param name="decisions">Whether people's decisions about the item itself count.</param>
-    public void Posterior(float[] posterior, bool decisions)
+    public void Posterior(float[] posterior, PoolPowers powers, bool decisions)
     {
         var classes = _evidence.Classes;
         Parallel.For(0, _evidence.Count, Parallelism, i =>
@@ -189,7 +190,7 @@ internal sealed class OpinionPool
                 return;
             }
 
-            Believe(i, Powers, row);
+            Believe(i, powers, row);
         });
     }
 

@@ -95,8 +95,7 @@ public static class SteeringModel
         var probabilities = Opinions(input, student);
         var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups);
         var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
-        var blind = LabelFusion.WithoutDecisions(evidence, fused);
-        var careful = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));
+        var (blind, careful) = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));
         cancellationToken.ThrowIfCancellationRequested();
 
         var (proposals, own, risks) = (new int[count], new int[count], new double[count]);

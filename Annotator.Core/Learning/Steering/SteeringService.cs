@@ -79,7 +79,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         {
             if (IsDecided(item) || proposals.Of(item) is not { } proposal) continue;
             if (item.State == ItemState.Final && !IsDoubted(item, proposal)) continue;
-            var routing = new Cascade.Routing(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
+            var routing = RoutingOf(proposal);
             if (item.State == ItemState.Final) routing = routing with { Reason = QueueReason.TakenBack };
             var to = item.State is not (ItemState.Final or ItemState.Queued) && proposals.MayWait(item, CopyDoubt) ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
@@ -233,9 +233,11 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     private static ItemChange Queued(Project project, Item item, Proposal proposal)
     {
         var prelabel = new PrelabelChange(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version);
-        var routing = new Cascade.Routing(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
-        return new ItemChange(item, ItemState.Queued, Route.Human, prelabel, Place: new QueuePlace(QueueRanks.Of(routing, item.Id), proposal.Reason, item.Audit, Math.Max(0, project.Settings.Overlap - item.Votes)));
+        return new ItemChange(item, ItemState.Queued, Route.Human, prelabel, Place: new QueuePlace(QueueRanks.Of(RoutingOf(proposal), item.Id), proposal.Reason, item.Audit, Math.Max(0, project.Settings.Overlap - item.Votes)));
     }
+
+    private static Cascade.Routing RoutingOf(Proposal proposal) =>
+        new(Route.Human, new Opinion(proposal.Value, 1 - proposal.Risk, proposal.Source, proposal.Version), proposal.Reason, proposal.Risk);
 
     // What is still coming in, or being asked of the LLM, would change the proposals that an audit freezes.
     private Task<bool> IsBusyAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(
