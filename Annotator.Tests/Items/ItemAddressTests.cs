@@ -21,7 +21,7 @@ public class ItemAddressTests
     [InlineData("nonsense", null, false)]
     public void Filter_KnowsTheStatesOfTheApi(string state, ItemState? expected, bool inReview)
     {
-        var filter = new ItemAddress(7, State: state).Filter;
+        var filter = new ItemAddress(7, State: state).FilterAt(DateTimeOffset.UnixEpoch);
         Assert.Equal(expected, filter.State);
         Assert.Equal(inReview, filter.InReview);
     }

@@ -28,6 +28,8 @@ public sealed partial class QualityPage : LiveComponent
     private ProjectCosts? _costs;
     private AgreementMetrics? _agreement;
     private bool _agreementRead;
+    private AgreementIntervals? _intervals;
+    private AnnotatorEstimates? _estimates;
     private AnnotatorQuality? _own;
     private IReadOnlyList<AnnotatorQuality>? _quality;
     private IReadOnlyList<CertificateSnapshot> _certificates = [];
@@ -103,6 +105,10 @@ public sealed partial class QualityPage : LiveComponent
     [Inject]
     public required CheckReader Checks { get; init; }
 
+    /// <summary>What all votes together say of the team.</summary>
+    [Inject]
+    public required TeamQualityReader Votes { get; init; }
+
     /// <summary>Certificates over time.</summary>
     [Inject]
     public required ProjectCostReader Costs { get; init; }
@@ -174,14 +180,22 @@ public sealed partial class QualityPage : LiveComponent
             _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
             _statement = await Statements.FindAsync(project, Stopping);
         }
+        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(ProjectId, Stopping);
         if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
         else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));
-        else if (_tab is "people") _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
+        else if (_tab is "people")
+        {
+            StateHasChanged();
+            _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
+            _estimates = await Votes.EstimatesAsync(ProjectId, Stopping);
+        }
         else if (_tab is "agreement")
         {
             StateHasChanged();
             (_agreement, _agreementRead) = ((await Metrics.ReadAsync(ProjectId, Stopping)).Agreement, true);
+            StateHasChanged();
+            _intervals = await Votes.IntervalsAsync(ProjectId, Stopping);
         }
     }
 
