@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Annotator.Core.Export;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
@@ -20,11 +21,18 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, CertificateReader certificates, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, int? schemaVersion, ExportService exports, AnnotatorDatabase database, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
+            if (schemaVersion is { } version)
+            {
+                var history = await LabelHistory.FindAsync(database, project, version, context.RequestAborted);
+                if (!history.Succeeded) return Problems.Validation(history.Errors);
+                request = request.Value with { History = history.Value };
+            }
+
             var response = context.Response;
             response.ContentType = request.Value.Format.ContentType;
             var disposition = new ContentDispositionHeaderValue("attachment");
@@ -36,6 +44,8 @@ internal static class ResultsApi
             await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
         }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
+        results.MapGet("/schemas", async (AnnotatorDatabase database, HttpContext context) => new Listing<SchemaVersion>(await LabelHistory.VersionsAsync(database, context.Grant().Project, context.RequestAborted), null))
+            .WithSummary("The versions of the labels, newest first");
         results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
             await certificates.FindAsync(context.Grant().Project, context.RequestAborted) is { } certificate ? TypedResults.Ok(certificate) : (IResult)Problems.NotFound())
             .WithSummary("What can be said of the labels, with all it rests on").Produces<CertificateStatement>();

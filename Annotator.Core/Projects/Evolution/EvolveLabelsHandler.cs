@@ -20,7 +20,7 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning, Representati
 {
     public const string RunKind = "evolveLabels";
 
-    private const string EventKind = "schemaChanged";
+    internal const string EventKind = "schemaChanged";
     private const int Batch = 2_000;
 
     public string Kind => RunKind;
@@ -49,6 +49,7 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning, Representati
                     project.Schema = schema.Value;
                     project.SchemaVersion++;
                     project.Version++;
+                    await SchemaSnapshots.KeepAsync(scope, project, (project.SchemaVersion - 1, before));
                     foreach (var gold in await scope.Db.Set<GoldItem>().Where(g => g.ProjectId == run.ProjectId).ToListAsync(cancellationToken))
                     {
                         if (LabelEvolution.ValueAfter(options, gold.Value) is { } value) gold.Value = value;
@@ -139,6 +140,7 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning, Representati
                     project.SchemaJson = change.Before!;
                     project.SchemaVersion++;
                     project.Version++;
+                    await SchemaSnapshots.KeepAsync(scope, project, (project.SchemaVersion - 1, before));
                     scope.Audit(run.Run.CreatedBy, "labels.changeTakenBack", new { run = undo, version = project.SchemaVersion }, run.ProjectId);
                     scope.Publish(new ProjectChanged(run.ProjectId));
                     return new Cursor(before, project.SchemaVersion, 0, 0);
@@ -238,5 +240,5 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning, Representati
         }
     }
 
-    private sealed record Before(long Run, LabelSource? Source, double? Confidence, string? Prediction);
+    internal sealed record Before(long Run, LabelSource? Source, double? Confidence, string? Prediction);
 }
