@@ -97,7 +97,7 @@ public sealed class LabelEvolutionTests
         var now = await ProjectAsync(host, made.Id);
         await host.Get<DecisionRecorder>().RecordAsync(new ProjectGrant(now, Role.Lead), user, [new NewDecision(items[1], DecisionAction.Correct, new ChoiceValue("puppy")), new NewDecision(items[0], DecisionAction.Correct, new ChoiceValue("hound"))]);
 
-        Assert.Equal("hound bird kitten puppy", await ExportAsync(host, now, now.SchemaVersion));
+        Assert.Equal("hound puppy bird kitten", await ExportAsync(host, now, now.SchemaVersion));
         Assert.Equal("dog bird cat", await ExportAsync(host, now, merged));
         Assert.Equal("dog bird hawk cat", await ExportAsync(host, now, 1));
         Assert.False((await LabelHistory.FindAsync(host.Database, now, 99, TestContext.Current.CancellationToken)).Succeeded);
