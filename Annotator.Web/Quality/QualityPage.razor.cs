@@ -30,6 +30,7 @@ public sealed partial class QualityPage : LiveComponent
     private bool _agreementRead;
     private AgreementIntervals? _intervals;
     private AnnotatorEstimates? _estimates;
+    private bool _estimatesRead;
     private AnnotatorQuality? _own;
     private IReadOnlyList<AnnotatorQuality>? _quality;
     private IReadOnlyList<CertificateSnapshot> _certificates = [];
@@ -188,7 +189,7 @@ public sealed partial class QualityPage : LiveComponent
         {
             StateHasChanged();
             _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
-            _estimates = await Votes.EstimatesAsync(ProjectId, Stopping);
+            (_estimates, _estimatesRead) = (await Votes.EstimatesAsync(ProjectId, Stopping), true);
         }
         else if (_tab is "agreement")
         {

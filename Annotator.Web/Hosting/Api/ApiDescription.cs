@@ -178,6 +178,7 @@ internal static class ApiDescription
             "media" => "Whether the images or videos that are kept here stand beside the annotations, for formats that are archives.",
             "from" => "Only what happened from this moment on (ISO 8601).",
             "to" => "Only what happened before this moment (ISO 8601).",
+            "schemaVersion" => "The version of the labels in whose words they are said; without it as they are now.",
             "spreadsheetSafe" => "For CSV: cells that a spreadsheet would run as a formula get an apostrophe in front.",
             _ => null,
         };
