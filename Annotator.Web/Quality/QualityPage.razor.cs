@@ -172,7 +172,6 @@ public sealed partial class QualityPage : LiveComponent
         _board = await Dashboards.ReadAsync(project, _address.FilterAt(Time.GetUtcNow()), Stopping);
         if (_people.Count == 0 || _address.By is null) _people = [.. _board.Annotators.Select(a => (a.UserId, a.Name))];
         if (_address.By is { } chosen && _people.All(p => p.Id != chosen)) _people = [.. _people, (chosen, await Annotators.NameAsync(chosen, Stopping) ?? "")];
-        _took = Time.GetElapsedTime(began);
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
         if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, _address.By, Stopping)).ToDictionary(c => c.UserId, c => c.Gold);
@@ -198,6 +197,9 @@ public sealed partial class QualityPage : LiveComponent
             StateHasChanged();
             _intervals = await Votes.IntervalsAsync(ProjectId, Stopping);
         }
+
+        // What takes long is read less often.
+        _took = Time.GetElapsedTime(began);
     }
 
     private async Task<(ProjectMetrics? Metrics, ProjectCosts? Costs)> ReadCostsAsync()
