@@ -118,6 +118,7 @@ public static class AnnotatorApp
         app.MapWorkApi();
         app.MapImportApi();
         app.MapMediaApi();
+        app.MapSignedMediaApi();
         app.MapVideoApi();
         app.MapFramesApi();
         app.MapModelsApi();

@@ -43,7 +43,12 @@ public sealed class ExportService(AnnotatorDatabase database, IBlobStore blobs)
             var from = after;
             var (items, deciders) = await database.ReadAsync(db => ReadPageAsync(db, project.Id, request.All, from, names, cancellationToken), cancellationToken);
             if (items.Count == 0) break;
-            foreach (var item in items) await writer.WriteAsync(Row(item, deciders, names), cancellationToken);
+            foreach (var item in items)
+            {
+                var row = Row(item, deciders, names);
+                await writer.WriteAsync(request.SignUrl is { } sign ? row with { Url = sign(row.Url) } : row, cancellationToken);
+            }
+
             await writer.FlushAsync(cancellationToken);
             after = items[^1].Id;
             written += items.Count;

@@ -10,6 +10,7 @@ public static class MediaServices
     {
         services.AddOptions<MediaOptions>();
         services.AddSingleton<MediaService>();
+        services.AddSingleton<MediaLinks>();
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
         services.AddSingleton<MediaFetcher>();

@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Annotator.Core.Export;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Media;
 using Microsoft.Net.Http.Headers;
 
 namespace Annotator.Web.Quality;
@@ -20,11 +22,13 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, CertificateReader certificates, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, bool? links, ExportService exports, MediaLinks signed, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
+            if (links is true && media is true) return Problems.Validation("links", "Either the files themselves (media) or addresses of them (links).");
+            var wanted = links is true ? request.Value with { SignUrl = await signed.SignerAsync(project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) } : request.Value;
             var response = context.Response;
             response.ContentType = request.Value.Format.ContentType;
             var disposition = new ContentDispositionHeaderValue("attachment");
@@ -33,7 +37,7 @@ internal static class ResultsApi
 
             // A CSV file has no place for it, so what is said of its labels goes beside it.
             if (await certificates.FindAsync(project, context.RequestAborted) is { } certificate) response.Headers[CertificateHeader] = JsonSerializer.Serialize(certificate, ProjectJson.Options);
-            await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
+            await exports.WriteAsync(project, wanted, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
         }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
         results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
