@@ -18,6 +18,7 @@ using Annotator.Web.Projects;
 using Annotator.Web.Quality;
 using Annotator.Web.Review;
 using Annotator.Web.Runs;
+using Annotator.Web.Streaming;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Live;
 using Annotator.Web.Map;
@@ -121,6 +122,7 @@ public static class AnnotatorApp
         app.MapSignedMediaApi();
         app.MapVideoApi();
         app.MapFramesApi();
+        app.MapFrameSourcesApi();
         app.MapModelsApi();
         app.MapReviewApi();
         app.MapRunsApi();

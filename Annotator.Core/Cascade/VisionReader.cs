@@ -22,7 +22,7 @@ public sealed class VisionReader(ModelRegistry models, IBlobStore blobs, Detecto
         if (await models.OpenAsync(id, cancellationToken) is not { } session) return null;
         var fits = session.Spec.Kind == ModelKind.Detector
             ? project.Schema.Type == (project.Modality == Modality.Video ? TaskType.Tracks : TaskType.Boxes)
-            : project is { Modality: Modality.Image, Schema: { Type: TaskType.Classification, Multiple: false } };
+            : session.Spec.Kind == ModelKind.Classifier && project is { Modality: Modality.Image, Schema: { Type: TaskType.Classification, Multiple: false } };
         return fits ? (id, session) : null;
     }
 

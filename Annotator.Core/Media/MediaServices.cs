@@ -15,6 +15,7 @@ public static class MediaServices
         services.AddSingleton<VideoProbe>();
         services.AddSingleton<MediaFetcher>();
         services.AddSingleton<Cascade.FrameDoubt>();
+        services.AddSingleton<Cascade.FrameSources>();
         services.AddSingleton<Sampling.FrameSampling>();
         services.AddSingleton<Runs.IRunHandler, Sampling.SampleFramesHandler>();
         return services;

@@ -37,7 +37,8 @@ public sealed class VisionSession : IDisposable
         var (height, width) = _channelsLast ? (shape[1], shape[2]) : (shape[2], shape[3]);
         if (_channels is not (1 or 3)) throw new ModelRefusedException($"The model's image has {_channels} channels; 1 or 3 are known.");
         if (shape[0] > 1) throw new ModelRefusedException($"The model takes {shape[0]} images at a time; it must take one.");
-        (Width, Height) = (width > 0 ? width : 640, height > 0 ? height : 640);
+        var usual = spec.Kind == ModelKind.Detector ? 640 : 224;
+        (Width, Height) = (width > 0 ? width : usual, height > 0 ? height : usual);
         if (Width > 4_096 || Height > 4_096) throw new ModelRefusedException($"The model's image has {Width} x {Height} pixels; at most 4,096 each way are taken.");
     }
 
@@ -87,7 +88,7 @@ public sealed class VisionSession : IDisposable
     /// <param name="size">The image's own size.</param>
     public ImageSize Fit(ImageSize size)
     {
-        if (!Spec.Letterbox || Spec.Kind == ModelKind.Classifier) return new ImageSize(Width, Height);
+        if (!Spec.Letterbox || Spec.Kind != ModelKind.Detector) return new ImageSize(Width, Height);
         var scale = Math.Min((double)Width / size.Width, (double)Height / size.Height);
         return new ImageSize(Math.Clamp((int)(size.Width * scale), 1, Width), Math.Clamp((int)(size.Height * scale), 1, Height));
     }
@@ -167,6 +168,12 @@ public sealed class VisionSession : IDisposable
     private void Settle()
     {
         var outputs = Run(Tensor([], 0, 0));
+        if (Spec.Kind == ModelKind.Encoder)
+        {
+            Spec = Spec with { Layout = DetectorLayout.None };
+            return;
+        }
+
         if (Spec.Kind == ModelKind.Classifier)
         {
             if (outputs[0].Values.Length < Spec.Labels.Count) throw new ModelRefusedException($"The model answers {outputs[0].Values.Length} numbers, and {Spec.Labels.Count} labels were given.");

@@ -59,6 +59,7 @@ internal static class ModelsApi
     private static async Task<IResult> PredictAsync([Description("The model.")] long modelId, [Description("Least score of a box, 0 to 1; as the model says where none is given.")] double? threshold, ModelRegistry registry, HttpContext context)
     {
         if (await registry.OpenAsync(modelId, context.RequestAborted) is not { } session) return Problems.NotFound();
+        if (session.Spec.Kind == ModelKind.Encoder) return Problems.Unprocessable("An encoder says what images are like, and nothing about one: it is used by the students of projects.");
         if (threshold is < 0 or > 1) return Problems.Validation("threshold", "Must be 0 to 1.");
         using var memory = new MemoryStream();
         var buffer = new byte[1 << 16];
