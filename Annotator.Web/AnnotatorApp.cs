@@ -120,6 +120,7 @@ public static class AnnotatorApp
         app.MapImportApi();
         app.MapMediaApi();
         app.MapSignedMediaApi();
+        app.MapTilesApi();
         app.MapVideoApi();
         app.MapFramesApi();
         app.MapFrameSourcesApi();

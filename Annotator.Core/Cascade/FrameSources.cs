@@ -133,7 +133,7 @@ public sealed class FrameSources(StudentReader students, VisionReader vision, De
         while (true)
         {
             var known = _sources.TryGetValue((project.Id, source), out var found) ? found : Add(project.Id, source);
-            if (known.TryOffer(project, number, image) is { } answer) return answer;
+            if (known.TryOffer(project, number, image, out var answer)) return answer;
         }
     }
 
@@ -241,16 +241,23 @@ public sealed class FrameSources(StudentReader students, VisionReader vision, De
             }
         }
 
-        /// <summary>Takes a frame; null where the source was forgotten meanwhile.</summary>
-        public Task<FrameAnswer>? TryOffer(Project project, long? number, byte[] image)
+        /// <summary>Takes a frame; false where the source was forgotten meanwhile.</summary>
+        public bool TryOffer(Project project, long? number, byte[] image, out Task<FrameAnswer> answer)
         {
             Waiter waiter;
             lock (_lock)
             {
-                if (_retired) return null;
+                answer = Task.FromResult(new FrameAnswer(number ?? 0));
+                if (_retired) return false;
                 var own = number ?? _offered + 1;
-                if (own < 0) return Task.FromResult(new FrameAnswer(own) { Error = "A frame's number is 0 or more." });
-                if (own > 0 && own <= _offered) return Task.FromResult(new FrameAnswer(own) { Error = string.Create(CultureInfo.InvariantCulture, $"Frames of a source go forward, and {_offered} was there already; 0 begins anew."), DroppedSoFar = _dropped });
+                var wrong = own < 0 ? "A frame's number is 0 or more."
+                    : own > 0 && own <= _offered ? string.Create(CultureInfo.InvariantCulture, $"Frames of a source go forward, and {_offered} was there already; 0 begins anew.") : null;
+                if (wrong is not null)
+                {
+                    answer = Task.FromResult(new FrameAnswer(own) { Error = wrong, DroppedSoFar = _dropped });
+                    return true;
+                }
+
                 _offered = own;
                 _lastAt = owner.Time.GetUtcNow();
                 waiter = new Waiter(project, own, image, owner.Time.GetTimestamp());
@@ -261,13 +268,14 @@ public sealed class FrameSources(StudentReader students, VisionReader vision, De
                 }
 
                 _waiting.Enqueue(waiter);
-                if (_working) return waiter.Done.Task;
+                answer = waiter.Done.Task;
+                if (_working) return true;
                 _working = true;
             }
 
             // Whoever happens to come first must not lend its request's ambient state to all others.
             using (ExecutionContext.SuppressFlow()) _ = Task.Run(WorkAsync);
-            return waiter.Done.Task;
+            return true;
         }
 
         /// <summary>Forgets a source that is silent.</summary>

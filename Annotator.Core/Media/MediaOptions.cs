@@ -55,6 +55,11 @@ public sealed class MediaOptions
     [Range(1, 1_000)]
     public int TiledMegapixels { get; set; } = 24;
 
+    /// <summary>Megabytes on this machine for the parts of large images; those that were looked at longest ago go first.</summary>
+    /// <value>Default 8,000; 100 to 1,000,000.</value>
+    [Range(100, 1_000_000)]
+    public int TileMegabytes { get; set; } = 8_000;
+
     /// <summary>Hosts whose images and videos are fetched and kept when a table of addresses is imported: names, or <c>*.example.org</c> for all below one. Other addresses stay addresses.</summary>
     /// <value>Default none.</value>
     public string[] FetchedHosts { get; set; } = [];

@@ -11,6 +11,7 @@ public static class MediaServices
         services.AddOptions<MediaOptions>();
         services.AddSingleton<MediaService>();
         services.AddSingleton<MediaLinks>();
+        services.AddSingleton<ImageTiles>();
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
         services.AddSingleton<MediaFetcher>();

@@ -116,7 +116,7 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
 
             // What is put out of use is closed by the collector once nobody runs it any more.
             while (_open.Count >= MostOpen) _open.TryRemove(_open.MinBy(o => o.Value.Used).Key, out _);
-            return Use(id, await Task.Run(() => VisionSession.Open(file, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!), cancellationToken));
+            return Use(id, await Task.Run(() => VisionSession.Open(file, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!, options.Value), cancellationToken));
         }
         finally
         {

@@ -27,7 +27,7 @@ public class UploadedEncoderTests(SharedHost shared)
         Assert.Equal(16, encoder["report"]!["features"]!.GetValue<int>());
         var project = (await _host.Admin.PostAsync("/api/v1/projects", new
         {
-            name = "Encoded", modality = "image", task = new { type = "classification", labels = s_names.Select(n => new { name = n }) }, settings = new { vision = new { encoder = encoder["id"]!.GetValue<string>() } },
+            name = "Encoded", modality = "image", task = new { type = "classification", labels = s_names.Select(n => new { name = n }) }, settings = new { autoAccept = false, vision = new { encoder = encoder["id"]!.GetValue<string>() } },
         })).Expect(HttpStatusCode.Created)["id"]!.GetValue<string>();
         using var archive = new ByteArrayContent(Pictures.Zip(Enumerable.Range(0, 60).Select(i => ($"{i:D3}.png", Pictures.Shape(i % 3, i)))));
         await _host.Admin.WaitRunAsync((await _host.Admin.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/imports?format=zip", archive)).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>());
