@@ -66,8 +66,8 @@ internal static class FramesBenchmark
         using var http = new HttpClient { BaseAddress = host.Server.Address };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ProcessHost.Token);
         var spec = JsonSerializer.Serialize(new { kind = "classifier", labels, mean = new[] { 0.485, 0.456, 0.406 }, deviation = new[] { 0.229, 0.224, 0.225 } });
-        using var description = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/models?name=ResNet-18&spec={Uri.EscapeDataString(spec)}") { Content = new ByteArrayContent(file) };
-        var model = await ReadAsync(await http.SendAsync(description));
+        using var form = new MultipartFormDataContent { { new StringContent("ResNet-18"), "name" }, { new StringContent(spec), "spec" }, { new ByteArrayContent(file), "file", "resnet18.onnx" } };
+        var model = await ReadAsync(await http.PostAsync("/api/v1/models", form));
         var settings = new { autoAccept = false, groupDuplicates = false, vision = new { model = (string)model["id"]!, frames = new { doubt = 0, perMinute = 6_000, gapSeconds = 0, buffer = 4 } } };
         var made = await host.Server.PostAsync("/api/v1/projects", new { name = "Frames", modality = "image", task = new { type = "classification", labels = labels.Select(l => new { name = l }) }, settings });
         var project = (string)made!["id"]!;

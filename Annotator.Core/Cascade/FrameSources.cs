@@ -190,7 +190,7 @@ public sealed class FrameSources(StudentReader students, VisionReader vision, De
         var lines = await tunings.LinesAsync(project, model.Id, model.Session.Spec);
         var found = model.Session.Detect(pixels, size, lines.Least * FrameDoubt.Faint);
         var boxes = source.Follow(frame.Number, model.Id, [.. found.Where(d => project.Schema.Contains(d.Box.Label) && d.Score >= lines.Of(d.Box.Label) * Weak)], lines);
-        var confidence = boxes.Count == 0 ? VisionReader.NothingFound : boxes.Average(b => b.Score);
+        var confidence = boxes.Count == 0 ? VisionReader.NothingFound : boxes.Average(b => lines.Probability(b.Label, b.Score));
         var value = LabelJson.Write(new BoxesValue(boxes.Select(b => new Box(b.Label, b.X, b.Y, b.Width, b.Height))));
         return (new Opinion(value, confidence, LabelSource.Model, (int)model.Id), boxes, FrameDoubt.Of(project.Schema, found, lines));
     }

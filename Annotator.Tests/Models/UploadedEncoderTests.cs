@@ -69,6 +69,17 @@ public class UploadedEncoderTests(SharedHost shared)
     }
 
     [Fact]
+    public async Task A_classifier_of_a_thousand_classes_comes_as_a_form()
+    {
+        var spec = JsonSerializer.Serialize(new { kind = "classifier", labels = Enumerable.Range(0, 1_000).Select(i => $"class number {i}") });
+        using var form = new MultipartFormDataContent { { new StringContent("Thousand"), "name" }, { new StringContent(spec), "spec" }, { new ByteArrayContent(Network(opset: 13, side: 32, pool: true, head: 1_000)), "file", "a.onnx" } };
+        var model = (await _host.Admin.SendAsync(HttpMethod.Post, "/api/v1/models", form)).Expect(HttpStatusCode.Created);
+        Assert.Equal((1_000, 16), (model["spec"]!["labels"]!.AsArray().Count, model["report"]!["features"]!.GetValue<int>()));
+        using var without = new MultipartFormDataContent { { new StringContent(spec), "spec" } };
+        (await _host.Admin.SendAsync(HttpMethod.Post, "/api/v1/models", without)).ExpectProblem(HttpStatusCode.BadRequest, "file");
+    }
+
+    [Fact]
     public async Task What_can_be_no_encoder_is_refused_with_the_reason()
     {
         using var body = new ByteArrayContent(Network(opset: 20, side: 32, pool: true, head: 1));

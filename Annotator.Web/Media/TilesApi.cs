@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Annotator.Core.Media;
 using Annotator.Web.Hosting.Api;
 using Microsoft.Net.Http.Headers;
@@ -11,7 +12,7 @@ internal static class TilesApi
     {
         var tiles = endpoints.MapProjectApi("/media/{name}/tiles").WithTags("Items");
         tiles.MapGet("", DescribeAsync).WithSummary("How a large image is cut into tiles at several scales; 404 where it is shown whole").Produces<TileSet>();
-        tiles.MapGet("/{level:int}/{column:int}/{row:int}", OpenAsync).WithSummary("A tile of a large image").Produces<Stream>(StatusCodes.Status200OK, ImageTiles.TileType);
+        tiles.MapGet("/{level}/{column}/{row}", OpenAsync).WithSummary("A tile of a large image").Produces<Stream>(StatusCodes.Status200OK, ImageTiles.TileType);
     }
 
     private static async Task<IResult> DescribeAsync(string name, ImageTiles tiles, HttpContext context)
@@ -28,7 +29,12 @@ internal static class TilesApi
         }
     }
 
-    private static async Task<IResult> OpenAsync(string name, int level, int column, int row, ImageTiles tiles, HttpContext context)
+    private static async Task<IResult> OpenAsync(
+        string name,
+        [Description("The scale; 0 is the image as it is.")] int level,
+        [Description("Number of the tile from the left, from 0.")] int column,
+        [Description("Number of the tile from the top, from 0.")] int row,
+        ImageTiles tiles, HttpContext context)
     {
         try
         {
