@@ -272,7 +272,8 @@ internal sealed class PrelabelHandler(
             // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.
             if (same && to == item.State && (item.Route == routing.Route || (to == ItemState.Queued && routing.Route == Items.Route.Llm)))
             {
-                if (to == ItemState.Queued) ranks.Add((item.Id, rank, reason));
+                // It gets its place when the LLM has answered, or failed to.
+                if (to == ItemState.Queued && routing.Route != Items.Route.Llm) ranks.Add((item.Id, rank, reason));
                 continue;
             }
 

@@ -53,7 +53,7 @@ public class PromptsOfSpansTests
     {
         static string Spans(params Span[] spans) => LabelJson.Write(new SpansValue(spans));
         var figures = PromptFigures.Of(
-            [(Spans(new(0, 3, "A"), new(5, 9, "B")), Spans(new(0, 3, "A")), 0.9), (Spans(), Spans(), 0.9), (Spans(new Span(0, 1, "A")), null, null)], 1, TimeProvider.System.GetUtcNow());
+            [(Spans(new(0, 3, "A"), new(5, 9, "B")), Spans(new Span(0, 3, "A")), 0.9), (Spans(), Spans(), 0.9), (Spans(new Span(0, 1, "A")), null, null)], 1, TimeProvider.System.GetUtcNow());
         Assert.Equal((3, 2, 1), (figures.Items, figures.Answered, figures.Right));
         Assert.Equal(((2.0 / 3) + 1) / 3, figures.Likeness!.Value, 1e-9);
         Assert.Equal(2, figures.Confusions.Count);
