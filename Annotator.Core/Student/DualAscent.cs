@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -61,6 +62,7 @@ internal sealed class DualAscent
     public float[] Weights { get; }
 
     /// <summary>Passes over all rows until the mean change of probabilities is below the tolerance. Returns the number of passes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Run(int passes, double tolerance, ulong seed, CancellationToken cancellationToken)
     {
         // Rows that have come to rest are looked at less often: every second pass, then every fourth.
@@ -99,6 +101,7 @@ internal sealed class DualAscent
     }
 
     /// <summary>Scores of a row, bias included, padding at <see cref="LocalSolver.Padding"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Score(int row, Span<float> scores)
     {
         scores[.._targets.Classes].Clear();
@@ -126,6 +129,7 @@ internal sealed class DualAscent
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private float Step(int row, Span<float> logP, Span<float> a, Span<float> p)
     {
         var weight = _targets.Weights[row];
@@ -164,6 +168,7 @@ internal sealed class DualAscent
     }
 
     /// <summary>Lists the blocks of eight classes that change by more than <paramref name="least"/> and takes the change of the others back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Moving(ReadOnlySpan<float> change, Span<float> alpha, float least)
     {
         var d = MemoryMarshal.Cast<float, Vector256<float>>(change);
@@ -178,6 +183,7 @@ internal sealed class DualAscent
         return count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Accumulate(int row, ReadOnlySpan<float> vector, int count, float factor)
     {
         var d = MemoryMarshal.Cast<float, Vector256<float>>(vector);

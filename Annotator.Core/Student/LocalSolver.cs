@@ -23,6 +23,7 @@ internal static class LocalSolver
     /// <param name="logP">First guess of log p (must be normalised); changed.</param>
     /// <param name="k">Squared length of the row times its weight times the cost.</param>
     /// <param name="p">Receives the probabilities, 0 in the padding.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softmax(ReadOnlySpan<float> a, Span<float> logP, float k, Span<float> p)
     {
         var count = a.Length / Lanes;
@@ -79,6 +80,7 @@ internal static class LocalSolver
     }
 
     /// <summary>Solves p = sigmoid(a - k p) for each lane by itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sigmoid(ReadOnlySpan<float> a, float k, Span<float> p)
     {
         var count = a.Length / Lanes;
@@ -117,6 +119,7 @@ internal static class LocalSolver
     }
 
     /// <summary>Turns scores into log-probabilities in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LogSoftmax(Span<float> scores)
     {
         var v = MemoryMarshal.Cast<float, Vector256<float>>(scores);

@@ -143,7 +143,7 @@ public static class OutOfFold
                 if (matrix.Counts[column] - here[column] < options.MinimumRows) continue;
                 known += energy;
                 var weights = ascent.Weights.AsSpan(column * ascent.Stride, classes);
-                for (var c = 0; c < classes; c++) score[c] += matrix.Values[k] * weights[c];
+                SpanMath.AddScaled(weights, matrix.Values[k], score);
             }
 
             var longer = known > 0 ? MathF.Sqrt(all / known) : 0;

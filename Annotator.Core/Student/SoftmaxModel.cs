@@ -88,7 +88,7 @@ public sealed class SoftmaxScorer
             var scale = values.IsEmpty ? _model.Scales[position] : _model.Scales[position] * values[i];
             squared += scale * scale;
             var weights = _model.Weights.AsSpan(position * classes, classes);
-            for (var c = 0; c < weights.Length; c++) probabilities[c] += scale * weights[c];
+            SpanMath.AddScaled(weights, scale, probabilities);
         }
 
         var norm = squared > 0 ? 1 / MathF.Sqrt(squared) : 0;

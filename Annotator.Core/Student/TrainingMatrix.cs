@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Annotator.Core.Student;
 
 /// <summary>
@@ -42,6 +44,7 @@ internal sealed class TrainingMatrix
     /// <summary>Part of the row's squared length (before scaling, an n-gram that occurs twice counted twice) that the entry stands for.</summary>
     public float Energy(int row, int entry) => _byRarity ? Values[entry] * _norms[row] * Scales[Columns[entry]] : Values[entry] * Values[entry];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static TrainingMatrix Build(SparseRows rows, ReadOnlySpan<int> chosen, FeatureOptions features, SoftmaxOptions options)
     {
         // How many of the chosen rows have each bucket (a bucket counts once a row).
@@ -86,6 +89,7 @@ internal sealed class TrainingMatrix
         return Fill(rows, chosen, columnOf, seenIn, total, buckets, scales, columnCounts, features.ByRarity);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static TrainingMatrix Fill(
         SparseRows rows, ReadOnlySpan<int> chosen, int[] columnOf, int[] position, int total, int[] buckets, float[] scales, int[] counts, bool byRarity)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Annotator.Core.Student;
 
 namespace Annotator.Core.Learning.Neighbours;
@@ -94,38 +95,61 @@ public sealed class RowNeighbours
             norms[i] = sum > 0 ? 1 / MathF.Sqrt(sum) : 0;
         }
 
+        var index = new Occurrences(starts, postings, squares);
         Parallel.For(
             first,
             Count,
             new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken },
-            () => (Sums: new float[Count], Touched: new int[Count], Seen: new HashSet<int>(), Heap: new PriorityQueue<int, float>()),
+            () => new Search(Count),
             (i, _, own) =>
             {
-                var used = 0;
-                own.Seen.Clear();
-                foreach (var b in rows[i])
-                {
-                    if (squares[b] == 0 || !own.Seen.Add(b)) continue;
-                    var square = squares[b];
-                    foreach (var j in postings.AsSpan(starts[b], starts[b + 1] - starts[b]))
-                    {
-                        if (own.Sums[j] == 0) own.Touched[used++] = j;
-                        own.Sums[j] += square;
-                    }
-                }
-
-                own.Heap.Clear();
-                foreach (var j in own.Touched.AsSpan(0, used))
-                {
-                    var similarity = own.Sums[j] * norms[j];
-                    own.Sums[j] = 0;
-                    if (j != i) Offer(own.Heap, j, similarity);
-                }
-
-                Take(i, own.Heap, norms[i]);
+                FindOne(i, rows[i], index, norms, own);
                 return own;
             },
             _ => { });
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void FindOne(int row, ReadOnlySpan<int> buckets, Occurrences index, float[] norms, Search own)
+    {
+        var (sums, touched, heap) = (own.Sums, own.Touched, own.Heap);
+        var used = 0;
+        own.Seen.Clear();
+        foreach (var b in buckets)
+        {
+            var square = index.Squares[b];
+            if (square == 0 || !own.Seen.Add(b)) continue;
+            foreach (var j in index.Postings.AsSpan(index.Starts[b], index.Starts[b + 1] - index.Starts[b]))
+            {
+                if (sums[j] == 0) touched[used++] = j;
+                sums[j] += square;
+            }
+        }
+
+        heap.Clear();
+        foreach (var j in touched.AsSpan(0, used))
+        {
+            var similarity = sums[j] * norms[j];
+            sums[j] = 0;
+            if (j != row) Offer(heap, j, similarity);
+        }
+
+        Take(row, heap, norms[row]);
+    }
+
+    // The rows that have each bucket, one bucket after the other from its start, and the squared weight of each bucket; 0 where it is not used.
+    private sealed record Occurrences(int[] Starts, int[] Postings, float[] Squares);
+
+    // What one thread needs to look for the neighbours of a row.
+    private sealed class Search(int count)
+    {
+        public float[] Sums { get; } = new float[count];
+
+        public int[] Touched { get; } = new int[count];
+
+        public HashSet<int> Seen { get; } = [];
+
+        public PriorityQueue<int, float> Heap { get; } = new();
     }
 
     // Rows of values get their lists all at once: rows that were added since the last time have none yet.

@@ -1,3 +1,5 @@
+using Annotator.Core.Student;
+
 namespace Annotator.Core.Learning.Routing;
 
 /// <summary>
@@ -10,6 +12,7 @@ public sealed class LabellerReliability
     /// <summary>Cases that the prior of one row is worth.</summary>
     private const double RowStrength = 8;
 
+    // [answer, true], so that an answer's likelihoods stand together.
     private readonly float[] _logLikelihood;
 
     private LabellerReliability(int classes, double[] confusion, double[] cases, double accuracy)
@@ -19,7 +22,10 @@ public sealed class LabellerReliability
         Cases = cases;
         Accuracy = accuracy;
         _logLikelihood = new float[confusion.Length];
-        for (var i = 0; i < confusion.Length; i++) _logLikelihood[i] = (float)Math.Log(confusion[i]);
+        for (var c = 0; c < classes; c++)
+        {
+            for (var a = 0; a < classes; a++) _logLikelihood[(a * classes) + c] = (float)Math.Log(confusion[(c * classes) + a]);
+        }
     }
 
     /// <summary>Number of classes.</summary>
@@ -80,7 +86,7 @@ public sealed class LabellerReliability
     public void AddLogLikelihood(int answer, Span<float> scores)
     {
         if (answer < 0) return;
-        for (var c = 0; c < Classes; c++) scores[c] += _logLikelihood[(c * Classes) + answer];
+        SpanMath.AddScaled(_logLikelihood.AsSpan(answer * Classes, Classes), 1, scores[..Classes]);
     }
 
     private static LabellerReliability FromCounts(int classes, double[] counts, double priorAccuracy, double priorCases)

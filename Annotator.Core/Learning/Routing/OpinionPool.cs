@@ -1,3 +1,5 @@
+using Annotator.Core.Student;
+
 namespace Annotator.Core.Learning.Routing;
 
 /// <summary>What the opinions of the student and of similar items are worth when they are put together.</summary>
@@ -26,6 +28,8 @@ internal sealed class OpinionPool
 
     // Moves of a fit at most; a later one goes on from there.
     private const int Moves = 12;
+
+    private const int PartSize = 128;
 
     private const double PowerStep = 1.1;
     private const double NeighbourStep = 0.1;
@@ -58,7 +62,7 @@ internal sealed class OpinionPool
     {
         (_evidence, _labellers, Powers) = (evidence, labellers, powers);
         _student = new float[evidence.Student.Length];
-        for (var i = 0; i < _student.Length; i++) _student[i] = MathF.Log(MathF.Max(evidence.Student[i], 1e-7f));
+        SpanMath.LogAtLeast(evidence.Student, 1e-7f, _student);
         _votes = evidence.Neighbours is null ? [] : new float[evidence.Count * evidence.Classes];
         _hasAnswer = new bool[evidence.Count];
         foreach (var answers in evidence.Answers)
@@ -98,12 +102,10 @@ internal sealed class OpinionPool
                 if (groups is not null && groups[i] >= 0 && groups[i] == groups[j]) continue;
                 var weight = neighbours.Similarities[n] * neighbours.Similarities[n];
                 var voice = voices.AsSpan(j * classes, classes);
-                for (var c = 0; c < classes; c++) vote[c] += weight * voice[c];
+                SpanMath.AddScaled(voice, weight, vote);
             }
 
-            float sum = 0;
-            foreach (var value in vote) sum += value;
-            foreach (ref var value in vote) value = MathF.Log(value / sum);
+            SpanMath.LogOfScaled(vote, 1 / SpanMath.Sum(vote), 0);
         });
     }
 
@@ -118,7 +120,7 @@ internal sealed class OpinionPool
         if (_hasAnswer[item])
         {
             for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], voice);
-            Normalise(voice);
+            SpanMath.Softmax(voice);
             return true;
         }
 
@@ -199,68 +201,55 @@ internal sealed class OpinionPool
     {
         LogPrior(item, powers, row);
         for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], row);
-        Normalise(row);
+        SpanMath.Softmax(row);
     }
 
     private double LogLikelihood(PoolPowers powers, bool withAnswers)
     {
         var value = -10 * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours));
-        var (row, said) = (new float[_evidence.Classes], new float[_evidence.Classes]);
-        double sum = 0;
-        foreach (var i in _decided)
+        if (_decided.Length > 0)
         {
-            Believe(i, powers, row);
-            sum += Math.Log(Math.Max(row[_evidence.Decided[i]], 1e-6));
+            value += _decisions / (double)_decided.Length * SumOver(_decided, (i, row, _) =>
+            {
+                Believe(i, powers, row);
+                return Math.Log(Math.Max(row[_evidence.Decided[i]], 1e-6));
+            });
         }
 
-        value += _decided.Length == 0 ? 0 : sum * _decisions / _decided.Length;
         if (!withAnswers) return value;
-        sum = 0;
-        foreach (var i in _answered)
+        return value + (_answers / (double)_answered.Length * SumOver(_answered, (i, row, said) =>
         {
             LogPrior(i, powers, row);
-            Array.Clear(said);
+            said.Clear();
             for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][i], said);
             double likelihood = 0;
             for (var c = 0; c < row.Length; c++) likelihood += MathF.Exp(row[c] + said[c]);
-            sum += Math.Log(Math.Max(likelihood, 1e-12));
-        }
+            return Math.Log(Math.Max(likelihood, 1e-12));
+        }));
+    }
 
-        return value + (sum * _answers / _answered.Length);
+    private delegate double Term(int item, Span<float> row, Span<float> said);
+
+    // In parts that do not depend on the number of threads, so that the sum does not either.
+    private double SumOver(int[] items, Term term)
+    {
+        var sums = new double[(items.Length + PartSize - 1) / PartSize];
+        Parallel.For(0, sums.Length, Parallelism, part =>
+        {
+            var (row, said) = (new float[_evidence.Classes], new float[_evidence.Classes]);
+            foreach (var i in items.AsSpan(part * PartSize, Math.Min(PartSize, items.Length - (part * PartSize)))) sums[part] += term(i, row, said);
+        });
+        return sums.Sum();
     }
 
     private void LogPrior(int item, PoolPowers powers, Span<float> row)
     {
         var start = item * row.Length;
-        row.Clear();
-        if (_student.Length > 0)
-        {
-            for (var c = 0; c < row.Length; c++) row[c] = (float)powers.Student * _student[start + c];
-        }
-
-        if (_votes.Length > 0 && powers.Neighbours > 0)
-        {
-            for (var c = 0; c < row.Length; c++) row[c] += (float)powers.Neighbours * _votes[start + c];
-        }
-
-        Normalise(row);
-        var (kept, noise) = ((float)(1 - powers.Noise), (float)(powers.Noise / row.Length));
-        foreach (ref var value in row) value = MathF.Log((kept * value) + noise);
-    }
-
-    // Logarithms to probabilities.
-    private static void Normalise(Span<float> row)
-    {
-        var top = float.NegativeInfinity;
-        foreach (var value in row) top = MathF.Max(top, value);
-        float sum = 0;
-        foreach (ref var value in row)
-        {
-            value = MathF.Exp(value - top);
-            sum += value;
-        }
-
-        foreach (ref var value in row) value /= sum;
+        if (_student.Length > 0) SpanMath.Multiply(_student.AsSpan(start, row.Length), (float)powers.Student, row);
+        else row.Clear();
+        if (_votes.Length > 0 && powers.Neighbours > 0) SpanMath.AddScaled(_votes.AsSpan(start, row.Length), (float)powers.Neighbours, row);
+        SpanMath.Softmax(row);
+        SpanMath.LogOfScaled(row, (float)(1 - powers.Noise), (float)(powers.Noise / row.Length));
     }
 
     // Evenly spread ones of those that are meant, and how many there are.
