@@ -27,6 +27,7 @@ internal sealed class SqliteCheckpointer : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly Func<IDisposable> _enter;
+    private readonly int _mostPages;
     private readonly ManualResetEventSlim _work = new();
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
@@ -34,9 +35,10 @@ internal sealed class SqliteCheckpointer : IDisposable
     /// <summary>Begins to watch.</summary>
     /// <param name="connectionString">The database.</param>
     /// <param name="enter">Waits until nobody writes; dispose the answer to let them.</param>
-    public SqliteCheckpointer(string connectionString, Func<IDisposable> enter)
+    /// <param name="mostPages">Pages of the log from which on writers wait.</param>
+    public SqliteCheckpointer(string connectionString, Func<IDisposable> enter, int mostPages = MostPages)
     {
-        _enter = enter;
+        (_enter, _mostPages) = (enter, mostPages);
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ToString());
 
         // Waits for the disk: not on a thread that requests are answered on.
@@ -73,7 +75,7 @@ internal sealed class SqliteCheckpointer : IDisposable
             try
             {
                 var (pages, moved) = Move();
-                if (pages >= MostPages)
+                if (pages >= _mostPages)
                 {
                     // What was committed meanwhile first, so that as little as can be is left for the moment in which nobody writes.
                     Move();
