@@ -113,7 +113,7 @@ public class PromptsOfSpansTests
     // People mark a thing together with its number; the model leaves the number out until it is told.
     private static List<Span> Right(string text)
     {
-        var match = System.Text.RegularExpressions.Regex.Match(text, "(lamp|chair)( [0-9]+)?", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
+        var match = System.Text.RegularExpressions.Regex.Match(text, "(?:lamp|chair)(?: [0-9]+)?", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1));
         return [new Span(match.Index, match.Index + match.Length, "THING")];
     }
 
