@@ -123,6 +123,30 @@ public class PagesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task ManageMenu_OpensByKeyClosesFromOutsideAndLeadsOn()
+    {
+        var project = await browser.Api.CreateProjectAsync("Menu", ["a", "b"]);
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{project}");
+        var menu = page.Locator(".an-manage");
+        var settings = menu.GetByRole(AriaRole.Link, new LocatorGetByRoleOptions { Name = "Settings" });
+        await menu.Locator("summary").FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(settings).ToBeVisibleAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(settings).ToBeHiddenAsync();
+        await Assertions.Expect(menu.Locator("summary")).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await page.Locator("h1").First.ClickAsync();
+        await Assertions.Expect(settings).ToBeHiddenAsync();
+        await menu.Locator("summary").ClickAsync();
+        await settings.ClickAsync();
+        await page.WaitForURLAsync("**/settings");
+        await Assertions.Expect(settings).ToBeHiddenAsync();
+    }
+
+    [Fact]
     public async Task InvitedPerson_MakesAnAccountAndSeesNoProjectOfOthers()
     {
         await browser.Api.CreateProjectAsync("Not for guests", ["a", "b"]);

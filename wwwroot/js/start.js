@@ -1,8 +1,10 @@
 // Starts Blazor. WebSockets only and without negotiation, so that the first request already carries the circuit: several
 // servers behind a balancer then need no stickiness to begin.
 import { watchConnection } from "./connection.js";
+import { closeMenus } from "./menus.js";
 
 watchConnection();
+closeMenus();
 await Blazor.start({
   circuit: {
     configureSignalR: (builder) => builder.withUrl("_blazor", { skipNegotiation: true, transport: 1 }),
