@@ -61,7 +61,7 @@ public sealed record PromptFigures(
     private static List<double> Calibrate(List<double> confidences, List<bool> hits)
     {
         var halves = Enumerable.Range(0, 2).Select(h => Enumerable.Range(0, hits.Count).Where(i => i % 2 == h).ToList()).ToList();
-        var calibrators = halves.ConvertAll(h => ConfidenceCalibrator.Fit([.. h.Select(i => confidences[i])], [.. h.Select(i => hits[i])]));
+        var calibrators = halves.ConvertAll(h => ConfidenceCalibrator.Fit([.. h.Select(i => confidences[i])], [.. h.Select(i => hits[i])], (h.Count(i => hits[i]) + 1.0) / (h.Count + 2)));
         return [.. Enumerable.Range(0, hits.Count).Select(i => calibrators[1 - (i % 2)].Of(confidences[i]))];
     }
 }
