@@ -22,13 +22,14 @@ public sealed record Confusion(string People, string? Model, int Count);
 /// <param name="CostPerThousand">Cost of a thousand items in this measurement; null where none was asked anew.</param>
 /// <param name="Confusions">Its most frequent errors.</param>
 /// <param name="MeasuredAt">When.</param>
-/// <param name="CalibratedEce">The same error once the confidences are calibrated, by the half of the items that is not looked at; null where it gives none.</param>
+/// <param name="CalibratedEce">The same error once the confidences are calibrated, by the nine tenths of the items that are not looked at; null where it gives none, or too few.</param>
 /// <param name="Likeness">Mean F1 of what was marked or drawn against what people did; null for classes.</param>
 public sealed record PromptFigures(
     int Items, int Answered, int Right, double Accuracy, double Lower, double Upper, double? Ece, double? MeanConfidence, double? CostPerThousand, IReadOnlyList<Confusion> Confusions, DateTimeOffset MeasuredAt,
     double? CalibratedEce = null, double? Likeness = null)
 {
     private const int Bins = 10;
+    private const int Folds = 10;
     private const int MostConfusions = 50;
 
     /// <summary>Computes the figures.</summary>
@@ -57,12 +58,12 @@ public sealed record PromptFigures(
     private static double Error(List<double> confidences, List<bool> hits) => Enumerable.Range(0, hits.Count).GroupBy(i => Math.Min(Bins - 1, (int)(confidences[i] * Bins)))
         .Sum(g => Math.Abs(g.Sum(i => confidences[i]) - g.Count(i => hits[i]))) / hits.Count;
 
-    // Each half by what the other half says confidences are worth.
+    // Each tenth by what the other nine say confidences are worth.
     private static List<double> Calibrate(List<double> confidences, List<bool> hits)
     {
-        var halves = Enumerable.Range(0, 2).Select(h => Enumerable.Range(0, hits.Count).Where(i => i % 2 == h).ToList()).ToList();
-        var calibrators = halves.ConvertAll(h => ConfidenceCalibrator.Fit([.. h.Select(i => confidences[i])], [.. h.Select(i => hits[i])], (h.Count(i => hits[i]) + 1.0) / (h.Count + 2)));
-        return [.. Enumerable.Range(0, hits.Count).Select(i => calibrators[1 - (i % 2)].Of(confidences[i]))];
+        var calibrators = Enumerable.Range(0, Folds).Select(f => Enumerable.Range(0, hits.Count).Where(i => i % Folds != f).ToList())
+            .Select(rows => ConfidenceCalibrator.Fit([.. rows.Select(i => confidences[i])], [.. rows.Select(i => hits[i])], (rows.Count(i => hits[i]) + 1.0) / (rows.Count + 2))).ToList();
+        return [.. Enumerable.Range(0, hits.Count).Select(i => calibrators[i % Folds].Of(confidences[i]))];
     }
 }
 
