@@ -146,6 +146,7 @@ public sealed record ProjectSettings
         Range("llm.narrowAbove", Llm.NarrowAbove, 20, LabelSchema.MaxLabels);
         Range("llm.imagePixels", Llm.ImagePixels, 64, 2_048);
         Range("llm.imagesPerCall", Llm.ImagesPerCall, 1, 20);
+        Range("llm.imageExamples", Llm.ImageExamples, 0, 20);
         Range("llm.pauseBelow", Llm.PauseBelow, 0, 1);
         Range("vision.threshold", Vision.Threshold ?? 0, 0, 1);
         Range("vision.trackRate", Vision.TrackRate, 0.1, 60);
@@ -251,4 +252,7 @@ public sealed record LlmSettings
 
     /// <summary>Images a call, 1 to 20, and no more than <see cref="ItemsPerCall"/>.</summary>
     public int ImagesPerCall { get; init; } = 4;
+
+    /// <summary>Most decided images that go with a call as examples, 0 to 20: those most like its own. They cost as much as other images; 0: none.</summary>
+    public int ImageExamples { get; init; } = 2;
 }

@@ -73,6 +73,9 @@ public sealed class ProjectDraft
     /// <summary>Images a call.</summary>
     public int LlmImagesPerCall { get; set; } = 4;
 
+    /// <summary>Most decided images that go with a call as examples.</summary>
+    public int LlmImageExamples { get; set; } = 2;
+
     /// <summary>Longest side at which images are sent to the LLM, in pixels.</summary>
     public int LlmImagePixels { get; set; } = 768;
 
@@ -130,6 +133,7 @@ public sealed class ProjectDraft
             LlmBudget = settings.Llm.Budget,
             LlmItemsPerCall = settings.Llm.ItemsPerCall,
             LlmImagesPerCall = settings.Llm.ImagesPerCall,
+            LlmImageExamples = settings.Llm.ImageExamples,
             LlmImagePixels = settings.Llm.ImagePixels,
             Delivery = DeliveryDraft.From(settings),
             VisionModel = settings.Vision.Model,
@@ -161,7 +165,7 @@ public sealed class ProjectDraft
         AutoAccept = AutoAccept,
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
-        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImagePixels = LlmImagePixels },
+        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImageExamples = LlmImageExamples, ImagePixels = LlmImagePixels },
         Vision = settings.Vision with { Model = VisionModel, Encoder = VisionEncoder, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 
