@@ -62,6 +62,9 @@ public sealed record ExportRequest(ExportFormat Format, bool All, bool Spreadshe
     /// <summary>Whether the images or videos themselves are wanted.</summary>
     public bool Media { get; init; }
 
+    /// <summary>Says labels in the words of an older version of the schema; null: as they are now.</summary>
+    public Projects.Evolution.LabelHistory? History { get; init; }
+
     /// <summary>Opens them; set by the export where they are wanted.</summary>
     public MediaOpener? OpenMedia { get; init; }
 

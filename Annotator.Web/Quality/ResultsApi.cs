@@ -2,6 +2,7 @@ using System.Text.Json;
 using Annotator.Core.Export;
 using Annotator.Core.Media;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
@@ -22,13 +23,20 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, bool? links, ExportService exports, MediaLinks signed, CertificateReader certificates, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, bool? links, int? schemaVersion, ExportService exports, MediaLinks signed, AnnotatorDatabase database, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
             if (links is true && media is true) return Problems.Validation("links", "Either the files themselves (media) or addresses of them (links).");
-            var wanted = links is true ? request.Value with { SignUrl = await signed.SignerAsync(project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) } : request.Value;
+            if (links is true) request = request.Value with { SignUrl = await signed.SignerAsync(project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) };
+            if (schemaVersion is { } version)
+            {
+                var history = await LabelHistory.FindAsync(database, project, version, context.RequestAborted);
+                if (!history.Succeeded) return Problems.Validation(history.Errors);
+                request = request.Value with { History = history.Value };
+            }
+
             var response = context.Response;
             response.ContentType = request.Value.Format.ContentType;
             var disposition = new ContentDispositionHeaderValue("attachment");
@@ -37,9 +45,11 @@ internal static class ResultsApi
 
             // A CSV file has no place for it, so what is said of its labels goes beside it.
             if (await certificates.FindAsync(project, context.RequestAborted) is { } certificate) response.Headers[CertificateHeader] = JsonSerializer.Serialize(certificate, ProjectJson.Options);
-            await exports.WriteAsync(project, wanted, response.Body, cancellationToken: context.RequestAborted);
+            await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
         }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
+        results.MapGet("/schemas", async (AnnotatorDatabase database, HttpContext context) => new Listing<SchemaVersion>(await LabelHistory.VersionsAsync(database, context.Grant().Project, context.RequestAborted), null))
+            .WithSummary("The versions of the labels, newest first");
         results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
             await certificates.FindAsync(context.Grant().Project, context.RequestAborted) is { } certificate ? TypedResults.Ok(certificate) : (IResult)Problems.NotFound())
             .WithSummary("What can be said of the labels, with all it rests on").Produces<CertificateStatement>();
