@@ -71,12 +71,15 @@ public static class CoreServices
         services.AddSingleton<PromptCatalog>();
         services.AddSingleton<DecidedTexts>();
         services.AddSingleton<LlmAnswerCache>();
+        services.AddSingleton<Llm.Calibration.LlmTrustReader>();
+        services.AddSingleton<DecidedPictures>();
         services.AddSingleton<LlmPictures>();
         services.AddSingleton<LlmRecovery>();
         services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();
+        services.AddSingleton<IRunHandler, SampleLlmHandler>().AddStartableRun<SampleLlmOptions>(SampleLlmHandler.RunKind);
         services.AddSingleton<IRunHandler, MeasurePromptHandler>().AddStartableRun<MeasurePromptOptions>(MeasurePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, RefinePromptHandler>().AddStartableRun<RefineOptions>(RefinePromptHandler.RunKind);
         services.AddSingleton<IRunHandler, LlmBatchHandler>().AddStartableRun<LlmBatchOptions>(LlmBatchHandler.RunKind);

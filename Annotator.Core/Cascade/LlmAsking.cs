@@ -3,6 +3,7 @@ using System.Globalization;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
@@ -198,6 +199,13 @@ internal sealed class LlmAsking : IAsyncDisposable
         }
 
         return sampled.Results;
+    }
+
+    /// <summary>Decided items, as they are asked about.</summary>
+    public async Task<IReadOnlyList<LlmItem>> DescribeAsync(IReadOnlyList<DecidedText> decided)
+    {
+        var asked = await DescribeAsync([.. decided.Select(d => new Item { Id = d.ItemId, ProjectId = _asker.ProjectId, Key = "", Text = d.Url is null ? d.Text : null, Url = d.Url })]);
+        return [.. decided.Select(d => asked[d.ItemId])];
     }
 
     /// <summary>Asks a question.</summary>

@@ -3,6 +3,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Batches;
+using Annotator.Core.Llm.Calibration;
 using Annotator.Core.Llm.Prompts;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
@@ -13,12 +14,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Cascade;
 
 /// <summary>The cascade's use of the LLM: what is asked, within the project's budget, and what is thought of the answers.</summary>
-public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, LlmPictures pictures, TimeProvider time)
+public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, LlmPictures pictures, DecidedPictures decidedPictures, LlmTrustReader trust, TimeProvider time)
 {
-    // Until people have judged enough of its answers, the model is thought to be right as often as not.
-    private const double PriorRight = 4;
-    private const double PriorJudged = 8;
-
     // Judgements of people before the stage may pause by itself.
     private const int JudgedBeforePause = 30;
 
@@ -99,20 +96,14 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             Budget = budget,
             Seed = (int)((asker.RunId ?? 0) & int.MaxValue),
             Mask = mask,
+            PicturesFor = content.Pictures && settings.ImageExamples > 0 && ways.HasFlag(LlmWays.Examples) ? await decidedPictures.OpenAsync(project, cancellationToken) : null,
             ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask, text => TokenCounter.Count(labeller.Endpoint.Model, text)),
         };
         return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, content.Pictures ? pictures : null, keep, time, cancellationToken);
     }
 
-    /// <summary>How often the model's answers are right, as people have judged them; held back while they are few.</summary>
-    internal Task<double> ReliabilityAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(
-        async db =>
-        {
-            var counters = await db.Counters.Where(c => c.ProjectId == projectId && (c.Name == CounterNames.LlmRight || c.Name == CounterNames.LlmJudged))
-                .ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
-            return (counters.GetValueOrDefault(CounterNames.LlmRight) + PriorRight) / (counters.GetValueOrDefault(CounterNames.LlmJudged) + PriorJudged);
-        },
-        cancellationToken);
+    /// <summary>What the model's answers are worth, as people have judged them.</summary>
+    internal Task<LlmTrust> TrustAsync(long projectId, CancellationToken cancellationToken) => trust.ReadAsync(projectId, cancellationToken);
 
     // The version in use has lost the trust once even the upper end of its accuracy's interval is below the line.
     // Judgements of people who did not see the answer count alone once they are enough: who sees one is led by it.

@@ -5,6 +5,7 @@ using Annotator.Core.Learning.Steering;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Llm;
+using Annotator.Core.Llm.Calibration;
 using Annotator.Core.Models;
 using Annotator.Core.Projects;
 using Annotator.Core.Review;
@@ -111,9 +112,9 @@ internal sealed class PrelabelHandler(
                 }
 
                 var askLlm = options.Stage != PrelabelStage.Student && asking is not { Stopped: true } && await llm.IsAvailableAsync(project, cancellationToken);
-                var reliability = await llm.ReliabilityAsync(project.Id, cancellationToken);
+                var trust = await llm.TrustAsync(project.Id, cancellationToken);
                 if (askLlm) batch.Forget(run.Run.StartedAt);
-                var routed = await RouteAsync(project, options, student, model, batch, askLlm, reliability, cancellationToken);
+                var routed = await RouteAsync(project, options, student, model, batch, askLlm, trust, cancellationToken);
                 var waiting = routed.Where(r => r.Routing.Route == Items.Route.Llm).Select(r => r.Item).ToList();
                 ahead = batch.Items[^1].Id;
                 if (waiting.Count == 0 && flights.Count == 0) cursor = cursor with { After = ahead };
@@ -136,7 +137,7 @@ internal sealed class PrelabelHandler(
                 void Take(Item[] part)
                 {
                     asked += part.Length;
-                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, reliability));
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, trust));
                 }
 
                 if (flights.Count > 0) flights.Last().After = ahead;
@@ -158,7 +159,7 @@ internal sealed class PrelabelHandler(
         {
             var batch = await run.Database.ReadAsync(db => PrelabelBatch.FrontAsync(db, project.Id, BatchSize, cancellationToken), cancellationToken);
             if (batch.Items.Count == 0) return;
-            var routed = await RouteAsync(project, options, student, null, batch, askLlm: false, await llm.ReliabilityAsync(project.Id, cancellationToken), cancellationToken);
+            var routed = await RouteAsync(project, options, student, null, batch, askLlm: false, await llm.TrustAsync(project.Id, cancellationToken), cancellationToken);
             await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, cancellationToken: cancellationToken);
             accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
         }
@@ -171,7 +172,7 @@ internal sealed class PrelabelHandler(
             lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
             if (flight.After is { } after) cursor = cursor with { After = after };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
-            var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Reliability, cancellationToken);
+            var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Trust, cancellationToken);
             await run.CheckpointAsync(
                 async scope =>
                 {
@@ -182,7 +183,7 @@ internal sealed class PrelabelHandler(
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Reliability, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Trust, cancellationToken));
                 },
                 cursor,
                 answers.Count,
@@ -192,7 +193,7 @@ internal sealed class PrelabelHandler(
     }
 
     private async Task<List<(Item Item, Routing Routing)>> RouteAsync(
-        Project project, PrelabelOptions options, LoadedStudent? student, (long Id, VisionSession Session)? model, PrelabelBatch batch, bool askLlm, double reliability, CancellationToken cancellationToken)
+        Project project, PrelabelOptions options, LoadedStudent? student, (long Id, VisionSession Session)? model, PrelabelBatch batch, bool askLlm, LlmTrust trust, CancellationToken cancellationToken)
     {
         var schema = project.Schema;
         var opinions = student is null ? model is { } seeing ? await vision.OpinionsAsync(project, seeing, batch.Items, options.Again, cancellationToken) : null : await students.OpinionsAsync(project, student, [.. batch.Items.Select(i => (i.Text, i.Url))], cancellationToken);
@@ -205,7 +206,7 @@ internal sealed class PrelabelHandler(
             var own = opinions?[n];
             var repeats = batch.Repeats(item);
             var said = askLlm && !repeats ? batch.Llm.GetValueOrDefault(item.Id) : batch.Said(item);
-            var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, reliability, LabelSource.Llm, said.Version) : null;
+            var opinion = said?.Value is { } value && LabelJson.Check(LabelJson.Read(value), schema) is null ? new Opinion(value, trust.Of(said.Version, said.Confidence), LabelSource.Llm, said.Version) : null;
 
             // A copy with the same words is not asked about: what is said of the first of its group holds for it.
             var ask = askLlm && said is null && !repeats;
@@ -271,7 +272,8 @@ internal sealed class PrelabelHandler(
             // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.
             if (same && to == item.State && (item.Route == routing.Route || (to == ItemState.Queued && routing.Route == Items.Route.Llm)))
             {
-                if (to == ItemState.Queued) ranks.Add((item.Id, rank, reason));
+                // It gets its place when the LLM has answered, or failed to.
+                if (to == ItemState.Queued && routing.Route != Items.Route.Llm) ranks.Add((item.Id, rank, reason));
                 continue;
             }
 
@@ -304,7 +306,7 @@ internal sealed record PrelabelCursor
 }
 
 /// <summary>Items that the LLM thinks about.</summary>
-internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, double Reliability)
+internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, LlmTrust Trust)
 {
     /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
     public long? After { get; set; }

@@ -68,6 +68,9 @@ public sealed record ExportRequest(ExportFormat Format, bool All, bool Spreadshe
     /// <summary>Opens them; set by the export where they are wanted.</summary>
     public MediaOpener? OpenMedia { get; init; }
 
+    /// <summary>Makes addresses of kept images and videos that work without a session; null: items keep their own.</summary>
+    public Func<string?, string?>? SignUrl { get; init; }
+
     /// <summary>Reads a request as the API and runs write it.</summary>
     /// <param name="project">The project.</param>
     /// <param name="format">Name of the format; null: <c>jsonl</c>.</param>

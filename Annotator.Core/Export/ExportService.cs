@@ -54,7 +54,12 @@ public sealed class ExportService(AnnotatorDatabase database, IBlobStore blobs)
                 left -= InWordsOf(history, events, items, request.All);
             }
 
-            foreach (var item in items) await writer.WriteAsync(Row(item, deciders, names), cancellationToken);
+            foreach (var item in items)
+            {
+                var row = Row(item, deciders, names);
+                await writer.WriteAsync(request.SignUrl is { } sign ? row with { Url = sign(row.Url) } : row, cancellationToken);
+            }
+
             await writer.FlushAsync(cancellationToken);
             written += left;
             if (progress is not null) await progress(written);

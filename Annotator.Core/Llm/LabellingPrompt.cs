@@ -89,7 +89,10 @@ public sealed class LabellingPrompt
     /// <param name="seed">Orders the labels, whose place in a list sways a model: each call has another order, the same for the same seed.</param>
     /// <param name="examples">Examples for this call, after those of the prompt; null: none.</param>
     /// <param name="images">The pictures of the items, in their order; null where they are texts.</param>
-    public IReadOnlyList<LlmMessage> Render(IReadOnlyList<string> texts, int seed, IReadOnlyList<LlmExample>? examples = null, IReadOnlyList<LlmImage>? images = null)
+    public IReadOnlyList<LlmMessage> Render(IReadOnlyList<string> texts, int seed, IReadOnlyList<LlmExample>? examples = null, IReadOnlyList<LlmImage>? images = null) => Render(texts, seed, examples, images, []);
+
+    /// <summary>The messages of one call with decided pictures as examples.</summary>
+    internal IReadOnlyList<LlmMessage> Render(IReadOnlyList<string> texts, int seed, IReadOnlyList<LlmExample>? examples, IReadOnlyList<LlmImage>? images, IReadOnlyList<LlmPictureExample> shown)
     {
         ArgumentNullException.ThrowIfNull(texts);
         if (images is not null && images.Count != texts.Count) throw new ArgumentException("There must be a picture for each item.", nameof(images));
@@ -101,6 +104,13 @@ public sealed class LabellingPrompt
             messages.Add(new LlmMessage("user", RenderItems([.. all.Select(e => e.Text)])));
             messages.Add(new LlmMessage("assistant", RenderAnswers(all)));
         }
+
+        if (shown.Count > 0)
+        {
+            messages.Add(new LlmMessage("user", RenderItems([.. shown.Select(_ => "")]), [.. shown.Select(s => s.Image)]));
+            messages.Add(new LlmMessage("assistant", RenderAnswers([.. shown.Select(s => new LlmExample("", s.Labels))], [.. shown.Select(s => s.Boxes ?? [])])));
+        }
+
         messages.Add(new LlmMessage("user", RenderItems(texts), images));
         return messages;
     }
@@ -190,7 +200,7 @@ public sealed class LabellingPrompt
         return text.ToString();
     }
 
-    private string RenderAnswers(IReadOnlyList<LlmExample> examples) => Encoding.UTF8.GetString(RenderJson(json =>
+    private string RenderAnswers(IReadOnlyList<LlmExample> examples, IReadOnlyList<IReadOnlyList<LlmBox>>? boxes = null) => Encoding.UTF8.GetString(RenderJson(json =>
     {
         json.WriteStartObject();
         json.WriteStartArray("results");
@@ -206,6 +216,19 @@ public sealed class LabellingPrompt
                 case LlmTask.MultipleChoice:
                     json.WriteStartArray("labels");
                     foreach (string label in examples[i].Labels) json.WriteStringValue(label);
+                    json.WriteEndArray();
+                    break;
+                case LlmTask.Boxes:
+                    json.WriteStartArray("boxes");
+                    foreach (var box in boxes?[i] ?? [])
+                    {
+                        json.WriteStartObject();
+                        json.WriteString("label", box.Label);
+                        json.WriteStartArray("box");
+                        foreach (var edge in (decimal[])[box.Top, box.Left, box.Bottom, box.Right]) json.WriteNumberValue(edge);
+                        json.WriteEndArray();
+                        json.WriteEndObject();
+                    }
                     json.WriteEndArray();
                     break;
                 default:

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -47,15 +48,30 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
         ArgumentNullException.ThrowIfNull(endpoint);
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(text);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var part in (string[])(picture is null ? [endpoint.BaseUrl, endpoint.Model, prompt.Version, text] : [endpoint.BaseUrl, endpoint.Model, prompt.Version, text, picture.Name]))
-        {
-            var bytes = Encoding.UTF8.GetBytes(part);
-            hash.AppendData(BitConverter.GetBytes(bytes.Length));
-            hash.AppendData(bytes);
-        }
 
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+        // Each part behind its length, in one piece: this is done for every item.
+        ReadOnlySpan<string> parts = picture is null ? [endpoint.BaseUrl, endpoint.Model, prompt.Version, text] : [endpoint.BaseUrl, endpoint.Model, prompt.Version, text, picture.Name];
+        var most = 0;
+        foreach (var part in parts) most += sizeof(int) + Encoding.UTF8.GetMaxByteCount(part.Length);
+        var buffer = ArrayPool<byte>.Shared.Rent(most);
+        try
+        {
+            var end = 0;
+            foreach (var part in parts)
+            {
+                var length = Encoding.UTF8.GetBytes(part, buffer.AsSpan(end + sizeof(int)));
+                BitConverter.TryWriteBytes(buffer.AsSpan(end), length);
+                end += sizeof(int) + length;
+            }
+
+            Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+            SHA256.HashData(buffer.AsSpan(0, end), hash);
+            return Convert.ToHexStringLower(hash[..16]);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>Whether a project has any answers: where it has none, none need be looked for.</summary>

@@ -19,10 +19,7 @@ internal static class LlmJudgements
     public static void TakeBack(WriteScope scope, Prediction? said, Decision decision) => Add(scope, said, decision, -1);
 
     // Two hands never draw the same box: an answer is right where each of its boxes is one of the person's, and none is missing.
-    private static bool IsRight(string said, string? decided) =>
-        string.Equals(said, decided, StringComparison.Ordinal)
-        || (decided is not null && said.StartsWith("{\"boxes\"", StringComparison.Ordinal)
-            && ShapeMatching.Match(LabelJson.Read(said), LabelJson.Read(decided)) is { OnlyFirst: 0, OnlySecond: 0 });
+    private static bool IsRight(string said, string? decided) => decided is not null && LabelLikeness.Same(said, decided);
 
     // What was answered after the decision was not judged by it.
     private static void Add(WriteScope scope, Prediction? said, Decision decision, int sign)

@@ -39,6 +39,9 @@ public sealed record LlmRunOptions
     /// <summary>Examples for a call, such as the nearest corrections; null: those of the prompt alone.</summary>
     public Func<IReadOnlyList<LlmItem>, IReadOnlyList<LlmExample>>? ExamplesFor { get; init; }
 
+    /// <summary>Decided pictures as examples for a call; null: none.</summary>
+    internal Func<IReadOnlyList<LlmItem>, CancellationToken, Task<IReadOnlyList<LlmPictureExample>>>? PicturesFor { get; init; }
+
     /// <summary>Another prompt for a call, of the same task and with some of the labels of the session's; null: the session's for all.</summary>
     internal Func<IReadOnlyList<LlmItem>, LabellingPrompt>? PromptFor { get; init; }
 

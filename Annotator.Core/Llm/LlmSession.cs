@@ -287,7 +287,8 @@ public sealed class LlmSession : IAsyncDisposable
         string[] texts = [.. items.Select(i => _options.Mask is { } mask ? mask(i.Text) : i.Text)];
         int seed = unchecked((_options.Seed * 397) ^ call.Number);
         var prompt = _options.PromptFor?.Invoke(items) ?? _prompt;
-        var messages = prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items).Where(prompt.Fits).ToList(), images);
+        var shown = _prompt.Pictures && _options.PicturesFor is { } find ? (await find(items, cancellationToken)).Where(e => e.Used.All(prompt.LabelNames.Contains)).ToList() : [];
+        var messages = prompt.Render(texts, seed, _options.ExamplesFor?.Invoke(items).Where(prompt.Fits).ToList(), images, shown);
         var (parsed, failure, detail) = await ExchangeAsync(call, prompt, texts, messages, seed, cancellationToken);
         if (parsed is null && failure == LlmFailure.Rejected && call.Items.Length > 1 && call.Round + 1 < _options.MaximumItemAttempts && StopReason == LlmFailure.None)
         {

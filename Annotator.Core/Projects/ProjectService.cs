@@ -115,6 +115,14 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             // Another model, or another line for it, says something else of what waits; a run that waits already would not ask again.
             if (settings.Vision.Model is not null && settings.Vision != project.Settings.Vision)
                 await runs.AddAsync(scope, project.Id, Cascade.PrelabelHandler.RunKind, new Cascade.PrelabelOptions { Again = true }, caller.UserId);
+
+            // Another encoder sees other things: what is like what, and the student, are found anew.
+            if (project.Modality == Modality.Image && !string.Equals(settings.Vision.Encoder, project.Settings.Vision.Encoder, StringComparison.Ordinal))
+            {
+                await runs.AddOnceAsync(scope, project.Id, Learning.RepresentHandler.RunKind, userId: caller.UserId);
+                await runs.AddOnceAsync(scope, project.Id, Learning.TrainHandler.RunKind, userId: caller.UserId);
+            }
+
             project.Name = change.Name?.Trim() ?? project.Name;
             project.Guidelines = change.Guidelines ?? project.Guidelines;
             var rules = RulesOf(project.Settings);

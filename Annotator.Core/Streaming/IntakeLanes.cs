@@ -172,6 +172,9 @@ public sealed class IntakeLanes(ItemIntake intake, TimeProvider time)
             var ahead = (_lanes[0].Count + _lanes[1].Count) * _cost;
             var shed = oldest > settings.ObjectiveMilliseconds || ahead > settings.ObjectiveMilliseconds;
 
+            // Urgent items are answered with their batch: where some are in it, it is a small one.
+            var urgent = _lanes[0].Count;
+            if (urgent > 0) most = Math.Min(most, Math.Max(most / 4, urgent + Math.Max(1, most / 8)));
             var inBatch = new HashSet<string>(StringComparer.Ordinal);
             for (var lane = 0; lane < _lanes.Length; lane++)
             {

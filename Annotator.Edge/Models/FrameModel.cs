@@ -76,13 +76,20 @@ internal sealed class FrameModel : IEdgeModel
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
 
-    private static SessionOptions Options(int threads) => new()
+    private static SessionOptions Options(int threads)
     {
-        IntraOpNumThreads = threads,
-        InterOpNumThreads = 1,
-        ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
-        LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-    };
+        var options = new SessionOptions
+        {
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+
+        // Threads that wait for each other in a loop take the core from the one that they wait for, and from ffmpeg: where there are no more cores than threads, all stand still.
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        return options;
+    }
 
     private EdgeOpinion Predict(Frame frame)
     {

@@ -9,8 +9,8 @@ public class ExampleIndexTests
 
     private static readonly DecidedText[] s_texts =
     [
-        new(1, "my card has not arrived yet", ["arrival"], false), new(2, "the new card did not come by mail", ["arrival"], true), new(3, "please close my account today", ["close"], false),
-        new(4, "카드가 아직 도착하지 않았어요", ["arrival"], false), new(5, "계좌를 해지하고 싶습니다", ["close"], false), new(6, "what is the exchange rate for euros", ["rate"], false),
+        DecidedText.Of(1, "my card has not arrived yet", "arrival"), DecidedText.Of(2, "the new card did not come by mail", "arrival", corrected: true), DecidedText.Of(3, "please close my account today", "close"),
+        DecidedText.Of(4, "카드가 아직 도착하지 않았어요", "arrival"), DecidedText.Of(5, "계좌를 해지하고 싶습니다", "close"), DecidedText.Of(6, "what is the exchange rate for euros", "rate"),
     ];
 
     [Theory]
@@ -18,7 +18,7 @@ public class ExampleIndexTests
     [InlineData("i want to close the account", "close")]
     [InlineData("카드 도착은 언제인가요", "arrival")]
     [InlineData("해지하고 싶어요 계좌", "close")]
-    public void Nearest_IsOfTheSameKind(string text, string label) => Assert.Equal(label, new ExampleIndex(s_texts).Nearest(text, 1, s_none)[0].Text.Labels[0]);
+    public void Nearest_IsOfTheSameKind(string text, string label) => Assert.Equal(label, new ExampleIndex(s_texts).Nearest(text, 1, s_none)[0].Text.ToExample()!.Labels[0]);
 
     [Fact]
     public void Nearest_SameText_IsSimilarByOne_AndCanBeLeftOut()

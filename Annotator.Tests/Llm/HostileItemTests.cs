@@ -51,7 +51,7 @@ public class HostileItemTests
     [Fact]
     public void Request_WithMaskAndExamples_NeverChangesAnothersPart()
     {
-        var index = new ExampleIndex([.. Enumerable.Range(0, 50).Select(i => new DecidedText(i, $"decided text number {i} about {(i % 2 == 0 ? "prizes" : "meetings")}", [i % 2 == 0 ? "spam" : "ham"], false))]);
+        var index = new ExampleIndex([.. Enumerable.Range(0, 50).Select(i => DecidedText.Of(i, $"decided text number {i} about {(i % 2 == 0 ? "prizes" : "meetings")}", i % 2 == 0 ? "spam" : "ham"))]);
         var prompt = new LabellingPrompt(LlmTask.SingleChoice, s_labels);
         foreach (var hostile in Patterns)
         {

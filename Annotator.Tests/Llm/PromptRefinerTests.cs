@@ -1,4 +1,5 @@
 using Annotator.Core.Cascade;
+using Annotator.Core.Labels;
 using Annotator.Core.Llm;
 using Annotator.Core.Llm.Prompts;
 
@@ -17,7 +18,7 @@ public class PromptRefinerTests
     public async Task Run_WhatTrulyHelps_IsFoundAndPromoted(long seed)
     {
         // Half of the items have a number and are b: without the rule the model says a.
-        var workshop = new Simulated((content, item) => item.ItemId % 2 == 0 && !content.Rules.Contains(Cure, StringComparer.Ordinal) && QueueRanks.Shuffle(item.ItemId) < 0.5 ? "a" : item.Labels[0])
+        var workshop = new Simulated((content, item) => item.ItemId % 2 == 0 && !content.Rules.Contains(Cure, StringComparer.Ordinal) && QueueRanks.Shuffle(item.ItemId) < 0.5 ? "a" : LabelOf(item))
         {
             Proposals = round => ["when in doubt, choose a", round == 1 ? Cure : "when it is long, choose a", "be careful"],
         };
@@ -36,7 +37,7 @@ public class PromptRefinerTests
         for (var seed = 1; seed <= 60; seed++)
         {
             var salt = seed * 1_000_003L;
-            var workshop = new Simulated((content, item) => QueueRanks.Shuffle(item.ItemId ^ salt ^ Convert.ToInt64(content.ToPrompt().Version, 16)) < 0.7 ? item.Labels[0] : Other(item.Labels[0]))
+            var workshop = new Simulated((content, item) => QueueRanks.Shuffle(item.ItemId ^ salt ^ Convert.ToInt64(content.ToPrompt().Version, 16)) < 0.7 ? LabelOf(item) : Other(LabelOf(item)))
             {
                 Proposals = round => [.. Enumerable.Range(0, 4).Select(i => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"rule {seed} {round} {i}"))],
             };
@@ -52,7 +53,7 @@ public class PromptRefinerTests
     [Fact]
     public async Task Run_LaterJudgements_NeedStrongerEvidence()
     {
-        var workshop = new Simulated((content, item) => item.ItemId % 10 == 0 && content.Rules.Count == 0 ? Other(item.Labels[0]) : item.Labels[0]) { Proposals = _ => [Cure] };
+        var workshop = new Simulated((content, item) => item.ItemId % 10 == 0 && content.Rules.Count == 0 ? Other(LabelOf(item)) : LabelOf(item)) { Proposals = _ => [Cure] };
         var first = await new PromptRefiner(new RefineOptions { Rounds = 1 }, workshop).RunAsync(1, s_start, Items(120), 0, 5, CancellationToken.None);
         var tenth = await new PromptRefiner(new RefineOptions { Rounds = 1 }, workshop).RunAsync(1, s_start, Items(120), 9, 5, CancellationToken.None);
         Assert.Equal(0.025, first.Needed!.Value, 1e-9);
@@ -63,7 +64,7 @@ public class PromptRefinerTests
     [Fact]
     public async Task Run_NothingWrong_NothingIsAsked()
     {
-        var workshop = new Simulated((_, item) => item.Labels[0]) { Proposals = _ => throw new InvalidOperationException("Nothing is to be proposed.") };
+        var workshop = new Simulated((_, item) => LabelOf(item)) { Proposals = _ => throw new InvalidOperationException("Nothing is to be proposed.") };
         var outcome = await new PromptRefiner(new RefineOptions(), workshop).RunAsync(1, s_start, Items(60), 0, 1, CancellationToken.None);
         Assert.Null(outcome.Promoted);
         Assert.Empty(outcome.Tried);
@@ -75,7 +76,7 @@ public class PromptRefinerTests
         var proposal = new PromptProposal(
             "r", new string('x', 5_000), [new LlmLabel("a", "an a"), new LlmLabel("zzz", "none"), new LlmLabel("b", " ")], ["ok", "", new string('y', 2_000), "ok"], [1, 77], [1, 99]);
         var before = s_start with { Instructions = "old", Rules = ["gone", "kept"] };
-        var after = proposal.Apply(before, [new PromptError(new DecidedText(1, "text", ["b"], false), ["a"])]);
+        var after = proposal.Apply(before, [new PromptError(DecidedText.Of(1, "text", "b"), "{\"choice\":\"a\"}")]);
         Assert.Equal("old", after.Instructions);
         Assert.Equal(["a"], after.Definitions.Keys, StringComparer.Ordinal);
         Assert.Equal(["kept", "ok"], after.Rules, StringComparer.Ordinal);
@@ -113,9 +114,13 @@ public class PromptRefinerTests
         Assert.Equal(3, diff.Count(l => l.Kind == "same"));
     }
 
+    private static string LabelOf(DecidedText item) => LabelJson.Read(item.Value).Single!;
+
+    private static string Label(string name) => LabelJson.Write(new ChoiceValue(name));
+
     private static string Other(string label) => label == "a" ? "b" : "a";
 
-    private static List<DecidedText> Items(int count) => [.. Enumerable.Range(1, count).Select(i => new DecidedText(i, $"item {i}", [i % 2 == 0 ? "b" : "a"], false))];
+    private static List<DecidedText> Items(int count) => [.. Enumerable.Range(1, count).Select(i => DecidedText.Of(i, $"item {i}", i % 2 == 0 ? "b" : "a"))];
 
     private sealed class Simulated(Func<PromptContent, DecidedText, string> model) : IPromptWorkshop
     {
@@ -123,8 +128,8 @@ public class PromptRefinerTests
 
         public required Func<int, IReadOnlyList<string>> Proposals { get; init; }
 
-        public Task<IReadOnlyList<IReadOnlyList<string>?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyList<IReadOnlyList<string>?>>([.. items.Select(i => (IReadOnlyList<string>)[model(content, i)])]);
+        public Task<IReadOnlyList<string?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<string?>>([.. items.Select(i => Label(model(content, i)))]);
 
         public Task<IReadOnlyList<(int Version, PromptContent Content, string Reason)>> ProposeAsync(
             int round, int parent, PromptContent content, IReadOnlyList<PromptError> errors, IReadOnlyList<TriedCandidate> tried, CancellationToken cancellationToken)

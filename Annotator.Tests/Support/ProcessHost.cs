@@ -87,9 +87,11 @@ public sealed class ProcessHost : IAsyncDisposable
     public Task<int> StopAsync() => Process.StopAsync();
 
     /// <summary>A client that signs its requests with a token.</summary>
-    public HttpClient NewClient(string? token)
+    /// <param name="token">The token; null: none.</param>
+    /// <param name="connections">Most connections; null: as many as requests are under way.</param>
+    public HttpClient NewClient(string? token, int? connections = null)
     {
-        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(10) }) { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(5) };
+        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(10), MaxConnectionsPerServer = connections ?? int.MaxValue }) { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(5) };
         if (token is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return client;
     }

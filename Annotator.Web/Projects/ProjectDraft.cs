@@ -73,6 +73,9 @@ public sealed class ProjectDraft
     /// <summary>Images a call.</summary>
     public int LlmImagesPerCall { get; set; } = 4;
 
+    /// <summary>Most decided images that go with a call as examples.</summary>
+    public int LlmImageExamples { get; set; } = 2;
+
     /// <summary>Longest side at which images are sent to the LLM, in pixels.</summary>
     public int LlmImagePixels { get; set; } = 768;
 
@@ -81,6 +84,9 @@ public sealed class ProjectDraft
 
     /// <summary>Id of the uploaded model that looks at images or films; null: none.</summary>
     public string? VisionModel { get; set; }
+
+    /// <summary>Id of the uploaded model that the student of images is trained on; null: the built-in encoder.</summary>
+    public string? VisionEncoder { get; set; }
 
     /// <summary>Boxes below this score are not pre-labels; null: as the model says.</summary>
     public double? VisionThreshold { get; set; }
@@ -127,9 +133,11 @@ public sealed class ProjectDraft
             LlmBudget = settings.Llm.Budget,
             LlmItemsPerCall = settings.Llm.ItemsPerCall,
             LlmImagesPerCall = settings.Llm.ImagesPerCall,
+            LlmImageExamples = settings.Llm.ImageExamples,
             LlmImagePixels = settings.Llm.ImagePixels,
             Delivery = DeliveryDraft.From(settings),
             VisionModel = settings.Vision.Model,
+            VisionEncoder = settings.Vision.Encoder,
             VisionThreshold = settings.Vision.Threshold,
             VisionTune = settings.Vision.Tune,
             TrackRate = settings.Vision.TrackRate,
@@ -157,8 +165,8 @@ public sealed class ProjectDraft
         AutoAccept = AutoAccept,
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
-        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImagePixels = LlmImagePixels },
-        Vision = settings.Vision with { Model = VisionModel, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
+        Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImageExamples = LlmImageExamples, ImagePixels = LlmImagePixels },
+        Vision = settings.Vision with { Model = VisionModel, Encoder = VisionEncoder, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

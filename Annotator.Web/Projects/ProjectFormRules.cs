@@ -27,6 +27,7 @@ internal static class ProjectFormRules
                 "settings.llm.budget" => (0, 1_000_000),
                 "settings.llm.itemsPerCall" => (1, 100),
                 "settings.llm.imagesPerCall" => (1, 20),
+                "settings.llm.imageExamples" => (0, 20),
                 "settings.llm.imagePixels" => (64, 2_048),
                 _ => DeliveryDraft.RangeOf(field) ?? (double.NaN, double.NaN),
             };

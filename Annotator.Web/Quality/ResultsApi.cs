@@ -1,11 +1,13 @@
 using System.Text.Json;
 using Annotator.Core.Export;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Media;
 using Microsoft.Net.Http.Headers;
 
 namespace Annotator.Web.Quality;
@@ -21,11 +23,13 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, int? schemaVersion, ExportService exports, AnnotatorDatabase database, CertificateReader certificates, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, bool? links, int? schemaVersion, ExportService exports, MediaLinks signed, AnnotatorDatabase database, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
+            if (links is true && media is true) return Problems.Validation("links", "Either the files themselves (media) or addresses of them (links).");
+            if (links is true) request = request.Value with { SignUrl = await signed.SignerAsync(project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) };
             if (schemaVersion is { } version)
             {
                 var history = await LabelHistory.FindAsync(database, project, version, context.RequestAborted);

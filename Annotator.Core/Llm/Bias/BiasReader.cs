@@ -35,11 +35,11 @@ public sealed class BiasReader(AnnotatorDatabase database, RunService runs)
         var (shortest, longest) = lengths.Count == 0 ? (0, 0) : (lengths[lengths.Count / 3], lengths[lengths.Count * 2 / 3]);
         var read = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal);
         var answers = rows.Select(r => new JudgedAnswer(
-            r.Version, Names(r.Said), Names(r.People), string.Equals(r.Said, r.People, StringComparison.Ordinal),
+            r.Version, Names(r.Said), Names(r.People), LabelLikeness.Same(r.People, r.Said),
             [("#length", r.Length <= shortest ? "short" : r.Length <= longest ? "medium" : "long"), ("#script", Script(r.Text)), .. Fields(r.Metadata)])).ToList();
         var right = answers.Count(a => a.Right);
 
-        var judged = rows.ToDictionary(r => r.Id, r => string.Equals(r.Said, r.People, StringComparison.Ordinal));
+        var judged = rows.ToDictionary(r => r.Id, r => LabelLikeness.Same(r.People, r.Said));
         var timed = await database.ReadAsync(
             db => db.Predictions.Where(p => p.ProjectId == project.Id && p.Source == LabelSource.Llm && p.Value != null).OrderByDescending(p => p.CreatedAt).Select(p => new { p.ItemId, p.CreatedAt, Said = p.Value! }).Take(MostTimed).ToListAsync(cancellationToken),
             cancellationToken);

@@ -64,14 +64,14 @@ public sealed record BiasReport(
 /// <summary>How much an answer holds when something changes that should change nothing.</summary>
 /// <param name="Kind"><c>repetition</c>: nothing was changed; <c>order</c>: the labels stood in the opposite order; <c>names</c>: the labels had names that mean nothing; <c>neighbours</c>: each item was asked about alone.</param>
 /// <param name="Items">Items that were answered both times.</param>
-/// <param name="Same">Items that got the same label.</param>
+/// <param name="Same">Items that got the same label; of spans and boxes: all of them, and no others.</param>
 /// <param name="Lower">Lower end of the share's interval (95 %, Wilson).</param>
 /// <param name="Upper">Upper end.</param>
 public sealed record ProbeShare(string Kind, int Items, int Same, double Lower, double Upper);
 
-/// <summary>An item whose label changed with the order of the labels.</summary>
+/// <summary>An item whose label changed.</summary>
 /// <param name="ItemId">The item.</param>
-/// <param name="Text">Its text, shortened.</param>
+/// <param name="Text">Its text, shortened; its key where it is an image.</param>
 /// <param name="Kind">Which change it was.</param>
 /// <param name="Before">The label before.</param>
 /// <param name="After">The label after.</param>
@@ -80,7 +80,7 @@ public sealed record ProbeFlip(string ItemId, string Text, string Kind, string B
 /// <summary>What a probe found.</summary>
 /// <param name="PromptVersion">The version that was probed.</param>
 /// <param name="Shares">How much the answers hold.</param>
-/// <param name="Earlier">Of the items whose label changed with the order: those that got, both times, the label that stood earlier in the list.</param>
+/// <param name="Earlier">Of the items of one label whose label changed with the order: those that got, both times, the label that stood earlier in the list.</param>
 /// <param name="Later">Those that got, both times, the one that stood later.</param>
 /// <param name="PositionP">How probable so lopsided a pull, or a more lopsided one, is by chance (exact, two-sided).</param>
 /// <param name="Flips">Some of the items whose label changed.</param>

@@ -22,6 +22,18 @@ public sealed record LlmImage(string ContentType, ReadOnlyMemory<byte> Bytes, in
 /// <param name="OpenAsync">Reads it and scales it down; null where it is not there any more, or cannot be decoded.</param>
 public sealed record LlmPicture(string Name, int Width, int Height, Func<CancellationToken, ValueTask<LlmImage?>> OpenAsync);
 
+/// <summary>A picture with its right answer, shown to the model.</summary>
+/// <param name="Labels">Its labels; none where boxes are asked for.</param>
+/// <param name="Boxes">Its boxes; null where none are asked for.</param>
+internal sealed record LlmPictureExample(IReadOnlyList<string> Labels, IReadOnlyList<LlmBox>? Boxes = null)
+{
+    /// <summary>The picture as it is sent.</summary>
+    public LlmImage Image { get; init; } = new("", default, 0, 0);
+
+    /// <summary>The labels that it uses.</summary>
+    public IEnumerable<string> Used => Boxes is null ? Labels : Boxes.Select(b => b.Label);
+}
+
 /// <summary>A box as a model gives it.</summary>
 /// <param name="Label">Its label.</param>
 /// <param name="Top">Upper edge, in thousandths of the picture's height.</param>
@@ -32,6 +44,19 @@ public sealed record LlmBox(string Label, decimal Top, decimal Left, decimal Bot
 {
     /// <summary>What the edges are parts of.</summary>
     public const int Whole = 1_000;
+
+    /// <summary>A box in pixels as a model gives it: in whole thousandths, of some area, and inside the picture.</summary>
+    /// <param name="box">The box.</param>
+    /// <param name="width">Width of the whole picture.</param>
+    /// <param name="height">Its height.</param>
+    public static LlmBox Of(Labels.Box box, int width, int height)
+    {
+        ArgumentNullException.ThrowIfNull(box);
+        int top = Part(box.Y, height, Whole - 1), left = Part(box.X, width, Whole - 1);
+        return new LlmBox(box.Label, top, left, Math.Max(top + 1, Part(box.Y + box.Height, height, Whole)), Math.Max(left + 1, Part(box.X + box.Width, width, Whole)));
+
+        static int Part(double at, int of, int most) => (int)Math.Clamp(Math.Round(at * Whole / Math.Max(1, of)), 0, most);
+    }
 
     /// <summary>The box in pixels of the whole picture. It is not rounded: decimal fractions are mapped to decimal fractions.</summary>
     /// <param name="width">Width of the whole picture.</param>

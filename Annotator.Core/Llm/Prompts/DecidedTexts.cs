@@ -40,8 +40,8 @@ public sealed class DecidedTexts(AnnotatorDatabase database)
         {
             var schema = project.Schema;
             var items = await db.Items
-                .Where(i => i.ProjectId == project.Id && i.State == ItemState.Final && (i.LabelSource == LabelSource.Human || i.LabelSource == LabelSource.Import) && i.Text != null && i.LabelValue != null)
-                .OrderByDescending(i => i.Id).Take(most).Select(i => new { i.Id, i.Text, i.LabelValue }).ToListAsync(cancellationToken);
+                .Where(i => i.ProjectId == project.Id && i.State == ItemState.Final && (i.LabelSource == LabelSource.Human || i.LabelSource == LabelSource.Import) && (i.Text != null || i.Url != null) && i.LabelValue != null)
+                .OrderByDescending(i => i.Id).Take(most).Select(i => new { i.Id, i.Text, i.Url, i.LabelValue }).ToListAsync(cancellationToken);
             if (items.Count == 0) return [];
             var (first, last) = (items[^1].Id, items[0].Id);
             var corrected = (await db.Decisions
@@ -51,14 +51,7 @@ public sealed class DecidedTexts(AnnotatorDatabase database)
             foreach (var item in items)
             {
                 var value = LabelJson.Read(item.LabelValue!);
-                if (LabelJson.Check(value, schema) is not null) continue;
-                IReadOnlyList<string>? labels = value switch
-                {
-                    ChoiceValue choice => [choice.Choice],
-                    ChoicesValue choices => choices.Choices,
-                    _ => null,
-                };
-                if (labels is not null) texts.Add(new DecidedText(item.Id, item.Text!, labels, corrected.Contains(item.Id)));
+                if (LabelJson.Check(value, schema) is null) texts.Add(new DecidedText(item.Id, item.Text ?? "", LabelJson.Write(value), corrected.Contains(item.Id), item.Text is null ? item.Url : null));
             }
 
             return texts;

@@ -3,13 +3,6 @@ using Annotator.Core.Student;
 
 namespace Annotator.Core.Llm.Prompts;
 
-/// <summary>A decided item, as an example.</summary>
-/// <param name="ItemId">The item.</param>
-/// <param name="Text">Its text.</param>
-/// <param name="Labels">The labels people gave.</param>
-/// <param name="Corrected">Whether they were given against a proposal: these teach most.</param>
-public sealed record DecidedText(long ItemId, string Text, IReadOnlyList<string> Labels, bool Corrected);
-
 /// <summary>
 /// Finds the decided items nearest to others: the cosine of their hashed n-grams, weighted by inverse document frequency, through an inverted
 /// index (kNN demonstrations, Liu et al. 2022, "What makes good in-context examples for GPT-3?"). Thread-safe once made.
@@ -96,7 +89,7 @@ public sealed class ExampleIndex
         var own = items.Select(i => long.Parse(i.Id, System.Globalization.CultureInfo.InvariantCulture)).ToHashSet();
         var each = Math.Max(1, (most + items.Count - 1) / items.Count) + 1;
         var near = items.Select(i => Nearest(i.Text, each, own)).ToList();
-        var chosen = new List<(LlmExample Example, double Similarity)>();
+        var chosen = new List<(LlmExample Example, string Value, double Similarity)>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         double tokens = 0;
         for (var rank = 0; rank < each; rank++)
@@ -105,15 +98,18 @@ public sealed class ExampleIndex
             {
                 if (chosen.Count == most) break;
                 if (text.Text.Length > LongestExample || !seen.Add(text.Text)) continue;
-                if (similarity > Repeated && chosen.Any(c => c.Similarity > Repeated && c.Example.Labels.SequenceEqual(text.Labels, StringComparer.Ordinal))) continue;
-                var cost = TokensOfFrame + (count is null ? TokensPerByte * System.Text.Encoding.UTF8.GetByteCount(text.Text) : count(text.Text));
+                if (similarity > Repeated && chosen.Any(c => c.Similarity > Repeated && string.Equals(c.Value, text.Value, StringComparison.Ordinal))) continue;
+                if (text.ToExample(prepare) is not { } example) continue;
+                var cost = TokensOfFrame + Tokens(text.Text) + (example.Quotes ?? []).Sum(q => TokensOfFrame + Tokens(q.Quote));
                 if (tokens + cost > mostTokens) continue;
                 tokens += cost;
-                chosen.Add((new LlmExample(prepare is null ? text.Text : prepare(text.Text), text.Labels), similarity));
+                chosen.Add((example, text.Value, similarity));
             }
         }
 
         return [.. chosen.OrderBy(c => c.Similarity).Select(c => c.Example)];
+
+        double Tokens(string of) => count is null ? TokensPerByte * System.Text.Encoding.UTF8.GetByteCount(of) : count(of);
     }
 
     private Dictionary<int, int> Count(string text)

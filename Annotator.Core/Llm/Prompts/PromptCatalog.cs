@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Annotator.Core.Accounts;
+using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
 using Annotator.Core.Storage;
@@ -125,8 +126,10 @@ public sealed class PromptCatalog(AnnotatorDatabase database)
                    orderby i.Id
                    select new PromptDifference(i.Id, i.Key, i.Text, i.LabelValue, x.Value, y.Value)).ToListAsync(cancellationToken),
             cancellationToken);
-        static bool Right(PromptDifference d, string? said) => said is not null && string.Equals(said, d.People, StringComparison.Ordinal);
-        var (better, worse) = (rows.Count(r => !Right(r, r.Before) && Right(r, r.After)), rows.Count(r => Right(r, r.Before) && !Right(r, r.After)));
+        static double Likeness(PromptDifference d, string? said) => said is null ? 0 : LabelLikeness.Of(d.People!, said);
+        static bool Right(PromptDifference d, string? said) => said is not null && LabelLikeness.Same(d.People!, said);
+        var gains = rows.ConvertAll(r => Likeness(r, r.After) - Likeness(r, r.Before));
+        var (better, worse) = (gains.Count(g => g > 1e-9), gains.Count(g => g < -1e-9));
         return new PromptComparison(
             a, b, LineDiff.Of(a.Content.ToLines(), b.Content.ToLines()), rows.Count, rows.Count(r => Right(r, r.Before)), rows.Count(r => Right(r, r.After)), better, worse,
             PairedTest.PValue(better, worse),

@@ -80,7 +80,7 @@ public sealed record PromptContent
             Instructions = Instructions,
             Definitions = Definitions.Where(d => names.Contains(d.Key)).ToDictionary(d => d.Key, d => d.Value, StringComparer.Ordinal),
             Rules = Rules,
-            Examples = now.Pictures ? [] : [.. Examples.Where(e => e.Labels.All(names.Contains) && (now.Task != LlmTask.SingleChoice || e.Labels.Count == 1))],
+            Examples = now.Pictures ? [] : [.. Examples.Where(e => e.Labels.All(names.Contains) && (e.Quotes ?? []).All(q => names.Contains(q.Label)) && (now.Task != LlmTask.SingleChoice || e.Labels.Count == 1))],
         };
     }
 
@@ -110,6 +110,13 @@ public sealed record PromptContent
             if (string.IsNullOrWhiteSpace(example.Text)) errors.Add(($"examples[{i}].text", "A text is needed."));
             if (!example.Labels.All(names.Contains)) errors.Add(($"examples[{i}].labels", "There is no such label."));
             if (Task == LlmTask.SingleChoice && example.Labels.Count != 1) errors.Add(($"examples[{i}].labels", "One label is needed."));
+            if (Task == LlmTask.Spans && example.Quotes is null) errors.Add(($"examples[{i}].quotes", "The spans are needed: quote, occurrence and label of each; none where there is none."));
+            foreach (var quote in example.Quotes ?? [])
+            {
+                if (Task != LlmTask.Spans) errors.Add(($"examples[{i}].quotes", "The project's labels are no spans."));
+                else if (!names.Contains(quote.Label)) errors.Add(($"examples[{i}].quotes", "There is no such label."));
+                else if (SpanAlignment.Find(example.Text ?? "", quote.Quote ?? "", quote.Occurrence) is null) errors.Add(($"examples[{i}].quotes", "The quote does not stand so often in the text."));
+            }
         }
 
         return errors;
@@ -142,7 +149,7 @@ public sealed record PromptContent
         lines.Add("# Edge cases");
         lines.AddRange(Rules.Select(r => r.ReplaceLineEndings(" ")));
         lines.Add("# Examples");
-        lines.AddRange(Examples.Select(e => $"{string.Join(", ", e.Labels)}: {e.Text}".ReplaceLineEndings(" ")));
+        lines.AddRange(Examples.Select(e => $"{string.Join(", ", e.Quotes is null ? e.Labels : e.Quotes.Select(q => $"\"{q.Quote}\" → {q.Label}"))}: {e.Text}".ReplaceLineEndings(" ")));
         return lines;
     }
 

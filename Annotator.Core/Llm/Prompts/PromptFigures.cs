@@ -1,10 +1,12 @@
+using Annotator.Core.Labels;
+using Annotator.Core.Llm.Calibration;
 using Annotator.Core.Quality;
 
 namespace Annotator.Core.Llm.Prompts;
 
 /// <summary>How often a version said one thing where people said another.</summary>
-/// <param name="People">What people said.</param>
-/// <param name="Model">What it said; null: nothing valid.</param>
+/// <param name="People">What people said: a label value; of what was marked or drawn, the label of one piece, or none where they have nothing there.</param>
+/// <param name="Model">What it said there; null: nothing valid.</param>
 /// <param name="Count">How often.</param>
 public sealed record Confusion(string People, string? Model, int Count);
 
@@ -20,10 +22,14 @@ public sealed record Confusion(string People, string? Model, int Count);
 /// <param name="CostPerThousand">Cost of a thousand items in this measurement; null where none was asked anew.</param>
 /// <param name="Confusions">Its most frequent errors.</param>
 /// <param name="MeasuredAt">When.</param>
+/// <param name="CalibratedEce">The same error once the confidences are calibrated, by the nine tenths of the items that are not looked at; null where it gives none, or too few.</param>
+/// <param name="Likeness">Mean F1 of what was marked or drawn against what people did; null for classes.</param>
 public sealed record PromptFigures(
-    int Items, int Answered, int Right, double Accuracy, double Lower, double Upper, double? Ece, double? MeanConfidence, double? CostPerThousand, IReadOnlyList<Confusion> Confusions, DateTimeOffset MeasuredAt)
+    int Items, int Answered, int Right, double Accuracy, double Lower, double Upper, double? Ece, double? MeanConfidence, double? CostPerThousand, IReadOnlyList<Confusion> Confusions, DateTimeOffset MeasuredAt,
+    double? CalibratedEce = null, double? Likeness = null)
 {
     private const int Bins = 10;
+    private const int Folds = 10;
     private const int MostConfusions = 50;
 
     /// <summary>Computes the figures.</summary>
@@ -33,18 +39,31 @@ public sealed record PromptFigures(
     public static PromptFigures Of(IReadOnlyList<(string People, string? Model, double? Confidence)> answers, double? costPerThousand, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(answers);
-        static bool Hit((string People, string? Model, double? Confidence) a) => string.Equals(a.People, a.Model, StringComparison.Ordinal);
+        static bool Hit((string People, string? Model, double? Confidence) a) => a.Model is not null && LabelLikeness.Same(a.People, a.Model);
         var right = answers.Count(Hit);
         var interval = ProportionInterval.Wilson(right, answers.Count) ?? new Interval(0, 0, 1);
         var stated = answers.Where(a => a is { Model: not null, Confidence: not null }).ToList();
-        double? ece = stated.Count == 0
-            ? null
-            : stated.GroupBy(a => Math.Min(Bins - 1, (int)(a.Confidence!.Value * Bins))).Sum(g => Math.Abs(g.Average(a => a.Confidence!.Value) - ((double)g.Count(Hit) / g.Count())) * g.Count()) / stated.Count;
-        var confusions = answers.Where(a => !Hit(a)).GroupBy(a => (a.People, a.Model)).Select(g => new Confusion(g.Key.People, g.Key.Model, g.Count()))
+        var hits = stated.ConvertAll(Hit);
+        var confidences = stated.ConvertAll(a => a.Confidence!.Value);
+        double? ece = stated.Count == 0 ? null : Error(confidences, hits);
+        double? calibrated = stated.Count < 2 * Bins ? null : Error(Calibrate(confidences, hits), hits);
+        double? likeness = answers.Any(a => LabelLikeness.IsDrawn(a.People)) ? answers.Average(a => a.Model is null ? 0 : LabelLikeness.Of(a.People, a.Model)) : null;
+        var confusions = answers.SelectMany(a => AnswerDifference.Of(a.People, a.Model)).GroupBy(d => d).Select(g => new Confusion(g.Key.People, g.Key.Model, g.Count()))
             .OrderByDescending(c => c.Count).ThenBy(c => c.People, StringComparer.Ordinal).ThenBy(c => c.Model, StringComparer.Ordinal).Take(MostConfusions).ToList();
         return new PromptFigures(
             answers.Count, answers.Count(a => a.Model is not null), right, interval.Estimate, interval.Lower, interval.Upper, ece, stated.Count == 0 ? null : stated.Average(a => a.Confidence!.Value),
-            costPerThousand, confusions, now);
+            costPerThousand, confusions, now, calibrated, likeness);
+    }
+
+    private static double Error(List<double> confidences, List<bool> hits) => Enumerable.Range(0, hits.Count).GroupBy(i => Math.Min(Bins - 1, (int)(confidences[i] * Bins)))
+        .Sum(g => Math.Abs(g.Sum(i => confidences[i]) - g.Count(i => hits[i]))) / hits.Count;
+
+    // Each tenth by what the other nine say confidences are worth.
+    private static List<double> Calibrate(List<double> confidences, List<bool> hits)
+    {
+        var calibrators = Enumerable.Range(0, Folds).Select(f => Enumerable.Range(0, hits.Count).Where(i => i % Folds != f).ToList())
+            .Select(rows => ConfidenceCalibrator.Fit([.. rows.Select(i => confidences[i])], [.. rows.Select(i => hits[i])], (rows.Count(i => hits[i]) + 1.0) / (rows.Count + 2))).ToList();
+        return [.. Enumerable.Range(0, hits.Count).Select(i => calibrators[i % Folds].Of(confidences[i]))];
     }
 }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Annotator.Core.Cascade;
+using Annotator.Core.Labels;
 
 namespace Annotator.Core.Llm.Prompts;
 
@@ -64,7 +65,7 @@ public sealed record PromptProposal(
         var definitions = content.Definitions.ToDictionary(d => d.Key, d => d.Value, StringComparer.Ordinal);
         foreach (var definition in Definitions.Where(d => names.Contains(d.Name) && Good(d.Description, PromptContent.MaxRule))) definitions[definition.Name] = definition.Description!.Trim();
         var rules = content.Rules.Where((_, i) => !Drop.Contains(i + 1)).Concat(Rules.Where(r => Good(r, PromptContent.MaxRule)).Select(r => r.Trim())).Distinct(StringComparer.Ordinal).TakeLast(PromptContent.MaxRules);
-        var examples = content.Examples.Concat(Examples.Where(e => e >= 1 && e <= shown.Count).Select(e => new LlmExample(shown[e - 1].Item.Text, shown[e - 1].Item.Labels))).DistinctBy(e => e.Text, StringComparer.Ordinal);
+        var examples = content.Examples.Concat(Examples.Where(e => !content.Pictures && e >= 1 && e <= shown.Count).Select(e => shown[e - 1].Item.ToExample()).OfType<LlmExample>()).DistinctBy(e => e.Text, StringComparer.Ordinal);
         return content with
         {
             Instructions = Good(Instructions, PromptContent.MaxInstructions) ? Instructions!.Trim() : content.Instructions,
@@ -79,8 +80,8 @@ public sealed record PromptProposal(
 
 /// <summary>An error of a version.</summary>
 /// <param name="Item">The item, with what people say.</param>
-/// <param name="Said">What the version says; null: nothing valid.</param>
-public sealed record PromptError(DecidedText Item, IReadOnlyList<string>? Said);
+/// <param name="Said">What the version says, as canonical JSON; null: nothing valid.</param>
+public sealed record PromptError(DecidedText Item, string? Said);
 
 /// <summary>A candidate that was measured on the part to choose from.</summary>
 /// <param name="Version">Its number.</param>
@@ -88,14 +89,15 @@ public sealed record PromptError(DecidedText Item, IReadOnlyList<string>? Said);
 /// <param name="Reason">Why it was proposed.</param>
 /// <param name="Right">Items it is right on.</param>
 /// <param name="Items">Items it was measured on.</param>
-public sealed record TriedCandidate(int Version, int Parent, string Reason, int Right, int Items);
+/// <param name="Likeness">Mean F1 of its answers against people's: for classes the share that is right.</param>
+public sealed record TriedCandidate(int Version, int Parent, string Reason, int Right, int Items, double Likeness);
 
 /// <summary>How a refinement ended.</summary>
 /// <param name="Promoted">The version that is better; null: none is.</param>
 /// <param name="Reason">Why, in English.</param>
 /// <param name="Tried">The candidates.</param>
-/// <param name="Better">On how many items of the part to judge by only the best candidate is right; null where none came so far.</param>
-/// <param name="Worse">On how many only the version before is.</param>
+/// <param name="Better">On how many items of the part to judge by the best candidate comes nearer to people than the version before; null where none came so far.</param>
+/// <param name="Worse">On how many the version before comes nearer.</param>
 /// <param name="PValue">How probable so clear an advantage would be by chance.</param>
 /// <param name="Needed">How small that had to be.</param>
 public sealed record RefineOutcome(int? Promoted, string Reason, IReadOnlyList<TriedCandidate> Tried, int? Better, int? Worse, double? PValue, double? Needed);
@@ -103,8 +105,8 @@ public sealed record RefineOutcome(int? Promoted, string Reason, IReadOnlyList<T
 /// <summary>What the refiner needs of the world.</summary>
 internal interface IPromptWorkshop
 {
-    /// <summary>What a version says about items; null where it says nothing valid. Asked again, it answers the same without cost.</summary>
-    Task<IReadOnlyList<IReadOnlyList<string>?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken);
+    /// <summary>What a version says about items, as canonical JSON; null where it says nothing valid. Asked again, it answers the same without cost.</summary>
+    Task<IReadOnlyList<string?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken);
 
     /// <summary>Candidates of a round, made into versions; the same ones when the round is asked for again.</summary>
     Task<IReadOnlyList<(int Version, PromptContent Content, string Reason)>> ProposeAsync(
@@ -115,12 +117,15 @@ internal interface IPromptWorkshop
 /// Makes a prompt better by its own errors: a model reads where the prompt went wrong and proposes changes (ProTeGi, Pryzant et al. 2023), is
 /// told what was tried and how well it did (OPRO, Yang et al. 2024), and what does best goes into the next round. All that choosing happens on
 /// one half of the decided items. Only the winner is taken to the other half, once, and is promoted only where it is better than the version
-/// in use by an exact paired test: among many candidates some look better by chance, and this one look does not depend on how many there were.
+/// in use by an exact paired test: among many candidates some look better by chance, and this one look does not depend on how many there were. Classes are
+/// right or wrong; of spans and boxes it counts how near an answer comes to people's (F1), so that the test is the sign test of the items on which it differs.
 /// </summary>
 internal sealed class PromptRefiner(RefineOptions options, IPromptWorkshop workshop)
 {
     // Errors shown to the model in a round.
     private const int MostErrors = 16;
+
+    private const double Rounding = 1e-9;
 
     /// <summary>Refines a prompt.</summary>
     /// <param name="version">The version in use.</param>
@@ -146,9 +151,10 @@ internal sealed class PromptRefiner(RefineOptions options, IPromptWorkshop works
             foreach (var candidate in candidates)
             {
                 var answers = await RaceAsync(candidate.Version, candidate.Content, choose, parent.Answers, cancellationToken);
-                var right = Right(choose[..answers.Count], answers);
-                tried.Add(new TriedCandidate(candidate.Version, parent.Version, candidate.Reason, right, answers.Count));
-                if (answers.Count == choose.Count && right > Right(choose, best.Answers)) best = (candidate.Version, candidate.Content, answers);
+                var points = Points(choose[..answers.Count], answers);
+                var right = answers.Where((a, i) => IsRight(choose[i], a)).Count();
+                tried.Add(new TriedCandidate(candidate.Version, parent.Version, candidate.Reason, right, answers.Count, Math.Round(points / Math.Max(1, answers.Count), 4)));
+                if (answers.Count == choose.Count && points > Points(choose, best.Answers) + Rounding) best = (candidate.Version, candidate.Content, answers);
             }
         }
 
@@ -161,9 +167,9 @@ internal sealed class PromptRefiner(RefineOptions options, IPromptWorkshop works
         var (better, worse) = (0, 0);
         for (var i = 0; i < judge.Count; i++)
         {
-            var (a, b) = (IsRight(judge[i], before[i]), IsRight(judge[i], after[i]));
-            if (b && !a) better++;
-            else if (a && !b) worse++;
+            var gain = Likeness(judge[i], after[i]) - Likeness(judge[i], before[i]);
+            if (gain > Rounding) better++;
+            else if (gain < -Rounding) worse++;
         }
 
         var p = PairedTest.PValue(better, worse);
@@ -174,24 +180,24 @@ internal sealed class PromptRefiner(RefineOptions options, IPromptWorkshop works
     }
 
     // Half of the items first: what does clearly worse there costs no more.
-    private async Task<IReadOnlyList<IReadOnlyList<string>?>> RaceAsync(
-        int version, PromptContent content, IReadOnlyList<DecidedText> items, IReadOnlyList<IReadOnlyList<string>?> against, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string?>> RaceAsync(
+        int version, PromptContent content, IReadOnlyList<DecidedText> items, IReadOnlyList<string?> against, CancellationToken cancellationToken)
     {
         var half = items.Take((items.Count + 1) / 2).ToList();
         var first = await MeasureAsync(version, content, half, cancellationToken);
         var slack = Math.Sqrt(half.Count) / 2;
-        if (Right(half, first) < Right(half, against) - slack) return first;
+        if (Points(half, first) < Points(half, against) - slack) return first;
         return [.. first, .. await MeasureAsync(version, content, [.. items.Skip(half.Count)], cancellationToken)];
     }
 
-    private Task<IReadOnlyList<IReadOnlyList<string>?>> MeasureAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken) =>
+    private Task<IReadOnlyList<string?>> MeasureAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken) =>
         workshop.AnswerAsync(version, content, items, cancellationToken);
 
     // Errors of as many kinds as there are, the most frequent kinds first.
-    private static List<PromptError> Errors(List<DecidedText> items, IReadOnlyList<IReadOnlyList<string>?> answers, long seed)
+    private static List<PromptError> Errors(List<DecidedText> items, IReadOnlyList<string?> answers, long seed)
     {
         var kinds = items.Select((item, i) => new PromptError(item, answers[i])).Where(e => !IsRight(e.Item, e.Said))
-            .GroupBy(e => string.Join('\u001f', e.Item.Labels) + '\u001e' + string.Join('\u001f', e.Said ?? []), StringComparer.Ordinal)
+            .GroupBy(e => string.Join('\u001e', AnswerDifference.Of(e.Item.Value, e.Said).Select(d => d.People + '\u001f' + d.Model).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)), StringComparer.Ordinal)
             .OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => new Queue<PromptError>(g.OrderBy(e => QueueRanks.Shuffle(e.Item.ItemId ^ seed)))).ToList();
         var errors = new List<PromptError>();
@@ -203,7 +209,9 @@ internal sealed class PromptRefiner(RefineOptions options, IPromptWorkshop works
         return errors;
     }
 
-    private static int Right(IReadOnlyList<DecidedText> items, IReadOnlyList<IReadOnlyList<string>?> answers) => items.Where((item, i) => IsRight(item, answers[i])).Count();
+    private static double Points(IReadOnlyList<DecidedText> items, IReadOnlyList<string?> answers) => items.Select((item, i) => Likeness(item, answers[i])).Sum();
 
-    private static bool IsRight(DecidedText item, IReadOnlyList<string>? said) => said is not null && said.Count == item.Labels.Count && said.All(l => item.Labels.Contains(l, StringComparer.Ordinal));
+    private static double Likeness(DecidedText item, string? said) => said is null ? 0 : LabelLikeness.Of(item.Value, said);
+
+    private static bool IsRight(DecidedText item, string? said) => Likeness(item, said) >= 1 - Rounding;
 }

@@ -49,7 +49,7 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
             (scope, answers) => scope.Dialect.UpsertAsync(scope.Db, [.. answers.Select(a => Answer(project.Id, version, a, task))], scope.CancellationToken),
             LlmWays.Examples,
             cancellationToken);
-        var results = await asking.AskAsync([.. missing.Select(m => new LlmItem(m.ItemId.ToString(CultureInfo.InvariantCulture), m.Text))]);
+        var results = await asking.AskAsync(await asking.DescribeAsync(missing));
         if (results.FirstOrDefault(r => r.Answer is null && NotThePrompt.Contains(r.Failure)) is { } failed) throw new RunFailedException($"The LLM could not be asked about all items: {failed.Detail}.");
 
         var silent = results.Where(r => r.Answer is null).Select(r => Answer(project.Id, version, r, task)).ToList();
@@ -62,8 +62,7 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
     public async Task<PromptFigures> MeasureAsync(Project project, long runId, PromptInfo version, IReadOnlyList<DecidedText> items, decimal? budget, CancellationToken cancellationToken)
     {
         var (answers, cost, asked) = await AnswerAsync(project, runId, version.Version, version.Content, items, budget, cancellationToken);
-        var multiple = version.Content.Task == LlmTask.MultipleChoice;
-        var rows = items.Select((item, i) => (LabelJson.Write(multiple ? new ChoicesValue(item.Labels) : new ChoiceValue(item.Labels[0])), answers[i].Value, answers[i].Confidence)).ToList();
+        var rows = items.Select((item, i) => (item.Value, answers[i].Value, answers[i].Confidence)).ToList();
 
         // Measured again without asking, it has cost what it did.
         var figures = PromptFigures.Of(rows, asked > 0 ? (double)(cost / asked * 1_000) : (await catalog.FindAsync(project.Id, version.Version, cancellationToken))?.Figures?.CostPerThousand, time.GetUtcNow());
@@ -94,7 +93,7 @@ internal sealed class MeasurePromptHandler(PromptBench bench, PromptCatalog cata
     {
         var options = run.Options<MeasurePromptOptions>();
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var version = options.Version is { } number ? await catalog.FindAsync(project.Id, number, cancellationToken) : await catalog.CurrentAsync(project, cancellationToken);
         if (version is null) throw new RunFailedException("There is no such version of the prompt.");
         var items = await decided.SampleAsync(project, Math.Clamp(options.Items, 1, DecidedTexts.Most), cancellationToken);
@@ -121,7 +120,7 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
         var options = run.Options<RefineOptions>();
         if (options.Validate() is { Count: > 0 } errors) throw new RunFailedException(string.Join(' ', errors.Select(e => $"{e.Field}: {e.Message}")));
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
-        if (await stage.UnavailableForTextsAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
+        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) throw new RunFailedException(reason);
         var current = await catalog.CurrentAsync(project, cancellationToken);
         var cursor = run.Cursor<RefineCursor>();
         if (cursor.Version == 0)
@@ -162,22 +161,19 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
 
     private sealed class Workshop(RunContext run, Project project, RefineOptions options, RefineCursor start, PromptBench bench, PromptCatalog catalog, LlmStage stage) : IPromptWorkshop
     {
+        private const int MostPictures = 8;
+
         private RefineCursor _cursor = start;
 
         public decimal Spent { get; private set; }
 
         public decimal? Left => options.Budget is { } budget and > 0 ? Math.Max(0, (decimal)budget - Spent) : null;
 
-        public async Task<IReadOnlyList<IReadOnlyList<string>?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken)
+        public async Task<IReadOnlyList<string?>> AnswerAsync(int version, PromptContent content, IReadOnlyList<DecidedText> items, CancellationToken cancellationToken)
         {
             var (answers, cost, _) = await bench.AnswerAsync(project, run.Run.Id, version, content, items, Left, cancellationToken);
             Spent += cost;
-            return [.. answers.Select(a => a.Value is null ? null : LabelJson.Read(a.Value) switch
-            {
-                ChoiceValue choice => (IReadOnlyList<string>)[choice.Choice],
-                ChoicesValue choices => choices.Choices,
-                _ => null,
-            })];
+            return [.. answers.Select(a => a.Value)];
         }
 
         public async Task<IReadOnlyList<(int Version, PromptContent Content, string Reason)>> ProposeAsync(
@@ -201,7 +197,8 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
             string? written;
             await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, parent), content, left, null, LlmWays.Plain, cancellationToken))
             {
-                (written, var why) = await asking.CompleteAsync(PromptAdvisor.Ask(content, errors, tried, options.Candidates, mask));
+                var shown = await ShowAsync(asking, content, errors, cancellationToken);
+                (written, var why) = await asking.CompleteAsync(PromptAdvisor.Ask(content, shown, tried, options.Candidates, mask));
                 Spent += asking.Cost;
                 if (written is null) throw new RunFailedException($"The LLM could not be asked for proposals: {why}.");
             }
@@ -218,6 +215,20 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
                 },
                 done: 1,
                 cancellationToken: cancellationToken);
+        }
+
+        // Errors as they are shown: of pictures no more than go with a call.
+        private async Task<IReadOnlyList<ShownError>> ShowAsync(LlmAsking asking, PromptContent content, IReadOnlyList<PromptError> errors, CancellationToken cancellationToken)
+        {
+            if (!content.Pictures) return [.. errors.Select(e => new ShownError(e, null, null))];
+            var items = await asking.DescribeAsync([.. errors.Take(MostPictures).Select(e => e.Item)]);
+            var shown = new List<ShownError>(items.Count);
+            for (var i = 0; i < items.Count; i++)
+            {
+                if (items[i].Picture is { } picture && await picture.OpenAsync(cancellationToken) is { } image) shown.Add(new ShownError(errors[i], picture, image));
+            }
+
+            return shown;
         }
     }
 }

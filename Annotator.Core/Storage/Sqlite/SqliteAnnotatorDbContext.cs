@@ -24,7 +24,8 @@ public sealed class SqliteAnnotatorDbContext(DbContextOptions<SqliteAnnotatorDbC
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
     // FULL: a decision that was acknowledged survives a power cut, not only a crash of the process.
-    public const string Pragmas = "PRAGMA busy_timeout=15000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;";
+    // wal_autocheckpoint: SqliteCheckpointer does it, so that no commit waits for it.
+    public const string Pragmas = "PRAGMA busy_timeout=15000; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;";
 
     // The pool hands the same connections out again, with what was set on them.
     private static readonly ConditionalWeakTable<object, object> s_set = [];

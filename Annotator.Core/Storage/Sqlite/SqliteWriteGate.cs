@@ -17,6 +17,7 @@ public sealed class SqliteWriteGate : IDisposable
 
     private readonly SemaphoreSlim _semaphore = new(1, 1);
     private SqliteConnection? _connection;
+    private SqliteCheckpointer? _checkpointer;
     private Group? _open;
     private int _waiting;
     private long _projectsVersion;
@@ -30,12 +31,13 @@ public sealed class SqliteWriteGate : IDisposable
     {
         await WaitAsync(cancellationToken);
         EndOpen();
-        return new Entered(this);
+        return new Entered(this, writes: true);
     }
 
     /// <inheritdoc />
     public void Dispose()
     {
+        _checkpointer?.Dispose();
         _connection?.Dispose();
         _semaphore.Dispose();
     }
@@ -72,6 +74,7 @@ public sealed class SqliteWriteGate : IDisposable
             pragmas.CommandText = SqlitePragmas.Pragmas;
             pragmas.ExecuteNonQuery();
             _connection = connection;
+            _checkpointer = new SqliteCheckpointer(db.Database.GetConnectionString()!, Pause);
         }
 
         db.Database.SetDbConnection(_connection, contextOwnsConnection: false);
@@ -109,7 +112,18 @@ public sealed class SqliteWriteGate : IDisposable
         {
             _open = null;
             open.Commit(RenewProjects);
+            _checkpointer?.Committed();
         }
+    }
+
+    // Until nobody writes, on a thread of its own.
+    private Entered Pause()
+    {
+        Interlocked.Increment(ref _waiting);
+        _semaphore.Wait();
+        Interlocked.Decrement(ref _waiting);
+        EndOpen();
+        return new Entered(this, writes: false);
     }
 
     // After the commit and before its answer: whoever remembers a project from before asks anew.
@@ -120,11 +134,16 @@ public sealed class SqliteWriteGate : IDisposable
 
     private void Leave() => _semaphore.Release();
 
-    private sealed class Entered(SqliteWriteGate gate) : IDisposable
+    private sealed class Entered(SqliteWriteGate gate, bool writes) : IDisposable
     {
         private SqliteWriteGate? _gate = gate;
 
-        public void Dispose() => Interlocked.Exchange(ref _gate, null)?.Leave();
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _gate, null) is not { } held) return;
+            if (writes) held._checkpointer?.Committed();
+            held.Leave();
+        }
     }
 
     /// <summary>One transaction of several units of work.</summary>

@@ -2,10 +2,10 @@
 
 #nullable disable
 
-namespace Annotator.Core.Storage.PostgreSql.Migrations
+namespace Annotator.Core.Storage.Sqlite.Migrations
 {
     /// <inheritdoc />
-    public partial class SchemaSnapshots : Migration
+    public partial class LabelVersions : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
@@ -14,10 +14,10 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                 name: "schema_snapshots",
                 columns: table => new
                 {
-                    project_id = table.Column<long>(type: "bigint", nullable: false),
-                    version = table.Column<int>(type: "integer", nullable: false),
-                    schema_json = table.Column<string>(type: "text", nullable: false),
-                    created_at = table.Column<long>(type: "bigint", nullable: false)
+                    project_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    schema_json = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {

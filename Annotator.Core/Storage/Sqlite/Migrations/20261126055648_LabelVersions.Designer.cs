@@ -10,8 +10,8 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Annotator.Core.Storage.Sqlite.Migrations
 {
     [DbContext(typeof(SqliteAnnotatorDbContext))]
-    [Migration("20261126045728_SchemaSnapshots")]
-    partial class SchemaSnapshots
+    [Migration("20261126055648_LabelVersions")]
+    partial class LabelVersions
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)

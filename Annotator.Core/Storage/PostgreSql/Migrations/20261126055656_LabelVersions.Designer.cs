@@ -11,8 +11,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Annotator.Core.Storage.PostgreSql.Migrations
 {
     [DbContext(typeof(PostgreSqlAnnotatorDbContext))]
-    [Migration("20261126045733_SchemaSnapshots")]
-    partial class SchemaSnapshots
+    [Migration("20261126055656_LabelVersions")]
+    partial class LabelVersions
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
