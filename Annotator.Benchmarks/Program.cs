@@ -16,6 +16,7 @@ internal static class Program
         ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
         ["explorer"] = Load.ExplorerLoad.RunAsync,
+        ["frames"] = Images.FramesBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,
         ["images"] = Images.ImageStudentBenchmark.RunAsync,
         ["llm"] = Llm.LlmThroughput.RunAsync,

@@ -123,6 +123,7 @@ public static class CoreServices
         services.AddSingleton<CertificateReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
         services.AddSingleton<AnnotatorReader>();
+        services.AddSingleton<TeamQualityReader>();
         services.AddSingleton<ExportService>();
         services.AddSingleton<IRunHandler, ExportHandler>().AddStartableRun<ExportOptions>(ExportHandler.RunKind);
         return services;

@@ -30,7 +30,7 @@ internal static class EdgeFrames
         return 0;
     }
 
-    private static byte[] ResNet18()
+    internal static byte[] ResNet18()
     {
         var graph = new OnnxGraph("resnet18");
         var random = new Random(18);

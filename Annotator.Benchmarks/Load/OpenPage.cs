@@ -54,7 +54,10 @@ internal sealed class OpenPage : IAsyncDisposable
     }
 
     /// <summary>Says that an item whose text begins with this word is sent now.</summary>
-    public void Sent(string word) => _sent[word] = TimeProvider.System.GetUtcNow();
+    public void Sent(string word) => Sent(word, TimeProvider.System.GetUtcNow());
+
+    /// <summary>Says that an item whose text begins with this word was sent then.</summary>
+    public void Sent(string word, DateTimeOffset at) => _sent[word] = at;
 
     /// <summary>Waits for the last one, and says how long they took.</summary>
     public async Task<Latencies> SeenAsync()

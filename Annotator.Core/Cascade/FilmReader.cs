@@ -76,7 +76,7 @@ public sealed class FilmReader(IBlobStore blobs, VideoProbe probe)
 
         var followed = tracker.Finish();
         var value = TrackKeyframes.ToTracks(followed, size, looked, range.EndIn(frames.Count), vision.TrackTolerance);
-        var confidence = followed.Count == 0 ? VisionReader.NothingFound : followed.Average(f => Math.Min(1, f.Score * lines.Of(f.Label)));
+        var confidence = followed.Count == 0 ? VisionReader.NothingFound : followed.Average(f => lines.Probability(f.Label, Math.Min(1, f.Score * lines.Of(f.Label))));
         return new Opinion(LabelJson.Write(value), confidence, LabelSource.Model, (int)model.Id);
     }
 }

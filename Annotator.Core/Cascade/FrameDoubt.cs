@@ -4,7 +4,6 @@ using Annotator.Core.Media.Sampling;
 using Annotator.Core.Models;
 using Annotator.Core.Projects;
 using Annotator.Core.Student;
-using Annotator.Core.Student.Images;
 
 namespace Annotator.Core.Cascade;
 
@@ -12,7 +11,7 @@ namespace Annotator.Core.Cascade;
 public sealed class FrameDoubt(StudentReader students, VisionReader vision, DetectorTunings tunings)
 {
     // Boxes below this share of their line are nothing that somebody would look at.
-    private const double Faint = 0.3;
+    internal const double Faint = 0.3;
 
     /// <summary>Whether there is anybody to be unsure.</summary>
     public async Task<bool> IsAvailableAsync(Project project, CancellationToken cancellationToken = default) =>
@@ -33,7 +32,7 @@ public sealed class FrameDoubt(StudentReader students, VisionReader vision, Dete
         var model = student is null ? await vision.FindAsync(project, cancellationToken) : null;
         if (student is null && model is null) return [];
         var lines = model is { } chosen ? await tunings.LinesAsync(project, chosen.Id, chosen.Session.Spec, cancellationToken) : new ScoreLines(0.5);
-        var fit = model is { } seeing ? seeing.Session.Fit(size) : new ImageSize(ImageEncoder.Side, ImageEncoder.Side);
+        var fit = model is { } seeing ? seeing.Session.Fit(size) : new ImageSize(student!.Model.CanvasWidth, student.Model.CanvasHeight);
         var rated = new List<RatedFrame>();
         await foreach (var frame in VideoDecoder.FramesAsync(path, fit.Width, fit.Height, step, cancellationToken: cancellationToken))
         {
@@ -47,7 +46,7 @@ public sealed class FrameDoubt(StudentReader students, VisionReader vision, Dete
         return rated;
     }
 
-    private static double Of(ReadOnlySpan<float> probabilities)
+    internal static double Of(ReadOnlySpan<float> probabilities)
     {
         var best = 0f;
         foreach (var p in probabilities) best = Math.Max(best, p);
@@ -55,7 +54,7 @@ public sealed class FrameDoubt(StudentReader students, VisionReader vision, Dete
     }
 
     // The box that is nearest to its line: whether it is shown is a toss-up.
-    private static double Of(LabelSchema schema, IReadOnlyList<Detection> found, ScoreLines lines)
+    internal static double Of(LabelSchema schema, IReadOnlyList<Detection> found, ScoreLines lines)
     {
         var most = 0.0;
         foreach (var one in found.Where(d => schema.Contains(d.Box.Label)))

@@ -24,8 +24,10 @@ namespace Annotator.Core.Cascade;
 /// <param name="ForPerson">Whether a person is to see it, however sure the models are: so with what is of a kind that they have not seen.</param>
 /// <param name="Priority">How much it is in a hurry.</param>
 /// <param name="StudentOnly">Whether the LLM is left out.</param>
+/// <param name="Said">What the fast stage has said of it already; null: it is asked.</param>
 public sealed record NewItem(
-    string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false, ItemPriority Priority = ItemPriority.Normal, bool StudentOnly = false);
+    string? Key, string? Text, string? Url = null, string? Metadata = null, long? DeviceId = null, bool ForPerson = false, ItemPriority Priority = ItemPriority.Normal, bool StudentOnly = false,
+    Opinion? Said = null);
 
 /// <summary>What became of an item that arrived.</summary>
 /// <param name="Item">The item as it stands.</param>
@@ -149,6 +151,12 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
 
     private async Task<(double Line, IReadOnlyList<Opinion?>? Student, IReadOnlyList<Opinion?>? Hints)> OpinionsAsync(Project project, IReadOnlyList<NewItem> items, CancellationToken cancellationToken)
     {
+        if (items.All(i => i.Said is not null))
+        {
+            var own = items.All(i => i.Said!.Source == LabelSource.Student) ? await students.FindAsync(project, cancellationToken) : null;
+            return (own is null ? double.PositiveInfinity : AcceptanceLines.Of(own.Version), [.. items.Select(i => i.Said)], null);
+        }
+
         if (await students.FindAsync(project, cancellationToken) is { } student)
             return (AcceptanceLines.Of(student.Version), await students.OpinionsAsync(project, student, [.. items.Select(i => (i.Text, i.Url))], cancellationToken), null);
         if (project.Modality == Modality.Image && await vision.FindAsync(project, cancellationToken) is { } model)

@@ -33,7 +33,7 @@ public sealed class StudentReader(StudentCatalog students, ItemImages images)
             return [.. Enumerable.Range(0, items.Count).Select(i => CascadeRouter.FromStudent(said.Classes, said.Row(i), multiple, student.Version.Version))];
         }
 
-        var canvases = await images.CanvasesAsync(project.Id, [.. items.Select(i => i.Url)], cancellationToken);
+        var canvases = await images.CanvasesAsync(project.Id, [.. items.Select(i => i.Url)], student.Model.CanvasWidth, student.Model.CanvasHeight, cancellationToken);
         var seen = await Task.Run(() => student.Predict(Canvases.Join(canvases), cancellationToken), cancellationToken);
         var next = 0;
         return [.. canvases.Select(c => c is null ? null : CascadeRouter.FromStudent(seen.Classes, seen.Row(next++), multiple, student.Version.Version))];

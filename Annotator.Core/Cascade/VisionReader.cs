@@ -22,7 +22,7 @@ public sealed class VisionReader(ModelRegistry models, IBlobStore blobs, Detecto
         if (await models.OpenAsync(id, cancellationToken) is not { } session) return null;
         var fits = session.Spec.Kind == ModelKind.Detector
             ? project.Schema.Type == (project.Modality == Modality.Video ? TaskType.Tracks : TaskType.Boxes)
-            : project is { Modality: Modality.Image, Schema: { Type: TaskType.Classification, Multiple: false } };
+            : session.Spec.Kind == ModelKind.Classifier && project is { Modality: Modality.Image, Schema: { Type: TaskType.Classification, Multiple: false } };
         return fits ? (id, session) : null;
     }
 
@@ -72,7 +72,7 @@ public sealed class VisionReader(ModelRegistry models, IBlobStore blobs, Detecto
         // Of the model's classes only those that the project has.
         var schema = project.Schema;
         var found = model.Session.Detect(file, lines.Least).Where(d => schema.Contains(d.Box.Label) && d.Score >= lines.Of(d.Box.Label)).ToList();
-        var confidence = found.Count == 0 ? NothingFound : found.Average(d => d.Score);
+        var confidence = found.Count == 0 ? NothingFound : found.Average(d => lines.Probability(d.Box.Label, d.Score));
         return new Opinion(LabelJson.Write(new BoxesValue(found.Select(d => d.Box))), confidence, LabelSource.Model, (int)model.Id);
     }
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Annotator.Core.Storage;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
@@ -16,6 +18,16 @@ public sealed class EdgeKeys(AnnotatorDatabase database, IDataProtectionProvider
     /// <summary>Signs a text.</summary>
     /// <returns>The signature, base64.</returns>
     public async ValueTask<string> SignAsync(string text, CancellationToken cancellationToken = default) => EdgeSignature.Sign(text, (await KeysAsync(cancellationToken)).Private);
+
+    /// <summary>A secret of the installation for something else than signing, made from the private key (HKDF, RFC 5869): who knows it knows nothing of the key.</summary>
+    /// <param name="purpose">What it is for; another purpose has another secret.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>32 bytes, the same on all nodes.</returns>
+    public async ValueTask<byte[]> SecretAsync(string purpose, CancellationToken cancellationToken = default)
+    {
+        var (_, secret) = await KeysAsync(cancellationToken);
+        return HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), 32, info: Encoding.UTF8.GetBytes(purpose));
+    }
 
     private async ValueTask<(string Public, string Private)> KeysAsync(CancellationToken cancellationToken)
     {

@@ -27,7 +27,7 @@ public static class EdgeServices
                 .. await db.Set<EdgePicturePart>().Where(p => p.ProjectId == projectId).Select(p => p.Blob).ToListAsync(cancellationToken),
                 .. await db.Set<QuantizedStudent>().Where(q => q.ProjectId == projectId && q.Blob != "").Select(q => q.Blob).ToListAsync(cancellationToken)],
             cancellationToken);
-        foreach (var file in files) await blobs.DeleteAsync(file, cancellationToken);
+        await blobs.DeleteAsync(files, cancellationToken);
 
         var more = true;
         while (more)

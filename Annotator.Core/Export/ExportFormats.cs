@@ -62,8 +62,14 @@ public sealed record ExportRequest(ExportFormat Format, bool All, bool Spreadshe
     /// <summary>Whether the images or videos themselves are wanted.</summary>
     public bool Media { get; init; }
 
+    /// <summary>Says labels in the words of an older version of the schema; null: as they are now.</summary>
+    public Projects.Evolution.LabelHistory? History { get; init; }
+
     /// <summary>Opens them; set by the export where they are wanted.</summary>
     public MediaOpener? OpenMedia { get; init; }
+
+    /// <summary>Makes addresses of kept images and videos that work without a session; null: items keep their own.</summary>
+    public Func<string?, string?>? SignUrl { get; init; }
 
     /// <summary>Reads a request as the API and runs write it.</summary>
     /// <param name="project">The project.</param>

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -24,6 +25,10 @@ public sealed record ExportOptions : IValidatableObject
 
     /// <summary>Whether the images or videos themselves stand beside the annotations.</summary>
     public bool Media { get; init; }
+
+    /// <summary>The version of the labels in whose words they are said; null: as they are now.</summary>
+    [Range(1, int.MaxValue)]
+    public int? SchemaVersion { get; init; }
 
     /// <inheritdoc />
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -51,6 +56,13 @@ internal sealed class ExportHandler(ExportService exports, IBlobStore blobs, Cer
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         var request = ExportRequest.Read(project, options.Format, options.State, options.SpreadsheetSafe, options.Media);
         if (!request.Succeeded) throw new RunFailedException(string.Join(" ", request.Errors.Select(e => e.Message)));
+        if (options.SchemaVersion is { } version)
+        {
+            var history = await LabelHistory.FindAsync(run.Database, project, version, cancellationToken);
+            if (!history.Succeeded) throw new RunFailedException(string.Join(" ", history.Errors.Select(e => e.Message)));
+            request = request.Value with { History = history.Value };
+        }
+
         var cursor = run.Cursor<ExportFile>();
         if (cursor.Blob.Length == 0)
         {

@@ -3,6 +3,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Media;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
@@ -33,6 +34,7 @@ public sealed class ExportService(AnnotatorDatabase database, IBlobStore blobs)
     /// <returns>How many items were written.</returns>
     public async Task<long> WriteAsync(Project project, ExportRequest request, Stream output, Func<long, Task>? progress = null, CancellationToken cancellationToken = default)
     {
+        if (request.History is { } old) project = new Project { Id = project.Id, Name = project.Name, Modality = project.Modality, SchemaJson = ProjectJson.WriteSchema(old.Schema), SchemaVersion = old.Version, SettingsJson = project.SettingsJson, Guidelines = project.Guidelines };
         if (request.Media) request = request with { OpenMedia = (row, cancel) => OpenMediaAsync(project.Id, row, cancel) };
         await using var writer = request.Format.Open(project, request, output);
         var names = new Dictionary<long, string?>();
@@ -43,14 +45,39 @@ public sealed class ExportService(AnnotatorDatabase database, IBlobStore blobs)
             var from = after;
             var (items, deciders) = await database.ReadAsync(db => ReadPageAsync(db, project.Id, request.All, from, names, cancellationToken), cancellationToken);
             if (items.Count == 0) break;
-            foreach (var item in items) await writer.WriteAsync(Row(item, deciders, names), cancellationToken);
-            await writer.FlushAsync(cancellationToken);
             after = items[^1].Id;
-            written += items.Count;
+            var left = items.Count;
+            if (request.History is { } history)
+            {
+                var (first, last) = (items[0].Id, after);
+                var events = await database.ReadAsync(db => history.EventsAsync(db, project.Id, first, last, cancellationToken), cancellationToken);
+                left -= InWordsOf(history, events, items, request.All);
+            }
+
+            foreach (var item in items)
+            {
+                var row = Row(item, deciders, names);
+                await writer.WriteAsync(request.SignUrl is { } sign ? row with { Url = sign(row.Url) } : row, cancellationToken);
+            }
+
+            await writer.FlushAsync(cancellationToken);
+            written += left;
             if (progress is not null) await progress(written);
         }
 
         return written;
+    }
+
+    // A label that the older version has no word for is left out, and where only labels are asked for its item with it.
+    private static int InWordsOf(LabelHistory history, ILookup<long, (long Run, string? Value)> events, List<Item> items, bool all)
+    {
+        foreach (var item in items.Where(i => i.LabelValue is not null))
+        {
+            item.LabelValue = history.Of(item.LabelValue!, events[item.Id].GroupBy(e => e.Run).ToDictionary(g => g.Key, g => g.First().Value));
+            if (item.LabelValue is null) (item.LabelSource, item.LabelConfidence, item.DecidedAt) = (null, null, null);
+        }
+
+        return all ? 0 : items.RemoveAll(i => i.LabelValue is null);
     }
 
     private async Task<Stream?> OpenMediaAsync(long projectId, ExportRow row, CancellationToken cancellationToken)

@@ -102,7 +102,7 @@ public sealed class ImportService(AnnotatorDatabase database, IBlobStore blobs, 
             db => db.Runs.Where(r => (r.Kind == ImportHandler.RunKind || r.Kind == Media.Sampling.SampleFramesHandler.RunKind) && r.State < RunState.Succeeded).Select(r => r.Options).ToListAsync(cancellationToken), cancellationToken);
         var wanted = waiting.Select(o => JsonSerializer.Deserialize<WaitingUpload>(o, ProjectJson.Options)!.Blob).ToHashSet(StringComparer.Ordinal);
         left.RemoveAll(wanted.Contains);
-        foreach (var name in left) await blobs.DeleteAsync(name, cancellationToken);
+        await blobs.DeleteAsync(left, cancellationToken);
         return left.Count;
     }
 

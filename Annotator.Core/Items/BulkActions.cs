@@ -22,21 +22,35 @@ public sealed class BulkActions(AnnotatorDatabase database, DecisionRecorder rec
 
     private const string Kind = "relabelled";
 
+    // So many labels stand in the log; the rest is in the items' histories.
+    private const int MostNamed = 20;
+
     /// <summary>Gives items a label, as a lead's last word.</summary>
     /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
     /// <exception cref="ArgumentException">The label does not fit the project, or there are too many items.</exception>
     public async Task<BulkResult> RelabelAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, LabelValue label, CancellationToken cancellationToken = default)
     {
-        var ids = Check(grant, items);
         if (LabelJson.Check(label, grant.Project.Schema) is { } wrong) throw new ArgumentException(wrong, nameof(label));
+        var value = LabelJson.Write(label);
+        return await GiveAsync(grant, userId, Check(grant, items), _ => value, cancellationToken);
+    }
+
+    /// <summary>Gives items that have no label yet each its own pre-label, as a lead's last word. Items without a pre-label are left out.</summary>
+    /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
+    /// <exception cref="ArgumentException">There are too many items.</exception>
+    public Task<BulkResult> AcceptAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) =>
+        GiveAsync(grant, userId, Check(grant, items), i => i.State == ItemState.Final ? null : i.PredictionValue, cancellationToken);
+
+    private async Task<BulkResult> GiveAsync(ProjectGrant grant, long userId, List<long> ids, Func<Item, string?> labelOf, CancellationToken cancellationToken)
+    {
         var operation = Guid.NewGuid().ToString("n");
 
         // What was there before is written down first: without it the action could not be taken back.
         var changed = await database.WriteAsync(
             async scope =>
             {
-                var value = LabelJson.Write(label);
-                var before = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == grant.Project.Id && ids.Contains(i.Id) && !(i.State == ItemState.Final && i.LabelValue == value)).ToListAsync(cancellationToken);
+                var before = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == grant.Project.Id && ids.Contains(i.Id)).OrderBy(i => i.Id).ToListAsync(cancellationToken);
+                before.RemoveAll(i => labelOf(i) is not { } value || (i.State == ItemState.Final && string.Equals(i.LabelValue, value, StringComparison.Ordinal)));
                 var id = scope.NextId("event", Math.Max(1, before.Count));
                 await scope.Dialect.InsertAsync(
                     scope.Db,
@@ -53,12 +67,12 @@ public sealed class BulkActions(AnnotatorDatabase database, DecisionRecorder rec
                     })],
                     ignoreConflicts: false,
                     cancellationToken);
-                scope.Audit(userId, "items.relabelled", new { operation, items = before.Count, label = value }, grant.Project.Id);
-                return before.ConvertAll(i => i.Id);
+                scope.Audit(userId, "items.relabelled", new { operation, items = before.Count, labels = before.Select(labelOf).Distinct(StringComparer.Ordinal).Take(MostNamed) }, grant.Project.Id);
+                return before.ConvertAll(i => (i.Id, Label: labelOf(i)!));
             },
             cancellationToken);
         if (changed.Count == 0) return new BulkResult(operation, []);
-        var results = await recorder.RecordAsync(grant, userId, [.. changed.Select(i => new NewDecision(i, DecisionAction.Correct, label, Settles: true))], cancellationToken);
+        var results = await recorder.RecordAsync(grant, userId, [.. changed.Select(c => new NewDecision(c.Id, DecisionAction.Correct, LabelJson.Read(c.Label), Settles: true))], cancellationToken);
         return new BulkResult(operation, [.. results.Where(r => r.Status == DecisionStatus.Recorded).Select(r => r.ItemId)]);
     }
 
@@ -105,12 +119,8 @@ public sealed class BulkActions(AnnotatorDatabase database, DecisionRecorder rec
 
     /// <summary>Sends items back to people.</summary>
     /// <returns>How many there were.</returns>
-    public async Task<int> SendToReviewAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default)
-    {
-        var count = 0;
-        foreach (var id in Check(grant, items)) count += await reopening.ReopenAsync(grant, userId, id, null, cancellationToken) ? 1 : 0;
-        return count;
-    }
+    public Task<int> SendToReviewAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default) =>
+        reopening.ReopenAsync(grant, userId, Check(grant, items), null, cancellationToken);
 
     private static List<long> Check(ProjectGrant grant, IReadOnlyCollection<long> items)
     {

@@ -10,7 +10,13 @@ namespace Annotator.Core.Items;
 /// <param name="By">Who decided.</param>
 /// <param name="With">Somebody who gave the same item another label than <paramref name="By"/>.</param>
 /// <param name="Outcome">What was done.</param>
-public sealed record DecidedFilter(string? Shown = null, string? Given = null, long? By = null, long? With = null, WorkOutcome? Outcome = null)
+/// <param name="About">A label that was shown or given.</param>
+/// <param name="ShownBy">Who made the pre-label that was shown.</param>
+/// <param name="Against">With <paramref name="Given"/>: somebody else gave the same item this label.</param>
+/// <param name="From">Decided at this moment or later.</param>
+/// <param name="To">Decided before this moment.</param>
+public sealed record DecidedFilter(
+    string? Shown = null, string? Given = null, long? By = null, long? With = null, WorkOutcome? Outcome = null, string? About = null, LabelSource? ShownBy = null, string? Against = null, DateTimeOffset? From = null, DateTimeOffset? To = null)
 {
     internal IQueryable<Item> Apply(IQueryable<Item> items, IQueryable<Decision> decisions)
     {
@@ -29,6 +35,16 @@ public sealed record DecidedFilter(string? Shown = null, string? Given = null, l
             some = some.Where(d => d.Value == one || d.Value == several);
         }
 
+        if (About is { } about)
+        {
+            var (one, several) = Values(about);
+            some = some.Where(d => d.ShownValue == one || d.ShownValue == several || d.Value == one || d.Value == several);
+        }
+
+        if (ShownBy is { } source) some = some.Where(d => d.ShownSource == source);
+        var pair = With is not null && By is not null;
+        if (From is { } from && !pair) some = some.Where(d => d.CreatedAt >= from);
+        if (To is { } to && !pair) some = some.Where(d => d.CreatedAt < to);
         some = Outcome switch
         {
             WorkOutcome.Accepted => some.Where(d => d.ShownValue != null && d.Value != null && d.ShownValue == d.Value && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct)),
@@ -49,7 +65,19 @@ public sealed record DecidedFilter(string? Shown = null, string? Given = null, l
         }
 
         if (With is { } with && By is not null)
-            return items.Where(i => some.Any(d => d.ItemId == i.Id && d.Value != null && standing.Any(o => o.ItemId == i.Id && o.UserId == with && o.Value != null && o.Value != d.Value)));
+        {
+            // A pair is as old as the later label of the two.
+            var (first, end) = (From ?? DateTimeOffset.UnixEpoch, To ?? DateTimeOffset.MaxValue);
+            return items.Where(i => some.Any(d => d.ItemId == i.Id && d.Value != null && d.CreatedAt < end && standing.Any(
+                o => o.ItemId == i.Id && o.UserId == with && o.Value != null && o.Value != d.Value && o.CreatedAt < end && (d.CreatedAt >= first || o.CreatedAt >= first))));
+        }
+
+        if (Against is { } against && Given is not null)
+        {
+            var (one, several) = Values(against);
+            return items.Where(i => some.Any(d => d.ItemId == i.Id && standing.Any(o => o.ItemId == i.Id && o.UserId != d.UserId && (o.Value == one || o.Value == several))));
+        }
+
         return items.Where(i => some.Any(d => d.ItemId == i.Id));
     }
 

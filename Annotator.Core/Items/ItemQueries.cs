@@ -1,6 +1,7 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -16,8 +17,13 @@ namespace Annotator.Core.Items;
 /// <param name="Flagged">Only items set aside for a lead.</param>
 /// <param name="Group">Only members of this near-duplicate group.</param>
 /// <param name="Decided">What people decided.</param>
+/// <param name="Slice">Only items with this value in this field of their metadata.</param>
+/// <param name="LabelledFrom">Only items that have their label since this moment or later.</param>
+/// <param name="LabelledTo">Only items that had their label before this moment.</param>
+/// <param name="Among">Only these items.</param>
 public sealed record ItemFilter(
-    ItemState? State = null, bool InReview = false, string? Label = null, LabelSource? Source = null, string? Text = null, bool Flagged = false, long? Group = null, DecidedFilter? Decided = null);
+    ItemState? State = null, bool InReview = false, string? Label = null, LabelSource? Source = null, string? Text = null, bool Flagged = false, long? Group = null, DecidedFilter? Decided = null,
+    SliceSettings? Slice = null, DateTimeOffset? LabelledFrom = null, DateTimeOffset? LabelledTo = null, IReadOnlyCollection<long>? Among = null);
 
 /// <summary>Everything that is known of an item.</summary>
 /// <param name="Item">The item.</param>
@@ -45,7 +51,10 @@ public sealed class ItemQueries(AnnotatorDatabase database, ITextIndex index)
         async db =>
         {
             var now = await database.Dialect.NowAsync(db, cancellationToken);
-            var items = db.Items.Where(i => i.ProjectId == projectId);
+            var items = (filter.Slice is { } slice ? SliceFilter.Of(db, slice) : db.Items).Where(i => i.ProjectId == projectId);
+            if (filter.Among is { } among) items = items.Where(i => among.Contains(i.Id));
+            if (filter.LabelledFrom is { } from) items = items.Where(i => i.DecidedAt >= from);
+            if (filter.LabelledTo is { } to) items = items.Where(i => i.DecidedAt < to);
             if (after is { } a) items = items.Where(i => i.Id > a);
             if (filter.State is { } state) items = items.Where(i => i.State == state);
             if (filter.InReview) items = items.Where(i => db.Leases.Any(l => l.ProjectId == projectId && l.ItemId == i.Id && l.ExpiresAt >= now));

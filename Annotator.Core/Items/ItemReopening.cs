@@ -1,6 +1,7 @@
 using Annotator.Core.Accounts;
 using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Projects;
 using Annotator.Core.Quality;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
@@ -16,6 +17,8 @@ public sealed class ItemReopening(AnnotatorDatabase database, LearningTrigger le
 
     // Before everything else that waits, as for every item that a person asked for.
     private const double Rank = -1e6;
+
+    private const int Part = 1_000;
 
     /// <summary>Takes an item's label and the decisions behind it back, and puts it in front of the queue. The facts stay in its history.</summary>
     /// <param name="grant">The lead's access to the project.</param>
@@ -33,52 +36,80 @@ public sealed class ItemReopening(AnnotatorDatabase database, LearningTrigger le
         return reopened;
     }
 
-    internal static async Task<bool> ReopenAsync(WriteScope scope, ProjectGrant grant, long userId, long itemId, string? reason)
+    /// <summary>Sends many items back at once, in as many transactions as it needs.</summary>
+    /// <param name="grant">The lead's access to the project.</param>
+    /// <param name="userId">The lead.</param>
+    /// <param name="items">The items.</param>
+    /// <param name="reason">Why; null: not said.</param>
+    /// <param name="cancellationToken">Cancels; what was sent back until then stays so.</param>
+    /// <returns>How many there were.</returns>
+    /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
+    public async Task<int> ReopenAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, string? reason, CancellationToken cancellationToken = default)
     {
-        var project = grant.Project;
-        var item = await scope.Db.Items.AsNoTracking().FirstOrDefaultAsync(i => i.ProjectId == project.Id && i.Id == itemId, scope.CancellationToken);
-        if (item is null) return false;
-        var standing = await scope.Db.Decisions.AsNoTracking()
-            .Where(d => d.ProjectId == project.Id && d.ItemId == itemId && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Action != DecisionAction.Undo).ToListAsync(scope.CancellationToken);
-        scope.Tallies.TakenBack(standing);
-        foreach (var decision in standing)
-        {
-            var undo = new Decision
-            {
-                Id = scope.NextId("decision"),
-                ProjectId = project.Id,
-                ItemId = itemId,
-                UserId = userId,
-                Action = DecisionAction.Undo,
-                Status = DecisionStatus.Recorded,
-                UndoesId = decision.Id,
-                SchemaVersion = project.SchemaVersion,
-                CreatedAt = scope.Now,
-            };
-            await scope.Dialect.InsertAsync(scope.Db, [undo], ignoreConflicts: false, scope.CancellationToken);
-            await scope.Db.Decisions.Where(d => d.Id == decision.Id).ExecuteUpdateAsync(x => x.SetProperty(d => d.UndoneById, undo.Id), scope.CancellationToken);
-            if (decision is { UserId: not null, Action: DecisionAction.Accept or DecisionAction.Correct }) scope.Count(project.Id, CounterNames.HumanDecisions, -1);
-        }
+        if (!grant.IsLead) throw new UnauthorizedAccessException("Only leads reopen items.");
+        var count = 0;
+        foreach (var part in items.Distinct().Order().Chunk(Part)) count += await database.WriteRepeatedlyAsync(scope => ReopenAsync(scope, grant, userId, part, reason), cancellationToken);
+        if (count > 0) learning.DecisionsRecorded(grant.Project.Id);
+        return count;
+    }
 
-        await GroupLabels.TakeBackAsync(scope, item);
-        await scope.Db.Leases.Where(l => l.ProjectId == project.Id && l.ItemId == itemId).ExecuteDeleteAsync(scope.CancellationToken);
-        var place = new QueuePlace(Rank, QueueReason.Reopened, item.Audit, project.Settings.Overlap);
-        var label = item.LabelValue;
-        if ((await ItemTransitions.ApplyAsync(scope, [new ItemChange(item, ItemState.Queued, Route.Human, Place: place, Votes: 0, Flagged: false)])).Contains(false)) throw new ConcurrentChangeException();
-        var happened = new ItemEvent
-        {
-            Id = scope.NextId("event"),
-            ProjectId = project.Id,
-            ItemId = itemId,
-            Kind = "reopened",
-            Value = label,
-            Detail = string.IsNullOrWhiteSpace(reason) ? null : reason.Trim()[..Math.Min(reason.Trim().Length, MaxReason)],
-            UserId = userId,
-            CreatedAt = scope.Now,
-        };
-        await scope.Dialect.InsertAsync(scope.Db, [happened], ignoreConflicts: false, scope.CancellationToken);
-        scope.Publish(new ItemsDecided(project.Id, [new Decided(item.Id, item.Key, null, null, userId, item.State)]));
+    internal static async Task<bool> ReopenAsync(WriteScope scope, ProjectGrant grant, long userId, long itemId, string? reason) => await ReopenAsync(scope, grant, userId, [itemId], reason) > 0;
+
+    /// <summary>Sends items back inside a unit of work.</summary>
+    /// <param name="scope">The unit of work.</param>
+    /// <param name="grant">The lead's access to the project.</param>
+    /// <param name="userId">The lead.</param>
+    /// <param name="ids">The items.</param>
+    /// <param name="reason">Why; null: not said.</param>
+    /// <param name="first">Those that come to the front of the queue, where others have their usual place; null: all.</param>
+    /// <returns>How many there were.</returns>
+    internal static async Task<int> ReopenAsync(WriteScope scope, ProjectGrant grant, long userId, IReadOnlyList<long> ids, string? reason, IReadOnlyCollection<long>? first = null)
+    {
+        var (project, cancel) = (grant.Project, scope.CancellationToken);
+        await scope.Dialect.LockItemsAsync(scope.Db, project.Id, ids, cancel);
+        var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == project.Id && ids.Contains(i.Id)).OrderBy(i => i.Id).ToListAsync(cancel);
+        if (items.Count == 0) return 0;
+        var standing = await scope.Db.Decisions.AsNoTracking()
+            .Where(d => d.ProjectId == project.Id && ids.Contains(d.ItemId) && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Action != DecisionAction.Undo).OrderBy(d => d.Id).ToListAsync(cancel);
+        await TakeBackAsync(scope, project, userId, standing);
+        await GroupLabels.TakeBackAsync(scope, project.Id, items);
+        await scope.Db.Leases.Where(l => l.ProjectId == project.Id && ids.Contains(l.ItemId)).ExecuteDeleteAsync(cancel);
+
+        var id = scope.NextId("event", items.Count);
+        var detail = string.IsNullOrWhiteSpace(reason) ? null : reason.Trim()[..Math.Min(reason.Trim().Length, MaxReason)];
+        List<ItemEvent> events = [.. items.Select(i => new ItemEvent { Id = id++, ProjectId = project.Id, ItemId = i.Id, Kind = "reopened", Value = i.LabelValue, Detail = detail, UserId = userId, CreatedAt = scope.Now })];
+        var changes = items.ConvertAll(i => new ItemChange(i, ItemState.Queued, Route.Human, Place: new QueuePlace(first is null || first.Contains(i.Id) ? Rank : 0, QueueReason.Reopened, i.Audit, project.Settings.Overlap), Votes: 0, Flagged: false));
+        if ((await ItemTransitions.ApplyAsync(scope, changes)).Contains(false)) throw new ConcurrentChangeException();
+        await scope.Dialect.InsertAsync(scope.Db, events, ignoreConflicts: false, cancel);
+        scope.Publish(new ItemsDecided(project.Id, [.. items.Select(i => new Decided(i.Id, i.Key, null, null, userId, i.State))]));
         scope.Publish(new ProjectChanged(project.Id));
-        return true;
+        return items.Count;
+    }
+
+    // Each decision that stood gets an undo of its own: the facts stay.
+    private static async Task TakeBackAsync(WriteScope scope, Project project, long userId, List<Decision> standing)
+    {
+        if (standing.Count == 0) return;
+        scope.Tallies.TakenBack(standing);
+        var id = scope.NextId("decision", standing.Count);
+        List<Decision> undone = [.. standing.Select(d => new Decision
+        {
+            Id = id++,
+            ProjectId = project.Id,
+            ItemId = d.ItemId,
+            UserId = userId,
+            Action = DecisionAction.Undo,
+            Status = DecisionStatus.Recorded,
+            UndoesId = d.Id,
+            SchemaVersion = project.SchemaVersion,
+            CreatedAt = scope.Now,
+        })];
+        await scope.Dialect.InsertAsync(scope.Db, undone, ignoreConflicts: false, scope.CancellationToken);
+        await scope.Dialect.UpdateAsync(
+            scope.Db,
+            new BulkUpdate("decisions", [new("id", BulkType.Long)], [new("undone_by_id", BulkType.Long)], [.. undone.Select(u => new object?[] { u.UndoesId, u.Id })]),
+            scope.CancellationToken);
+        var labels = standing.Count(d => d is { UserId: not null, Action: DecisionAction.Accept or DecisionAction.Correct });
+        if (labels > 0) scope.Count(project.Id, CounterNames.HumanDecisions, -labels);
     }
 }

@@ -40,11 +40,17 @@ internal static class GroupLabels
     }
 
     /// <summary>Takes labels back that came from an item whose decision was taken back.</summary>
-    public static async Task TakeBackAsync(WriteScope scope, Item item)
+    public static Task TakeBackAsync(WriteScope scope, Item item) => TakeBackAsync(scope, item.ProjectId, [item]);
+
+    /// <summary>Takes labels back that came from some items of a project; these themselves are left alone.</summary>
+    public static async Task TakeBackAsync(WriteScope scope, long projectId, IReadOnlyCollection<Item> items)
     {
-        if (item.GroupId is not { } group) return;
+        var groups = items.Select(i => i.GroupId).OfType<long>().Distinct().ToList();
+        if (groups.Count == 0) return;
+        var own = items.Select(i => i.Id).ToHashSet();
         var copies = await scope.Db.Items.AsNoTracking()
-            .Where(i => i.ProjectId == item.ProjectId && i.GroupId == group && i.Id != item.Id && i.State == ItemState.Final && i.LabelSource == LabelSource.Propagated).ToListAsync(scope.CancellationToken);
+            .Where(i => i.ProjectId == projectId && i.GroupId != null && groups.Contains(i.GroupId.Value) && i.State == ItemState.Final && i.LabelSource == LabelSource.Propagated).ToListAsync(scope.CancellationToken);
+        copies.RemoveAll(c => own.Contains(c.Id));
         foreach (var part in copies.Chunk(2_000)) await ItemTransitions.ApplyAsync(scope, [.. part.Select(c => new ItemChange(c, ItemState.Prelabelled, Route.Human))]);
     }
 }

@@ -74,8 +74,9 @@ internal sealed class PropagateHandler(Representations representations, ItemFeat
         }
 
         var rows = new SparseRows();
-        await features.AppendAsync(project, labelled.ConvertAll(l => l.Content), rows, cancellationToken);
-        var learned = (Trainer: new SoftmaxTrainer(features.OptionsOf(project)), Rows: rows);
+        var ofRows = await features.OptionsAsync(project, cancellationToken);
+        await features.AppendAsync(project, ofRows, labelled.ConvertAll(l => l.Content), rows, cancellationToken);
+        var learned = (Trainer: new SoftmaxTrainer(ofRows), Rows: rows);
         var (verdict, result, checks) = await Task.Run(() => Compute(project, names.Count, labelled, learned, loaded, (int)run.Run.Id, cancellationToken), cancellationToken);
         var state = new PropagationState(
             verdict.On, verdict.Reason.ToString(), verdict.Explanation, 0, verdict.On ? verdict.Threshold : null, verdict.Checked > 0 ? verdict.Accuracy : null,

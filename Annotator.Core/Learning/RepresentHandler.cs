@@ -53,7 +53,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         var options = new EmbeddingOptions { Dimensions = total >= ManyItems ? DimensionsOfMany : Dimensions };
         if (project.Modality == Modality.Image)
         {
-            await RepresentImagesAsync(run, options.Dimensions, cancellationToken);
+            await RepresentImagesAsync(run, await features.EncoderAsync(project, cancellationToken), options.Dimensions, cancellationToken);
             return;
         }
 
@@ -84,9 +84,9 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
     }
 
     // The encoder's rows, along their principal components, scaled to length 1.
-    private async Task RepresentImagesAsync(RunContext run, int dimensions, CancellationToken cancellationToken)
+    private async Task RepresentImagesAsync(RunContext run, Student.Images.ImageEncoder encoder, int dimensions, CancellationToken cancellationToken)
     {
-        var width = Student.Images.ImageEncoder.Default.Options.Dimensions;
+        var width = encoder.Options.Dimensions;
         var (ids, rows) = (new List<long>(), new List<float[]>());
         var sample = new List<float>();
         for (long after = 0; ;)
@@ -96,7 +96,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
                 db => db.Items.Where(i => i.ProjectId == run.ProjectId && i.Id > from).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(ImagePage).ToListAsync(cancellationToken), cancellationToken);
             if (page.Count == 0) break;
             after = page[^1].Id;
-            var (known, encoded) = await features.EncodeAsync(run.ProjectId, page.ConvertAll(i => i.Url), cancellationToken);
+            var (known, encoded) = await features.EncodeAsync(run.ProjectId, encoder, page.ConvertAll(i => i.Url), cancellationToken);
             ids.AddRange(page.Where((_, i) => known[i]).Select(i => i.Id));
             rows.Add(encoded);
             if (sample.Count < SampledImages * width) sample.AddRange(encoded);
@@ -109,7 +109,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
             return;
         }
 
-        var components = await Task.Run(() => PrincipalComponents.Fit(sample.ToArray(), width, Math.Min(dimensions, ids.Count - 1)), cancellationToken);
+        var components = await Task.Run(() => PrincipalComponents.Fit(sample.ToArray(), width, Math.Min(Math.Min(dimensions, width), ids.Count - 1)), cancellationToken);
         await using var file = NewFile();
         var writer = new CompactVectorWriter(file, components.Dimensions);
         var place = 0;

@@ -39,6 +39,8 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
     /// <summary>How long a representation that nobody uses stays in memory.</summary>
     public static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
 
+    private const int MostSpread = 20_000;
+
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<long, Entry> _entries = new();
@@ -121,6 +123,34 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
                 }
 
                 return items;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Some of many items that are as different as can be: the one nearest to the centre of each of as many clusters.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="items">The items.</param>
+    /// <param name="count">How many are wanted, 1 to 4,096.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>At most as many as are wanted; null where too few of the items are in a representation.</returns>
+    public async Task<IReadOnlyList<long>?> SpreadAsync(long projectId, IReadOnlyList<long> items, int count, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 4096);
+        if (await FindAsync(projectId, cancellationToken) is not { } loaded) return null;
+        return await Task.Run<IReadOnlyList<long>?>(
+            () =>
+            {
+                // Of very many a part says as much.
+                var step = Math.Max(1, items.Count / MostSpread);
+                var rows = items.Where((_, i) => i % step == 0).Select(id => (Id: id, Row: loaded.Vectors.RowOf(id))).Where(r => r.Row >= 0).ToList();
+                if (rows.Count < count) return null;
+                var dimensions = loaded.Vectors.Dimensions;
+                var floats = new float[rows.Count * dimensions];
+                for (var i = 0; i < rows.Count; i++) loaded.Vectors.Read(rows[i].Row, floats.AsSpan(i * dimensions, dimensions));
+                var found = KMeans.Fit(floats, dimensions, count, cancellationToken: cancellationToken);
+                return [.. Enumerable.Range(0, rows.Count).GroupBy(i => found.Assignment[i]).Select(g => rows[g.MinBy(i => found.Distances[i])].Id)];
             },
             cancellationToken);
     }

@@ -36,10 +36,11 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     private readonly List<long> _ids = [];
     private readonly Dictionary<long, long> _groupOf = [];
     private string? _schema;
+    private FeatureOptions? _options;
 
     public SemaphoreSlim Busy { get; } = new(1, 1);
 
-    public SparseRows Rows { get; } = new();
+    public SparseRows Rows { get; private set; } = new();
 
     public TrainedStudent? Last { get; set; }
 
@@ -49,8 +50,8 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     /// <summary>The items that are most like each item, for a steered project; made when the second training needs them.</summary>
     public RowNeighbours? Neighbours { get; set; }
 
-    /// <summary>How a student of the project is trained.</summary>
-    public SoftmaxTrainer TrainerOf(Project project) => features.TrainerOf(project);
+    /// <summary>How a student of the project is trained on what was loaded.</summary>
+    public SoftmaxTrainer TrainerOf(Project project) => ItemFeatures.TrainerOf(project, _options ?? throw new InvalidOperationException("Nothing was loaded yet."));
 
     public long IdOf(int row) => _ids[row];
 
@@ -68,6 +69,17 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     {
         // Another set of classes is another model.
         if (!string.Equals(_schema, project.SchemaJson, StringComparison.Ordinal)) (_schema, Last, View) = (project.SchemaJson, null, null);
+
+        // And so are rows of another encoder.
+        var options = await features.OptionsAsync(project, cancellationToken);
+        if (!options.Equals(_options))
+        {
+            (_options, Last, View, Neighbours, Rows) = (options, null, null, null, new SparseRows());
+            _rowOf.Clear();
+            _ids.Clear();
+            _groupOf.Clear();
+        }
+
         var (items, decisions) = await database.ReadAsync(
             async db =>
             {
@@ -129,7 +141,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
             var items = await database.ReadAsync(
                 db => db.Items.Where(i => i.ProjectId == project.Id && part.Contains(i.Id)).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text, i.Url }).ToListAsync(cancellationToken), cancellationToken);
             var first = Rows.Count;
-            await features.AppendAsync(project, items.ConvertAll(i => new ItemContent(i.Text, i.Url)), Rows, cancellationToken);
+            await features.AppendAsync(project, _options!, items.ConvertAll(i => new ItemContent(i.Text, i.Url)), Rows, cancellationToken);
             foreach (var item in items)
             {
                 _rowOf[item.Id] = first++;

@@ -148,6 +148,52 @@ public static class ImageFiles
         return Guarded(() => shown.PngsaveBuffer(compression: 6, keep: Enums.ForeignKeep.None));
     }
 
+    /// <summary>Cuts a large image into tiles at scales that halve until a tile holds it whole; upright, in eight bits of red, green and blue.</summary>
+    /// <param name="path">The image.</param>
+    /// <param name="target">The file that is made: a TIFF of tiles.</param>
+    /// <param name="side">Width and height of a tile in pixels.</param>
+    /// <param name="quality">Quality of the tiles, 1 to 100.</param>
+    /// <returns>The scales, the largest first.</returns>
+    /// <exception cref="ImageRefusedException">The pixels cannot be decoded to the end.</exception>
+    internal static IReadOnlyList<TileLevel> MakeTiles(string path, string target, int side, int quality)
+    {
+        if (Missing is { } reason) throw new ImageRefusedException(reason);
+        using var image = Open(File.ReadAllBytes(path));
+        using var upright = image.Autorot();
+        using var shown = Plain(upright);
+        _ = Guarded(() =>
+        {
+            shown.Tiffsave(target, compression: Enums.ForeignTiffCompression.Jpeg, q: quality, tile: true, tileWidth: side, tileHeight: side, pyramid: true, keep: Enums.ForeignKeep.None);
+            return true;
+        });
+        var levels = new List<TileLevel>();
+        using var whole = Guarded(() => Image.Tiffload(target));
+        var pages = whole.Contains("n-pages") && whole.Get("n-pages") is int count ? count : 1;
+        for (var page = 0; page < pages; page++)
+        {
+            using var level = Guarded(() => Image.Tiffload(target, page: page));
+            levels.Add(new TileLevel(page, level.Width, level.Height));
+        }
+
+        return levels;
+    }
+
+    /// <summary>A part of one of the scales that <see cref="MakeTiles"/> made.</summary>
+    /// <param name="path">The file of tiles.</param>
+    /// <param name="level">The scale.</param>
+    /// <param name="x">Left edge in its pixels.</param>
+    /// <param name="y">Top edge.</param>
+    /// <param name="width">Width.</param>
+    /// <param name="height">Height.</param>
+    /// <param name="quality">Quality, 1 to 100.</param>
+    /// <returns>A JPEG file.</returns>
+    internal static byte[] Tile(string path, int level, int x, int y, int width, int height, int quality) => Guarded(() =>
+    {
+        using var image = Image.Tiffload(path, page: level);
+        using var part = image.ExtractArea(x, y, width, height);
+        return part.JpegsaveBuffer(q: quality, keep: Enums.ForeignKeep.None);
+    });
+
     // Decoders make do with what they get, and show the rest grey: the mark of the end must stand behind the pixels.
     private static bool HasEnd(ReadOnlySpan<byte> file)
     {

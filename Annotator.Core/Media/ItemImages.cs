@@ -1,5 +1,4 @@
 using Annotator.Core.Storage;
-using Annotator.Core.Student.Images;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Media;
@@ -9,12 +8,14 @@ public sealed class ItemImages(AnnotatorDatabase database, IBlobStore blobs)
 {
     private const int Readers = 2;
 
-    /// <summary>The canvases of items: <see cref="ImageEncoder.CanvasBytes"/> bytes each.</summary>
+    /// <summary>The canvases of items: red, green and blue of each pixel, row by row.</summary>
     /// <param name="projectId">The project.</param>
     /// <param name="addresses">The items' addresses.</param>
+    /// <param name="width">Width in pixels.</param>
+    /// <param name="height">Height in pixels.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>One for each address; null where the image is none of those that are kept here.</returns>
-    public async Task<byte[]?[]> CanvasesAsync(long projectId, IReadOnlyList<string?> addresses, CancellationToken cancellationToken = default)
+    public async Task<byte[]?[]> CanvasesAsync(long projectId, IReadOnlyList<string?> addresses, int width, int height, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(addresses);
         var canvases = new byte[]?[addresses.Count];
@@ -29,19 +30,19 @@ public sealed class ItemImages(AnnotatorDatabase database, IBlobStore blobs)
 
         await Parallel.ForAsync(0, addresses.Count, new ParallelOptions { MaxDegreeOfParallelism = Readers, CancellationToken = cancellationToken }, async (i, cancel) =>
         {
-            if (names[i] is { } name && thumbnails.TryGetValue(name, out var thumbnail)) canvases[i] = await ReadAsync(thumbnail, cancel);
+            if (names[i] is { } name && thumbnails.TryGetValue(name, out var thumbnail)) canvases[i] = await ReadAsync(thumbnail, width, height, cancel);
         });
         return canvases;
     }
 
-    private async Task<byte[]?> ReadAsync(string thumbnail, CancellationToken cancellationToken)
+    private async Task<byte[]?> ReadAsync(string thumbnail, int width, int height, CancellationToken cancellationToken)
     {
         try
         {
             await using var stored = await blobs.OpenAsync(thumbnail, cancellationToken);
             var file = new byte[stored.Length];
             await stored.ReadExactlyAsync(file, cancellationToken);
-            return ImageFiles.Canvas(file);
+            return ImageFiles.Pixels(file, width, height);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or ImageRefusedException)
         {

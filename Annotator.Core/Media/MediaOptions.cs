@@ -45,6 +45,21 @@ public sealed class MediaOptions
     [Range(64, 2_048)]
     public int ThumbnailPixels { get; set; } = 320;
 
+    /// <summary>Minutes for which a signed address of an image or video works, unless less is asked for.</summary>
+    /// <value>Default 1,440 (a day); 1 to 527,040 (a year).</value>
+    [Range(1, 527_040)]
+    public int LinkMinutes { get; set; } = 1_440;
+
+    /// <summary>Images of more millions of pixels than this are shown by parts at several scales, so that a browser never decodes the whole.</summary>
+    /// <value>Default 24; 1 to 1,000.</value>
+    [Range(1, 1_000)]
+    public int TiledMegapixels { get; set; } = 24;
+
+    /// <summary>Megabytes on this machine for the parts of large images; those that were looked at longest ago go first.</summary>
+    /// <value>Default 8,000; 100 to 1,000,000.</value>
+    [Range(100, 1_000_000)]
+    public int TileMegabytes { get; set; } = 8_000;
+
     /// <summary>Hosts whose images and videos are fetched and kept when a table of addresses is imported: names, or <c>*.example.org</c> for all below one. Other addresses stay addresses.</summary>
     /// <value>Default none.</value>
     public string[] FetchedHosts { get; set; } = [];

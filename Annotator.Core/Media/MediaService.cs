@@ -49,7 +49,9 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     /// <param name="cancellationToken">Cancels; nothing stays then.</param>
     public Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, CancellationToken cancellationToken = default) => StoreAsync(project, item, name, content, null, cancellationToken);
 
-    private async Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, IReadOnlyDictionary<string, object>? more, CancellationToken cancellationToken)
+    /// <summary>Stores a file as an item of which more is known, with more to be said of it in the item's metadata.</summary>
+    /// <inheritdoc cref="StoreAsync(Project, NewItem, string, Stream, CancellationToken)"/>
+    internal async Task<StoredMedia> StoreAsync(Project project, NewItem item, string name, Stream content, IReadOnlyDictionary<string, object>? more, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(item);
         var (file, refused) = await KeepAsync(project, content, cancellationToken);

@@ -10,10 +10,13 @@ public static class MediaServices
     {
         services.AddOptions<MediaOptions>();
         services.AddSingleton<MediaService>();
+        services.AddSingleton<MediaLinks>();
+        services.AddSingleton<ImageTiles>();
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
         services.AddSingleton<MediaFetcher>();
         services.AddSingleton<Cascade.FrameDoubt>();
+        services.AddSingleton<Cascade.FrameSources>();
         services.AddSingleton<Sampling.FrameSampling>();
         services.AddSingleton<Runs.IRunHandler, Sampling.SampleFramesHandler>();
         return services;

@@ -55,7 +55,8 @@ public sealed class DetectorTunings(AnnotatorDatabase database)
         ArgumentNullException.ThrowIfNull(spec);
         var usual = project.Settings.Vision.Threshold ?? spec.Threshold;
         if (!project.Settings.Vision.Tune || await FindAsync(project.Id, modelId, cancellationToken) is not { } tuning) return new ScoreLines(usual);
-        return new ScoreLines(usual, tuning.Figures().ToDictionary(l => l.Label, l => l.Line, StringComparer.Ordinal));
+        var figures = tuning.Figures();
+        return new ScoreLines(usual, figures.ToDictionary(l => l.Label, l => l.Line, StringComparer.Ordinal), figures.ToDictionary(l => l.Label, l => new ScoreCalibration(l.Slope, l.Intercept), StringComparer.Ordinal));
     }
 
     /// <summary>What a project taught about a model; null where it has not.</summary>

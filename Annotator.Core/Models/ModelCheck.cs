@@ -19,6 +19,9 @@ public sealed record ModelReport
     /// <summary>Milliseconds for an image on the machine that checked it.</summary>
     public double Milliseconds { get; init; }
 
+    /// <summary>Numbers that it says of an image as the encoder of a student; 0 where it cannot be one.</summary>
+    public int Features { get; init; }
+
     /// <summary>Why it is refused; null where it is not.</summary>
     public string? Refused { get; init; }
 }
@@ -44,7 +47,8 @@ public static class ModelCheck
             var grey = new byte[session.Width * session.Height * 3];
             Array.Fill<byte>(grey, 114);
             session.RunOnce(grey);
-            report = new ModelReport { Width = session.Width, Height = session.Height, Layout = session.Spec.Layout ?? DetectorLayout.None, Milliseconds = Math.Round(clock.Elapsed.TotalMilliseconds, 1) };
+            var milliseconds = Math.Round(clock.Elapsed.TotalMilliseconds, 1);
+            report = new ModelReport { Features = FeaturesOf(arguments[0], spec), Width = session.Width, Height = session.Height, Layout = session.Spec.Layout ?? DetectorLayout.None, Milliseconds = milliseconds };
         }
         catch (Exception e) when (e is ModelRefusedException or JsonException or Microsoft.ML.OnnxRuntime.OnnxRuntimeException or OutOfMemoryException or IndexOutOfRangeException or ArgumentException or OverflowException)
         {
@@ -53,6 +57,21 @@ public static class ModelCheck
 
         Console.Out.Write(JsonSerializer.Serialize(report, ProjectJson.Options));
         return 0;
+    }
+
+    // An encoder must be one; a classifier may be, and is taken without.
+    private static int FeaturesOf(string file, ModelSpec spec)
+    {
+        if (spec.Kind == ModelKind.Detector) return 0;
+        try
+        {
+            using var encoder = UploadedEncoder.Make("check", File.ReadAllBytes(file), spec);
+            return encoder.Options.Dimensions;
+        }
+        catch (ModelRefusedException) when (spec.Kind == ModelKind.Classifier)
+        {
+            return 0;
+        }
     }
 
     /// <summary>Checks a model.</summary>

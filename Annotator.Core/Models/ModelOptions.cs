@@ -19,6 +19,26 @@ public sealed class ModelOptions
     /// <value>Default 3,000; 100 to 1,000,000.</value>
     [Range(100, 1_000_000)]
     public int CheckMegabytes { get; set; } = 3_000;
+
+    /// <summary>Where models run. <see cref="ModelProvider.Cuda"/> needs a build with ONNX Runtime's package for it; where that, the card or its driver is not there, models run on the processor.</summary>
+    /// <value>Default <see cref="ModelProvider.Cpu"/>.</value>
+    [EnumDataType(typeof(ModelProvider))]
+    public ModelProvider Provider { get; set; }
+
+    /// <summary>Threads that one image of a model may use.</summary>
+    /// <value>Default 1; 1 to 64.</value>
+    [Range(1, 64)]
+    public int Threads { get; set; } = 1;
+}
+
+/// <summary>What models run on.</summary>
+public enum ModelProvider
+{
+    /// <summary>The processor.</summary>
+    Cpu,
+
+    /// <summary>A card of NVIDIA, where one is there.</summary>
+    Cuda,
 }
 
 /// <summary>How the program that checks models is started: a process of its own, which may die without harm.</summary>

@@ -22,6 +22,7 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
     private const int MostOpen = 4;
 
     private readonly ConcurrentDictionary<long, (VisionSession Session, long Used)> _open = new();
+    private readonly ConcurrentDictionary<long, Student.Images.ImageEncoder> _encoders = new();
     private readonly SemaphoreSlim _opening = new(1, 1);
     private long _clock;
 
@@ -97,6 +98,7 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
             },
             cancellationToken);
         if (blob is null) return false;
+        _encoders.TryRemove(id, out _);
         await blobs.DeleteAsync(blob, cancellationToken);
         return true;
     }
@@ -109,15 +111,12 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
         try
         {
             if (_open.TryGetValue(id, out open)) return Use(id, open.Session);
-            var row = await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken);
-            if (row is null) return null;
-            await using var stored = await blobs.OpenAsync(row.Blob, cancellationToken);
-            var file = new byte[stored.Length];
-            await stored.ReadExactlyAsync(file, cancellationToken);
+            if (await ReadAsync(id, cancellationToken) is not { } read) return null;
+            var (row, file) = read;
 
             // What is put out of use is closed by the collector once nobody runs it any more.
             while (_open.Count >= MostOpen) _open.TryRemove(_open.MinBy(o => o.Value.Used).Key, out _);
-            return Use(id, await Task.Run(() => VisionSession.Open(file, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!), cancellationToken));
+            return Use(id, await Task.Run(() => VisionSession.Open(file, JsonSerializer.Deserialize<ModelSpec>(row.Spec, ProjectJson.Options)!, options.Value), cancellationToken));
         }
         finally
         {
@@ -125,9 +124,40 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
         }
     }
 
+    /// <summary>A model as the encoder of students: an encoder, or a classifier without its last layer. Null where there is none, or none that can be one.</summary>
+    public async ValueTask<Student.Images.ImageEncoder?> EncoderAsync(long id, CancellationToken cancellationToken = default)
+    {
+        if (_encoders.TryGetValue(id, out var known)) return known;
+        await _opening.WaitAsync(cancellationToken);
+        try
+        {
+            if (_encoders.TryGetValue(id, out known)) return known;
+            if (await ReadAsync(id, cancellationToken) is not { } read || Info(read.Row) is not { Report.Features: > 0 } info) return null;
+
+            // Another file is another encoder: students of the two are not comparable.
+            var name = $"{info.Name} ({info.Sha256[..12]})";
+            return _encoders[id] = await Task.Run(() => UploadedEncoder.Make(name, read.File, info.Spec), cancellationToken);
+        }
+        finally
+        {
+            _opening.Release();
+        }
+    }
+
+    private async Task<(VisionModel Row, byte[] File)?> ReadAsync(long id, CancellationToken cancellationToken)
+    {
+        var row = await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken);
+        if (row is null) return null;
+        await using var stored = await blobs.OpenAsync(row.Blob, cancellationToken);
+        var file = new byte[stored.Length];
+        await stored.ReadExactlyAsync(file, cancellationToken);
+        return (row, file);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (var encoder in _encoders.Values) encoder.Dispose();
         foreach (var open in _open.Values) open.Session.Dispose();
         _opening.Dispose();
     }

@@ -11,6 +11,7 @@ public static class ModelServices
     public static IServiceCollection AddAnnotatorModels(this IServiceCollection services)
     {
         services.AddOptions<ModelOptions>();
+        services.AddSingleton<ImageEncoders>();
         services.AddSingleton<DetectorTunings>();
         services.AddSingleton<Cascade.FilmReader>();
         services.AddSingleton<IRunHandler, TuneDetectorHandler>().AddStartableRun<TuneDetectorOptions>(TuneDetectorHandler.RunKind);

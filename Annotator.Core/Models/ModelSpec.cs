@@ -10,6 +10,9 @@ public enum ModelKind
 
     /// <summary>Finds boxes.</summary>
     Detector,
+
+    /// <summary>Says what an image is like, in numbers that students learn from.</summary>
+    Encoder,
 }
 
 /// <summary>How the outputs of a detector are laid out.</summary>
@@ -79,7 +82,9 @@ public sealed record ModelSpec : IValidatableObject
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Labels is null || Labels.Count is 0 or > 10_000 || Labels.Any(l => string.IsNullOrWhiteSpace(l) || l.Length > 200)) yield return new("1 to 10,000 names of 1 to 200 characters are needed.", [nameof(Labels)]);
+        var named = Kind != ModelKind.Encoder;
+        if (!named && Labels is { Count: > 0 }) yield return new("An encoder has no labels.", [nameof(Labels)]);
+        if (Labels is null || (named && Labels.Count == 0) || Labels.Count > 10_000 || Labels.Any(l => string.IsNullOrWhiteSpace(l) || l.Length > 200)) yield return new("1 to 10,000 names of 1 to 200 characters are needed.", [nameof(Labels)]);
         if (Mean is null || Mean.Count is not (0 or 1 or 3) || Mean.Any(m => !double.IsFinite(m))) yield return new("None, one or three numbers.", [nameof(Mean)]);
         if (Deviation is null || Deviation.Count is not (0 or 1 or 3) || Deviation.Any(d => !(d > 0) || !double.IsFinite(d))) yield return new("None, one or three numbers above 0.", [nameof(Deviation)]);
     }

@@ -20,7 +20,7 @@ public sealed record TuneDetectorOptions
 }
 
 /// <summary>
-/// Measures the detector of a project on the images that its people decided, the newest first, and sets the score from which boxes of each label are pre-labels.
+/// Measures the detector of a project on the images that its people decided, the newest first, sets the score from which boxes of each label are pre-labels, and learns what a score is worth.
 /// What waits for a person is looked at again by the new lines.
 /// </summary>
 internal sealed class TuneDetectorHandler(VisionReader vision, DetectorTunings tunings, IBlobStore blobs, RunService runs) : IRunHandler
@@ -69,7 +69,7 @@ internal sealed class TuneDetectorHandler(VisionReader vision, DetectorTunings t
         var (truth, found) = await MeasureAsync(run, project, model.Session, items, cancellationToken);
         var usual = project.Settings.Vision.Threshold ?? model.Session.Spec.Threshold;
         var figures = ScoreTuning.Tune(truth, found, usual, model.Session.Spec.Labels.Where(project.Schema.Contains));
-        var changed = before is null || !before.Figures().Select(f => (f.Label, f.Line)).SequenceEqual(figures.Select(f => (f.Label, f.Line)));
+        var changed = before is null || !before.Figures().Select(f => (f.Label, f.Line, f.Slope, f.Intercept)).SequenceEqual(figures.Select(f => (f.Label, f.Line, f.Slope, f.Intercept)));
         var row = new DetectorTuning { ProjectId = project.Id, ModelId = model.Id, Images = truth.Count, Decided = decided, Labels = JsonSerializer.Serialize(figures, ProjectJson.Options) };
         await run.CheckpointAsync(
             async scope =>

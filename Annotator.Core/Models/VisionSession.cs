@@ -1,3 +1,4 @@
+using System.Buffers;
 using Annotator.Core.Labels;
 using Annotator.Core.Media;
 using Annotator.Core.Student.Onnx;
@@ -19,12 +20,14 @@ public sealed class VisionSession : IDisposable
 {
     // Of more boxes than this above the threshold the weaker ones are not looked at.
     private const int MostCandidates = 1_000;
-    private const float Grey = 114;
+    private const int Grey = 114;
 
     private readonly InferenceSession _session;
     private readonly string _input;
     private readonly bool _channelsLast;
     private readonly int _channels;
+    private readonly float[] _table;
+    private readonly List<string> _outputs;
 
     private VisionSession(InferenceSession session, ModelSpec spec)
     {
@@ -36,8 +39,11 @@ public sealed class VisionSession : IDisposable
         _channels = _channelsLast ? shape[3] : shape[1];
         var (height, width) = _channelsLast ? (shape[1], shape[2]) : (shape[2], shape[3]);
         if (_channels is not (1 or 3)) throw new ModelRefusedException($"The model's image has {_channels} channels; 1 or 3 are known.");
+        _table = TableOf(spec, _channels);
+        _outputs = [.. session.OutputMetadata.Where(o => o.Value.IsTensor && o.Value.ElementType == typeof(float)).Select(o => o.Key)];
         if (shape[0] > 1) throw new ModelRefusedException($"The model takes {shape[0]} images at a time; it must take one.");
-        (Width, Height) = (width > 0 ? width : 640, height > 0 ? height : 640);
+        var usual = spec.Kind == ModelKind.Detector ? 640 : 224;
+        (Width, Height) = (width > 0 ? width : usual, height > 0 ? height : usual);
         if (Width > 4_096 || Height > 4_096) throw new ModelRefusedException($"The model's image has {Width} x {Height} pixels; at most 4,096 each way are taken.");
     }
 
@@ -54,14 +60,18 @@ public sealed class VisionSession : IDisposable
     /// <param name="file">The ONNX file.</param>
     /// <param name="spec">What is known of it; the layout is found out where it is not given.</param>
     /// <exception cref="ModelRefusedException">The file is no such model.</exception>
-    public static VisionSession Open(byte[] file, ModelSpec spec)
+    public static VisionSession Open(byte[] file, ModelSpec spec) => Open(file, spec, new ModelOptions());
+
+    /// <summary>Opens a model where the settings say that models run.</summary>
+    /// <inheritdoc cref="Open(byte[], ModelSpec)"/>
+    internal static VisionSession Open(byte[] file, ModelSpec spec, ModelOptions runtime)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(spec);
         CheckFile(file);
         try
         {
-            using var options = new SessionOptions { IntraOpNumThreads = 1, InterOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            using var options = ModelRuntime.SessionOptions(runtime);
             var session = new VisionSession(new InferenceSession(file, options), spec);
             session.Settle();
             return session;
@@ -87,7 +97,7 @@ public sealed class VisionSession : IDisposable
     /// <param name="size">The image's own size.</param>
     public ImageSize Fit(ImageSize size)
     {
-        if (!Spec.Letterbox || Spec.Kind == ModelKind.Classifier) return new ImageSize(Width, Height);
+        if (!Spec.Letterbox || Spec.Kind != ModelKind.Detector) return new ImageSize(Width, Height);
         var scale = Math.Min((double)Width / size.Width, (double)Height / size.Height);
         return new ImageSize(Math.Clamp((int)(size.Width * scale), 1, Width), Math.Clamp((int)(size.Height * scale), 1, Height));
     }
@@ -101,7 +111,7 @@ public sealed class VisionSession : IDisposable
         ArgumentNullException.ThrowIfNull(pixels);
         var (width, height) = Fit(size);
         ArgumentOutOfRangeException.ThrowIfLessThan(pixels.Length, width * height * 3);
-        var outputs = Run(Tensor(pixels, width, height));
+        var outputs = Run(pixels, width, height);
         var (kx, ky) = ((double)size.Width / width, (double)size.Height / height);
         var found = Decode(outputs, threshold ?? Spec.Threshold);
         var boxes = new List<Detection>();
@@ -127,7 +137,7 @@ public sealed class VisionSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(pixels);
         ArgumentOutOfRangeException.ThrowIfLessThan(pixels.Length, Width * Height * 3);
-        var scores = Run(Tensor(pixels, Width, Height))[0].Values[..Spec.Labels.Count];
+        var scores = Run(pixels, Width, Height)[0].Values[..Spec.Labels.Count];
 
         // Some models end in a softmax, others do not.
         if (scores.Any(s => s < 0) || Math.Abs(scores.Sum() - 1) > 0.02) Student.Probabilities.FromScores(scores, multiple: false);
@@ -137,7 +147,7 @@ public sealed class VisionSession : IDisposable
     /// <summary>Runs the model once and reads its outputs, for the sake of the time it takes.</summary>
     internal void RunOnce(byte[] pixels)
     {
-        var outputs = Run(Tensor(pixels, Width, Height));
+        var outputs = Run(pixels, Width, Height);
         if (Spec.Kind == ModelKind.Detector) _ = Suppress(Decode(outputs, Spec.Threshold)).Count();
     }
 
@@ -166,7 +176,13 @@ public sealed class VisionSession : IDisposable
     // What the outputs look like, from a run on grey.
     private void Settle()
     {
-        var outputs = Run(Tensor([], 0, 0));
+        var outputs = Run([], 0, 0);
+        if (Spec.Kind == ModelKind.Encoder)
+        {
+            Spec = Spec with { Layout = DetectorLayout.None };
+            return;
+        }
+
         if (Spec.Kind == ModelKind.Classifier)
         {
             if (outputs[0].Values.Length < Spec.Labels.Count) throw new ModelRefusedException($"The model answers {outputs[0].Values.Length} numbers, and {Spec.Labels.Count} labels were given.");
@@ -218,47 +234,67 @@ public sealed class VisionSession : IDisposable
         return corners is null ? null : outputs.FirstOrDefault(o => !ReferenceEquals(o, corners) && o.Shape.Length == 3 && o.Shape[1] == corners.Shape[1]);
     }
 
-    private float[] Tensor(byte[] pixels, int width, int height)
+    // What a byte of each channel becomes: three tables say it once for all pixels of all images.
+    private static float[] TableOf(ModelSpec spec, int channels)
     {
-        var values = new float[Width * Height * _channels];
-        var plane = Width * Height;
-        Span<float> scale = stackalloc float[_channels], offset = stackalloc float[_channels];
-        for (var c = 0; c < _channels; c++)
+        var table = new float[channels * 256];
+        for (var c = 0; c < channels; c++)
         {
-            var mean = Spec.Mean.Count == 0 ? 0 : Spec.Mean[Spec.Mean.Count == 1 ? 0 : c];
-            var deviation = Spec.Deviation.Count == 0 ? 1 : Spec.Deviation[Spec.Deviation.Count == 1 ? 0 : c];
-            (scale[c], offset[c]) = ((float)(1 / (Spec.Divisor * deviation)), (float)(-mean / deviation));
+            var mean = spec.Mean.Count == 0 ? 0 : spec.Mean[spec.Mean.Count == 1 ? 0 : c];
+            var deviation = spec.Deviation.Count == 0 ? 1 : spec.Deviation[spec.Deviation.Count == 1 ? 0 : c];
+            for (var value = 0; value < 256; value++) table[(c * 256) + value] = (float)(((value / spec.Divisor) - mean) / deviation);
         }
 
-        for (var y = 0; y < Height; y++)
+        return table;
+    }
+
+    private void Prepare(ReadOnlySpan<byte> pixels, int width, int height, Span<float> values)
+    {
+        var plane = Width * Height;
+        if (width < Width || height < Height)
         {
-            for (var x = 0; x < Width; x++)
+            for (var c = 0; c < _channels; c++)
             {
-                var inside = x < width && y < height;
-                var at = inside ? ((y * width) + x) * 3 : 0;
-                for (var c = 0; c < _channels; c++)
-                {
-                    var value = !inside ? Grey
-                        : _channels == 1 ? (0.299f * pixels[at]) + (0.587f * pixels[at + 1]) + (0.114f * pixels[at + 2])
-                        : pixels[at + (Spec.Bgr ? 2 - c : c)];
-                    values[_channelsLast ? (((y * Width) + x) * _channels) + c : (c * plane) + (y * Width) + x] = (value * scale[c]) + offset[c];
-                }
+                var grey = _table[(c * 256) + Grey];
+                if (!_channelsLast) values.Slice(c * plane, plane).Fill(grey);
+                else for (var at = c; at < plane * _channels; at += _channels) values[at] = grey;
             }
         }
 
-        return values;
+        for (var c = 0; c < _channels; c++)
+        {
+            ReadOnlySpan<float> table = _table.AsSpan(c * 256, 256);
+            var channel = _channels == 1 ? 0 : Spec.Bgr ? 2 - c : c;
+            var (start, step) = _channelsLast ? (c, _channels) : (c * plane, 1);
+            for (var y = 0; y < height; y++)
+            {
+                var row = pixels.Slice(y * width * 3, width * 3);
+                var to = start + (y * Width * step);
+                for (var x = 0; x < row.Length; x += 3, to += step)
+                    values[to] = table[_channels == 1 ? (int)((0.299f * row[x]) + (0.587f * row[x + 1]) + (0.114f * row[x + 2]) + 0.5f) : row[x + channel]];
+            }
+        }
     }
 
-    private List<ModelOutput> Run(float[] values)
+    private List<ModelOutput> Run(ReadOnlySpan<byte> pixels, int width, int height)
     {
-        using var input = OrtValue.CreateTensorValueFromMemory(values, _channelsLast ? [1, Height, Width, _channels] : [1, _channels, Height, Width]);
-        using var options = new RunOptions();
-        var names = _session.OutputMetadata.Where(o => o.Value.IsTensor && o.Value.ElementType == typeof(float)).Select(o => o.Key).ToList();
-        if (names.Count == 0) throw new ModelRefusedException("The model has no output of floating-point numbers.");
-        using var outputs = _session.Run(options, [_input], [input], names);
-        var read = new List<ModelOutput>();
-        for (var i = 0; i < names.Count; i++) read.Add(new ModelOutput(names[i], [.. outputs[i].GetTensorTypeAndShape().Shape.Select(d => (int)d)], outputs[i].GetTensorDataAsSpan<float>().ToArray()));
-        return read;
+        var length = Width * Height * _channels;
+        var values = ArrayPool<float>.Shared.Rent(length);
+        try
+        {
+            Prepare(pixels, width, height, values);
+            using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values.AsMemory(0, length), _channelsLast ? [1, Height, Width, _channels] : [1, _channels, Height, Width]);
+            using var options = new RunOptions();
+            if (_outputs.Count == 0) throw new ModelRefusedException("The model has no output of floating-point numbers.");
+            using var outputs = _session.Run(options, [_input], [input], _outputs);
+            var read = new List<ModelOutput>();
+            for (var i = 0; i < _outputs.Count; i++) read.Add(new ModelOutput(_outputs[i], [.. outputs[i].GetTensorTypeAndShape().Shape.Select(d => (int)d)], outputs[i].GetTensorDataAsSpan<float>().ToArray()));
+            return read;
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(values);
+        }
     }
 
     private List<Candidate> Decode(IReadOnlyList<ModelOutput> outputs, double threshold)

@@ -4,6 +4,7 @@ using Annotator.Core.Items.Search;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Map;
 using Annotator.Core.Media;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Review.Discussion;
@@ -27,23 +28,19 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
     {
         var id = run.ProjectId;
         var models = await run.Database.ReadAsync(db => db.Students.Where(s => s.ProjectId == id && s.Blob != "").Select(s => s.Blob).ToListAsync(cancellationToken), cancellationToken);
-        foreach (var model in models) await blobs.DeleteAsync(model, cancellationToken);
+        await blobs.DeleteAsync(models, cancellationToken);
         var exports = await run.Database.ReadAsync(db => db.Runs.Where(r => r.ProjectId == id && r.Kind == ExportHandler.RunKind && r.Cursor != null).ToListAsync(cancellationToken), cancellationToken);
-        foreach (var file in exports.Select(ExportFile.Of).OfType<ExportFile>()) await blobs.DeleteAsync(file.Blob, cancellationToken);
-        foreach (var representation in await representations.AllAsync(id, int.MaxValue, cancellationToken))
-        {
-            if (representation.Space.Length > 0) await blobs.DeleteAsync(representation.Space, cancellationToken);
-            await blobs.DeleteAsync(representation.Vectors, cancellationToken);
-        }
+        await blobs.DeleteAsync(exports.Select(ExportFile.Of).OfType<ExportFile>().Select(f => f.Blob), cancellationToken);
+        await blobs.DeleteAsync((await representations.AllAsync(id, int.MaxValue, cancellationToken)).SelectMany(r => new[] { r.Space, r.Vectors }).Where(b => b.Length > 0), cancellationToken);
 
-        foreach (var map in await maps.AllAsync(id, int.MaxValue - 10, cancellationToken)) await blobs.DeleteAsync(map.Blob, cancellationToken);
+        await blobs.DeleteAsync((await maps.AllAsync(id, int.MaxValue - 10, cancellationToken)).Select(m => m.Blob), cancellationToken);
         while (true)
         {
             var last = await run.Database.ReadAsync(
                 db => db.Items.Where(i => i.ProjectId == id).OrderBy(i => i.Id).Select(i => new { i.Id, i.Url }).Take(Batch).ToListAsync(cancellationToken), cancellationToken);
             if (last.Count == 0) break;
-            foreach (var blob in await ThumbnailsAsync(run.Database, id, last.Select(i => MediaService.NameOf(id, i.Url)).OfType<string>().ToList(), cancellationToken)) await blobs.DeleteAsync(blob, cancellationToken);
-            foreach (var blob in last.Select(i => MediaService.BlobOf(id, i.Url)).OfType<string>()) await blobs.DeleteAsync(blob, cancellationToken);
+            await blobs.DeleteAsync(await ThumbnailsAsync(run.Database, id, last.Select(i => MediaService.NameOf(id, i.Url)).OfType<string>().ToList(), cancellationToken), cancellationToken);
+            await blobs.DeleteAsync(last.Select(i => MediaService.BlobOf(id, i.Url)).OfType<string>(), cancellationToken);
             var (from, to) = (last[0].Id, last[^1].Id);
             await run.CheckpointAsync(
                 async scope =>
@@ -71,6 +68,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
                 await scope.Db.Set<AssignedItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<Assignment>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<WorkLane>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
+                await scope.Db.Set<SchemaSnapshot>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<GoldItem>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<QualityCheck>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);
                 await scope.Db.Set<AnnotatorPause>().Where(c => c.ProjectId == id).ExecuteDeleteAsync(cancellationToken);

@@ -152,6 +152,10 @@ public sealed record ProjectSettings
         Range("vision.trackRate", Vision.TrackRate, 0.1, 60);
         if (Vision.JobSeconds != 0) Range("vision.jobSeconds", Vision.JobSeconds, 5, 86_400);
         Range("vision.trackTolerance", Vision.TrackTolerance, 0, 0.5);
+        Range("vision.frames.doubt", Vision.Frames.Doubt, 0, 1);
+        Range("vision.frames.perMinute", Vision.Frames.PerMinute, 0, 6_000);
+        Range("vision.frames.gapSeconds", Vision.Frames.GapSeconds, 0, 3_600);
+        Range("vision.frames.buffer", Vision.Frames.Buffer, 1, 32);
         errors.AddRange(Work.Validate(AutoAccept, GroupDuplicates));
         errors.AddRange(Quality.Tallies.SliceSettings.Validate(Slices));
         errors.AddRange(Edge.Validate());
@@ -165,6 +169,9 @@ public sealed record VisionSettings
 {
     /// <summary>Id of the model; null: none.</summary>
     public string? Model { get; init; }
+
+    /// <summary>Id of the uploaded model that the student of images is trained on, an encoder or a classifier; null: the built-in one.</summary>
+    public string? Encoder { get; init; }
 
     /// <summary>Boxes below this score are not pre-labels, 0 to 1; null: as the model says.</summary>
     public double? Threshold { get; init; }
@@ -180,6 +187,25 @@ public sealed record VisionSettings
 
     /// <summary>How far an edge of a track's box may be from where the model saw it, as a share of the box's shorter side, 0 to 0.5: less makes more keyframes.</summary>
     public double TrackTolerance { get; init; } = 0.08;
+
+    /// <summary>Frames that are streamed in from a source.</summary>
+    public FrameSettings Frames { get; init; } = new();
+}
+
+/// <summary>Which frames of a stream from a camera become items, and how many may wait.</summary>
+public sealed record FrameSettings
+{
+    /// <summary>Frames are kept as items from this doubt on, 0 (all) to 1 (none but a toss-up).</summary>
+    public double Doubt { get; init; } = 0.6;
+
+    /// <summary>The most frames of a source that are kept in a minute, 0 to 6,000.</summary>
+    public int PerMinute { get; init; } = 12;
+
+    /// <summary>Least seconds between two frames of a source that are kept, 0 to 3,600: what comes right after a doubtful frame looks the same.</summary>
+    public double GapSeconds { get; init; } = 1;
+
+    /// <summary>Frames of a source that may wait, 1 to 32: of more the oldest are dropped, and the sender is told.</summary>
+    public int Buffer { get; init; } = 2;
 }
 
 /// <summary>A project's use of the LLM stage.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
 using Annotator.Core.Labels;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Live;
 using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Work;
@@ -69,6 +70,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 scope.Db.Memberships.Add(new Membership { ProjectId = project.Id, UserId = caller.UserId, Role = Role.Lead, CreatedAt = scope.Now });
                 await WorkLanes.EnsureAsync(scope, project);
                 await Slices.SyncAsync(scope, project);
+                await SchemaSnapshots.KeepAsync(scope, project);
                 Audit(scope, caller, project.Id, "project.created", new { project.Name });
                 scope.Publish(new ProjectChanged(project.Id));
                 return (Outcome<Project>)project;
@@ -104,13 +106,23 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             var written = ProjectJson.WriteSchema(schema.WithDefaults());
             if (!string.Equals(written, project.SchemaJson, StringComparison.Ordinal))
             {
+                var before = (project.SchemaVersion, project.SchemaJson);
                 project.SchemaJson = written;
                 project.SchemaVersion++;
+                await SchemaSnapshots.KeepAsync(scope, project, before);
             }
 
             // Another model, or another line for it, says something else of what waits; a run that waits already would not ask again.
             if (settings.Vision.Model is not null && settings.Vision != project.Settings.Vision)
                 await runs.AddAsync(scope, project.Id, Cascade.PrelabelHandler.RunKind, new Cascade.PrelabelOptions { Again = true }, caller.UserId);
+
+            // Another encoder sees other things: what is like what, and the student, are found anew.
+            if (project.Modality == Modality.Image && !string.Equals(settings.Vision.Encoder, project.Settings.Vision.Encoder, StringComparison.Ordinal))
+            {
+                await runs.AddOnceAsync(scope, project.Id, Learning.RepresentHandler.RunKind, userId: caller.UserId);
+                await runs.AddOnceAsync(scope, project.Id, Learning.TrainHandler.RunKind, userId: caller.UserId);
+            }
+
             project.Name = change.Name?.Trim() ?? project.Name;
             project.Guidelines = change.Guidelines ?? project.Guidelines;
             var rules = RulesOf(project.Settings);

@@ -20,21 +20,8 @@ internal static class DrawnAgreement
         long pairs = 0, ratings = 0;
         foreach (var votes in items)
         {
-            double within = 0;
-            for (var i = 0; i < votes.Count; i++)
-            {
-                for (var j = i + 1; j < votes.Count; j++)
-                {
-                    var here = LabelLikeness.Of(votes[i], votes[j]);
-                    likeness += here;
-                    within += 1 - here;
-                    pairs++;
-                }
-            }
-
-            // As alpha weighs an item: its pairs by one less than its labels.
-            distance += 2 * within / (votes.Count - 1);
-            ratings += votes.Count;
+            var item = Compare(votes);
+            (likeness, distance, pairs, ratings) = (likeness + item.Likeness, distance + item.Distance, pairs + item.Pairs, ratings + item.Ratings);
         }
 
         var chance = Chance(items);
@@ -42,8 +29,24 @@ internal static class DrawnAgreement
         return new AgreementMetrics(null, null, alpha, likeness / pairs, null, null, items.Count, (int)ratings);
     }
 
+    /// <summary>The labels of one item held against each other: sum of likeness over pairs, distance as alpha weighs it (pairs by one less than the labels), pairs, labels.</summary>
+    public static (double Likeness, double Distance, int Pairs, int Ratings) Compare(IReadOnlyList<string> votes)
+    {
+        var (likeness, pairs) = (0.0, 0);
+        for (var i = 0; i < votes.Count; i++)
+        {
+            for (var j = i + 1; j < votes.Count; j++)
+            {
+                likeness += LabelLikeness.Of(votes[i], votes[j]);
+                pairs++;
+            }
+        }
+
+        return (likeness, 2 * (pairs - likeness) / (votes.Count - 1), pairs, votes.Count);
+    }
+
     // The mean distance of labels of different items, from a sample that is the same every time.
-    private static double? Chance(IReadOnlyList<IReadOnlyList<string>> items)
+    internal static double? Chance(IReadOnlyList<IReadOnlyList<string>> items)
     {
         if (items.Count < 2) return null;
         var random = new Random(items.Count);

@@ -162,6 +162,9 @@ public sealed class SharedItems(AnnotatorDatabase database)
 /// <summary>Agreement of the people of a project.</summary>
 internal static class TeamAgreement
 {
+    /// <summary>With more labels than these, tables of all pairs of labels are not made.</summary>
+    public const int MostCategories = 2_000;
+
     private const long BootstrapWork = 20_000_000;
 
     /// <summary>The figures; null where no two people decided the same item.</summary>
@@ -173,6 +176,20 @@ internal static class TeamAgreement
             return drawn.Count == 0 ? null : DrawnAgreement.Of(drawn);
         }
 
+        if (RatingsOf(items) is not { } ratings) return null;
+
+        // The table of coincidences of labels that hardly repeat would be larger than it is worth.
+        var countable = ratings.Categories <= MostCategories;
+        var alpha = countable ? Krippendorff.Alpha(ratings) : null;
+        var resamples = (int)Math.Clamp(BootstrapWork / ratings.Count, 0, 500);
+        var interval = alpha is { } a && ratings.Units >= 10 && resamples >= 50 ? Bootstrap.Of(a, random => Krippendorff.Alpha(ratings.Resample(random)), resamples) : null;
+        return new AgreementMetrics(
+            countable ? Kappa.CohenPairwise(ratings) : null, Kappa.Fleiss(ratings), alpha, Kappa.Percent(ratings), Kappa.GwetAc1(ratings), interval, ratings.Units, ratings.Count);
+    }
+
+    /// <summary>The labels of items that two people or more decided, as numbers; null where there are none.</summary>
+    public static Ratings? RatingsOf(IReadOnlyCollection<Vote[]> items)
+    {
         List<int> units = [], raters = [], categories = [];
         var people = new Dictionary<long, int>();
         var values = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -190,16 +207,7 @@ internal static class TeamAgreement
             unit++;
         }
 
-        if (unit == 0) return null;
-        var ratings = Ratings.Create(units.ToArray(), raters.ToArray(), categories.ToArray(), unit, people.Count, values.Count);
-
-        // The table of coincidences of labels that hardly repeat (spans, boxes) would be larger than it is worth.
-        var countable = values.Count <= 2_000;
-        var alpha = countable ? Krippendorff.Alpha(ratings) : null;
-        var resamples = (int)Math.Clamp(BootstrapWork / ratings.Count, 0, 500);
-        var interval = alpha is { } a && unit >= 10 && resamples >= 50 ? Bootstrap.Of(a, random => Krippendorff.Alpha(ratings.Resample(random)), resamples) : null;
-        return new AgreementMetrics(
-            countable ? Kappa.CohenPairwise(ratings) : null, Kappa.Fleiss(ratings), alpha, Kappa.Percent(ratings), Kappa.GwetAc1(ratings), interval, unit, ratings.Count);
+        return unit == 0 ? null : Ratings.Create(units.ToArray(), raters.ToArray(), categories.ToArray(), unit, people.Count, values.Count);
     }
 
     private static int Number<T>(Dictionary<T, int> numbers, T key)

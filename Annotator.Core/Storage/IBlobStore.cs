@@ -23,6 +23,20 @@ public interface IBlobStore
     Task CheckAsync(CancellationToken cancellationToken);
 }
 
+/// <summary>What is done to many files.</summary>
+public static class BlobStoreExtensions
+{
+    // A store across the network answers many at once as soon as one.
+    private const int AtOnce = 16;
+
+    /// <summary>Removes files, several at a time; not an error if some are gone.</summary>
+    public static Task DeleteAsync(this IBlobStore store, IEnumerable<string> names, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        return Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (name, cancel) => await store.DeleteAsync(name, cancel));
+    }
+}
+
 /// <summary>Files in a folder of this machine.</summary>
 public sealed class FolderBlobStore(string root) : IBlobStore
 {

@@ -49,6 +49,7 @@ public static class StorageServices
     {
         await db.Database.MigrateAsync(cancellationToken);
         if (db.Database.IsSqlite()) await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL;", cancellationToken);
+        if (db.Database.IsSqlite()) await PlanStatistics.SetUpAsync(db, cancellationToken);
         await AuditGuard.SetUpAsync(db, cancellationToken);
         ITextIndex index = db.Database.IsSqlite() ? new SqliteTextIndex() : new PostgreSqlTextIndex();
         await index.SetUpAsync(db, cancellationToken);

@@ -19,10 +19,18 @@ internal enum OnnxType
 
 /// <summary>
 /// Writes an ONNX model: values are named by strings, adding a node appends an operator and returns the name of its (first) output, so that a graph
-/// reads like the formula. Opset 20, IR 9, plus ONNX Runtime's own operators under <c>com.microsoft</c>.
+/// reads like the formula. Opset 20 unless another is named, IR 9, plus ONNX Runtime's own operators under <c>com.microsoft</c>. A graph of another origin can be taken in whole.
 /// </summary>
-internal sealed class OnnxGraph(string name)
+internal sealed class OnnxGraph(string name, int opset = OnnxGraph.Opset)
 {
+    /// <summary>The version of ONNX's operators that is written where nothing else is needed.</summary>
+    public const int Opset = 20;
+
+    /// <summary>From this version on Resize takes the axes that it works on, and smooths where it makes smaller.</summary>
+    public const int ResizesByAxes = 18;
+
+    private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
+
     private readonly GraphProto _graph = new() { Name = name };
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
     private readonly HashSet<string> _domains = new(StringComparer.Ordinal) { "" };
@@ -80,6 +88,37 @@ internal sealed class OnnxGraph(string name)
         return node.Name;
     }
 
+    /// <summary>Takes in another graph whole: its nodes follow those that are there, under names that nothing else has.</summary>
+    /// <param name="model">The model; of this graph's version of operators, or of one that means the same. It is not changed.</param>
+    /// <param name="input">Name of its input.</param>
+    /// <param name="from">The value that goes in.</param>
+    /// <param name="output">The value that is wanted of it: an output, or any value within.</param>
+    /// <returns>The name of that value here.</returns>
+    public string Include(ModelProto model, string input, string from, string output)
+    {
+        var prefix = NextName("included") + "/";
+        string Own(string value) => value.Length == 0 ? value : string.Equals(value, input, StringComparison.Ordinal) ? from : prefix + value;
+        foreach (var initializer in model.Graph.Initializer)
+        {
+            var own = initializer.Clone();
+            own.Name = Own(own.Name);
+            _graph.Initializer.Add(own);
+        }
+
+        foreach (var node in model.Graph.Node)
+        {
+            var own = node.Clone();
+            own.Name = prefix + own.Name;
+            for (var i = 0; i < own.Input.Count; i++) own.Input[i] = Own(own.Input[i]);
+            for (var i = 0; i < own.Output.Count; i++) own.Output[i] = Own(own.Output[i]);
+            var domain = own.Domain is "ai.onnx" ? "" : own.Domain;
+            if (_domains.Add(domain) && model.OpsetImport.FirstOrDefault(o => string.Equals(o.Domain, own.Domain, StringComparison.Ordinal)) is { } import) _versions[domain] = import.Version;
+            _graph.Node.Add(own);
+        }
+
+        return Own(output);
+    }
+
     /// <summary>The graph as it stands, to be joined with another.</summary>
     public GraphProto Proto => _graph;
 
@@ -88,8 +127,8 @@ internal sealed class OnnxGraph(string name)
         var model = new ModelProto { IrVersion = 9, ProducerName = producer, ProducerVersion = version, Graph = _graph };
         foreach (var domain in _domains.Order(StringComparer.Ordinal))
         {
-            var opset = domain switch { "" => 20, MachineLearning => 3, _ => 1 };
-            model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = opset });
+            var operators = _versions.TryGetValue(domain, out var own) ? own : domain switch { "" => opset, MachineLearning => 3, _ => 1 };
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = domain, Version = operators });
         }
 
         foreach (var (key, value) in _metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))

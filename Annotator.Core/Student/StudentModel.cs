@@ -54,6 +54,7 @@ public sealed class StudentModel : IDisposable
     private readonly InferenceSession _first;
     private readonly Lazy<InferenceSession> _second;
     private readonly int _maximumLength;
+    private readonly int _imageBatch = ImageBatch;
 
     private StudentModel(byte[] file, ModelProto header)
     {
@@ -67,7 +68,20 @@ public sealed class StudentModel : IDisposable
         _first = Open(file);
         _second = new Lazy<InferenceSession>(() => Open(_file));
         OfImages = CheckShape();
+        if (!OfImages) return;
+        CanvasWidth = Pixels(metadata, "imageWidth");
+        CanvasHeight = Pixels(metadata, "imageHeight");
+        _imageBatch = _first.InputMetadata["image"].Dimensions[0] == 1 ? 1 : Math.Clamp(ImageBatch * ImageEncoder.CanvasBytes / BytesOfCanvas, 1, ImageBatch);
     }
+
+    /// <summary>Width in pixels of the images that it looks at; 0 of a student of texts.</summary>
+    public int CanvasWidth { get; }
+
+    /// <summary>Height in pixels of the images that it looks at; 0 of a student of texts.</summary>
+    public int CanvasHeight { get; }
+
+    /// <summary>Bytes of such an image.</summary>
+    public int BytesOfCanvas => CanvasWidth * CanvasHeight * 3;
 
     /// <summary>Whether it looks at images; else it reads texts.</summary>
     public bool OfImages { get; }
@@ -158,22 +172,22 @@ public sealed class StudentModel : IDisposable
     }
 
     /// <summary>Label and probabilities of each image, in the order given.</summary>
-    /// <param name="canvases">Images of <see cref="ImageEncoder.CanvasBytes"/> bytes each, one after the other.</param>
+    /// <param name="canvases">Images of <see cref="BytesOfCanvas"/> bytes each, one after the other.</param>
     /// <param name="cancellationToken">Stops between batches.</param>
     /// <exception cref="InvalidOperationException">The student reads texts.</exception>
     public StudentPredictions Predict(ReadOnlyMemory<byte> canvases, CancellationToken cancellationToken = default)
     {
         if (!OfImages) throw new InvalidOperationException("The student reads texts.");
-        if (canvases.Length % ImageEncoder.CanvasBytes != 0) throw new ArgumentException($"{canvases.Length} bytes are no images of {ImageEncoder.CanvasBytes}.", nameof(canvases));
-        var count = canvases.Length / ImageEncoder.CanvasBytes;
+        if (canvases.Length % BytesOfCanvas != 0) throw new ArgumentException($"{canvases.Length} bytes are no images of {BytesOfCanvas}.", nameof(canvases));
+        var count = canvases.Length / BytesOfCanvas;
         var result = new StudentPredictions(Classes, new int[count], new float[count * (long)Classes.Count]);
         var width = Classes.Count;
         using var options = new RunOptions();
-        for (var from = 0; from < count; from += ImageBatch)
+        for (var from = 0; from < count; from += _imageBatch)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var size = Math.Min(ImageBatch, count - from);
-            using var input = Canvases.Tensor(canvases.Slice(from * ImageEncoder.CanvasBytes, size * ImageEncoder.CanvasBytes), size);
+            var size = Math.Min(_imageBatch, count - from);
+            using var input = Canvases.Tensor(canvases.Slice(from * BytesOfCanvas, size * BytesOfCanvas), size, CanvasWidth, CanvasHeight);
             using var outputs = _first.Run(options, ["image"], [input], ["probabilities"]);
             outputs[0].GetTensorDataAsSpan<float>().CopyTo(result.Probabilities.AsSpan(from * width));
             for (var i = from; i < from + size; i++) result.Best[i] = Student.Probabilities.Best(result.Row(i));
@@ -262,6 +276,10 @@ public sealed class StudentModel : IDisposable
         _first.Dispose();
         throw new StudentFileException("The model is not a student: it needs the input text (strings) or image (bytes) and the outputs label and probabilities.");
     }
+
+    // Files of before the size was said in two numbers have a square.
+    private static int Pixels(Dictionary<string, string> metadata, string name) =>
+        (metadata.TryGetValue(name, out var text) || metadata.TryGetValue("imageSize", out text)) && int.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var pixels) && pixels is > 0 and <= 4_096 ? pixels : ImageEncoder.Side;
 
     private static string[] ReadClasses(Dictionary<string, string> metadata)
     {

@@ -132,6 +132,33 @@ public class CanvasBoxesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Ctrl_SnapsToTheEdgesOfOthersAndOfTheImage()
+    {
+        var (project, _) = await CanvasScenes.ProjectAsync(browser, "Snap", "boxes", [("s.png", TestPicture.WithRectangle(640, 480, 100, 100, 200, 200), null)]);
+        await using var visitor = await browser.SignedInAsync();
+        var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
+        var keys = visitor.Page.Keyboard;
+        await keys.PressAsync("n");
+        await canvas.DragAsync(100, 100, 200, 200);
+
+        // Begun near the first box's corner, ended near the border: on the edge of both.
+        await keys.PressAsync("n");
+        await keys.DownAsync("Control");
+        await canvas.DragAsync(204, 103, 636, 300);
+        await keys.UpAsync("Control");
+        await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":100,"height":100},{"label":"car","x":200,"y":100,"width":440,"height":200}]}""");
+
+        // Moved by itself it goes where it is put; with Ctrl it stops where edges meet.
+        await keys.PressAsync("Escape");
+        await canvas.ClickAsync(150, 150);
+        await keys.DownAsync("Control");
+        await canvas.DragAsync(150, 150, 147, 249);
+        await keys.UpAsync("Control");
+        await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":200,"width":100,"height":100},{"label":"car","x":200,"y":100,"width":440,"height":200}]}""");
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task Draft_OutlivesTheTab_AndIsGoneOnceDecided()
     {
         var (project, visitor, canvas) = await OpenAsync("Draft", [null]);

@@ -92,6 +92,45 @@ public class ExplorerPagesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Item_IsGivenToSomebody_ShowsWhatIsLikeIt_AndGetsAnEarlierLabelBack()
+    {
+        var project = await ProjectAsync();
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{project}/items?state=queued");
+        await page.Locator(".it-open").Last.ClickAsync();
+        await page.Locator("#ia-to").SelectOptionAsync("g:Payments");
+        await Assertions.Expect(page.Locator(".ia")).ToContainTextAsync("Payments");
+        await page.Locator(".ia").GetByText("Take back").ClickAsync();
+        await Assertions.Expect(page.Locator(".ia")).ToContainTextAsync("Everybody");
+
+        // The items like it are a list of their own, and the view can be kept.
+        await Assertions.Expect(page.Locator(".si li").First).ToBeVisibleAsync();
+        await page.Locator(".si-head a").ClickAsync();
+        await Assertions.Expect(page).ToHaveURLAsync(new Regex("like=", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await Assertions.Expect(page.Locator(".it-note")).ToContainTextAsync("most like");
+
+        // A label of before comes back with one click.
+        await PageScenes.OpenAsync(page, $"/projects/{project}/items?state=final");
+        await page.Locator(".it-open").First.ClickAsync();
+        await page.Locator("#it-panel-title").WaitForAsync();
+        var item = Regex.Match(page.Url, "item=(?<id>[0-9]+)", RegexOptions.None, TimeSpan.FromSeconds(1)).Groups["id"].Value;
+        var before = (string)(await browser.Api.ItemAsync(project, item))!["label"]!["choice"]!;
+        var other = (string)PageScenes.Labels.First(l => (string)l!["name"]! != before)!["name"]!;
+        await page.Locator("#it-set").SelectOptionAsync(other);
+        await page.Locator(".it-actions button").First.ClickAsync();
+        await page.Locator(".it-revert").First.ClickAsync();
+        await Until.HoldsAsync(async () => await browser.Api.ItemAsync(project, item), i => (string)i!["label"]!["choice"]! == before, "the item has its earlier label again");
+
+        // A view of the map is kept with the account.
+        await PageScenes.OpenAsync(page, $"/projects/{project}/items/map?color=source");
+        await page.Locator("#sv-name").FillAsync("By source");
+        await page.Locator(".sv button[type=submit]").ClickAsync();
+        await Assertions.Expect(page.Locator(".sv")).ToContainTextAsync("By source");
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task Work_GroupsRulesAndRest_AreSetOnThePage()
     {
         var project = await browser.Api.CreateProjectAsync("Work page", ["cat", "dog"]);

@@ -76,7 +76,17 @@ internal static class PageScenes
     public static async Task SettledAsync(IPage page)
     {
         await page.Locator("h1").First.WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
-        await page.WaitForFunctionAsync("() => !document.querySelector('[aria-busy=true], .an-skeleton')");
+        try
+        {
+            await page.WaitForFunctionAsync("() => !document.querySelector('[aria-busy=true], .an-skeleton')");
+        }
+        catch (TimeoutException e)
+        {
+            // What is still being read, and whether the page has lost its server, says more than that it took too long.
+            var busy = await page.EvaluateAsync<string>(
+                "() => [...document.querySelectorAll('[aria-busy=true], .an-skeleton')].slice(0, 5).map(e => e.outerHTML.slice(0, 300)).concat([...document.querySelectorAll('#components-reconnect-modal, #blazor-error-ui, .cn-banner')].map(e => e.outerHTML.slice(0, 300))).join('\n')");
+            throw new TimeoutException($"{page.Url} is still busy:\n{busy}", e);
+        }
     }
 
     private static async Task DecideAsync(TestApi api, string project, IEnumerable<(string Item, string Label, double Seconds)> decisions) =>

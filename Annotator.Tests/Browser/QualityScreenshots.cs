@@ -21,11 +21,11 @@ public class QualityScreenshots(BrowserFixture browser)
             foreach (var (name, address) in ((string, string)[])
                 [
                     ("quality-progress", "quality"), ("quality-models", "quality?tab=models"), ("quality-labels", "quality?tab=labels"), ("quality-people", "quality?tab=people"), ("quality-annotator", $"quality?tab=people&by={scene.People["Lena"]}"),
-                    ("quality-agreement", "quality?tab=agreement"), ("quality-checks", "quality?tab=checks"), ("quality-certificate", "quality?tab=certificate"), ("report", "report"), ("adjudicate", "adjudicate"), ("discussion", "discussion"), ("audit", "audit"),
+                    ("quality-agreement", "quality?tab=agreement"), ("quality-checks", "quality?tab=checks"), ("quality-certificate", "quality?tab=certificate"), ("report", "report"), ("adjudicate", "adjudicate"), ("discussion", "discussion"), ("audit", "audit"), ("labels-change", "labels"), ("suspects", "quality?tab=suspects"),
                     ("items-chosen", "items?state=final"),
                 ])
             {
-                if (suffix.Length > 0 && name is not ("quality-progress" or "quality-models" or "quality-agreement" or "adjudicate")) continue;
+                if (suffix.Length > 0 && name is not ("quality-progress" or "quality-models" or "quality-labels" or "quality-people" or "quality-annotator" or "quality-agreement" or "quality-checks" or "adjudicate" or "report" or "items-chosen")) continue;
                 await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{address}");
                 if (name is "items-chosen")
                 {

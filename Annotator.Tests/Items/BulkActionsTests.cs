@@ -48,6 +48,17 @@ public sealed class BulkActionsTests
         // Once is enough: nothing is left to take back; and an annotator may not begin.
         Assert.Equal(0, await bulk.UndoAsync(lead, people[1], done, TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<UnauthorizedAccessException>(() => bulk.RelabelAsync(new ProjectGrant(project, Role.Annotator), people[0], items, new ChoiceValue("c")));
+        Assert.Empty((await bulk.AcceptAsync(lead, people[1], items[20..], TestContext.Current.CancellationToken)).Items);
+        await host.Database.WriteAsync(async scope =>
+        {
+            var open = await scope.Db.Items.AsNoTracking().Where(i => items.Skip(20).Take(5).Contains(i.Id)).ToListAsync();
+            await ItemTransitions.ApplyAsync(scope, [.. open.Select(i => new ItemChange(i, i.State, Prelabel: new PrelabelChange(LabelJson.Write(new ChoiceValue(i.Id % 2 == 0 ? "a" : "b")), 0.7, LabelSource.Student, 1)))]);
+        });
+        var accepted = await bulk.AcceptAsync(lead, people[1], items[15..], TestContext.Current.CancellationToken);
+        Assert.Equal(items[20..25], accepted.Items.Order());
+        Assert.All((await StateAsync(host, items[20..25])), s => Assert.Equal((ItemState.Final, LabelJson.Write(new ChoiceValue(s.Key % 2 == 0 ? "a" : "b"))), (s.Value.State, s.Value.Label)));
+        Assert.Equal(5, await bulk.UndoAsync(lead, people[1], accepted, TestContext.Current.CancellationToken));
+        await Consistency.CheckAsync(host, project);
         Assert.Equal(10, await bulk.SendToReviewAsync(lead, people[1], items[..10], TestContext.Current.CancellationToken));
         Assert.Equal(0, await host.Database.ReadAsync(db => db.Items.CountAsync(i => items.Take(10).Contains(i.Id) && i.State == ItemState.Final)));
 

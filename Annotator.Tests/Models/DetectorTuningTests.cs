@@ -44,6 +44,21 @@ public class DetectorTuningTests(SharedHost shared)
     }
 
     [Fact]
+    public void A_score_is_worth_what_people_left_of_such_boxes() => CsCheck.Check.Sample(CsCheck.Gen.Select(CsCheck.Gen.Int[0, 1_000_000], CsCheck.Gen.Double[0.4, 1.5], CsCheck.Gen.Double[-1.5, 1.5]), (seed, slope, intercept) =>
+    {
+        // Boxes that are right as often as a slope and an intercept say.
+        var (random, truth) = (new Random(seed), new ScoreCalibration(slope, intercept));
+        var boxes = Enumerable.Range(0, 3_000).Select(_ => 0.03 + (0.94 * random.NextDouble())).Select(s => (s, random.NextDouble() < truth.Of(s))).ToList();
+        var found = ScoreCalibration.Fit(boxes);
+        foreach (var score in (double[])[0.1, 0.3, 0.5, 0.7, 0.9]) Assert.InRange(found.Of(score), truth.Of(score) - 0.06, truth.Of(score) + 0.06);
+        Assert.True(found.ErrorOn(boxes) <= ScoreCalibration.None.ErrorOn(boxes) + 0.02);
+
+        // Without boxes a score is what it is, and a few change little.
+        Assert.Equal(0.4, ScoreCalibration.Fit([]).Of(0.4), 3);
+        Assert.InRange(ScoreCalibration.Fit([(0.9, false)]).Of(0.9), 0.6, 0.9);
+    }, iter: 20);
+
+    [Fact]
     public async Task What_people_take_away_is_not_shown_again()
     {
         using var file = new ByteArrayContent(TwoBoxes());
@@ -72,6 +87,10 @@ public class DetectorTuningTests(SharedHost shared)
         var taught = (await _host.Admin.GetAsync($"/api/v1/models/{model}/tuning")).Expect(HttpStatusCode.OK)["items"]![0]!;
         Assert.Equal(project, taught["projectId"]!.GetValue<string>());
         Assert.Equal(0.65, taught["labels"]![0]!["line"]!.GetValue<double>(), 3);
+
+        // Twelve of twelve were right at that score: more than the detector says itself.
+        Assert.True(shown["prediction"]!["confidence"]!.GetValue<double>() > 0.93, shown["prediction"]!.ToJsonString());
+        Assert.True(taught["labels"]![0]!["error"]!.GetValue<double>() < taught["labels"]![0]!["errorBefore"]!.GetValue<double>());
     }
 
     private static Box At(string label, double x) => new(label, x, 10, 40, 40);

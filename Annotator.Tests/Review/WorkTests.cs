@@ -50,6 +50,13 @@ public sealed class WorkTests
         Assert.Equal(1, (await work.ListAsync(project, null, 10))[0].Done);
         await Consistency.CheckAsync(host, project);
 
+        // One item is taken out, and the page of an item says for whom it is.
+        Assert.Equal((people[0], "the hard ones"), (await work.OfItemAsync(project.Id, mine[1], TestContext.Current.CancellationToken) is { } of ? (of.UserId!.Value, of.Note) : default));
+        Assert.Null(await work.OfItemAsync(project.Id, items[8], TestContext.Current.CancellationToken));
+        Assert.Equal(1, await work.ReleaseAsync(lead, people[2], [mine[1], items[8]], TestContext.Current.CancellationToken));
+        Assert.Null(await work.OfItemAsync(project.Id, mine[1], TestContext.Current.CancellationToken));
+        await Consistency.CheckAsync(host, project);
+
         // Taken back, what still waits is everybody's.
         Assert.True(await work.EndAsync(lead, people[2], made.Id!.Value));
         Assert.False(await work.EndAsync(lead, people[2], made.Id.Value));

@@ -3,6 +3,7 @@ using Annotator.Core.Accounts;
 using Annotator.Core.Items;
 using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
+using Annotator.Core.Learning;
 using Annotator.Core.Live;
 using Annotator.Core.Quality;
 using Annotator.Web.Accounts;
@@ -84,6 +85,38 @@ public sealed partial class ItemsPage : LiveComponent
     [SupplyParameterFromQuery]
     public string? Outcome { get; set; }
 
+    /// <summary>Only items that were decided when this label was shown, or given it.</summary>
+    [SupplyParameterFromQuery]
+    public string? About { get; set; }
+
+    /// <summary>Only items that were decided when a pre-label of this source was shown.</summary>
+    [SupplyParameterFromQuery]
+    public string? ShownBy { get; set; }
+
+    /// <summary>Only items to which somebody else gave this label.</summary>
+    [SupplyParameterFromQuery]
+    public string? Against { get; set; }
+
+    /// <summary>Only items of this slice, as <c>field=value</c>.</summary>
+    [SupplyParameterFromQuery]
+    public string? Slice { get; set; }
+
+    /// <summary>A length of time up to now.</summary>
+    [SupplyParameterFromQuery]
+    public string? Period { get; set; }
+
+    /// <summary>First day.</summary>
+    [SupplyParameterFromQuery]
+    public string? From { get; set; }
+
+    /// <summary>Last day.</summary>
+    [SupplyParameterFromQuery]
+    public string? To { get; set; }
+
+    /// <summary>Only items that are like this one.</summary>
+    [SupplyParameterFromQuery]
+    public long? Like { get; set; }
+
     /// <summary>Only items behind this one.</summary>
     [SupplyParameterFromQuery]
     public long? After { get; set; }
@@ -103,6 +136,10 @@ public sealed partial class ItemsPage : LiveComponent
     /// <summary>Items.</summary>
     [Inject]
     public required ItemQueries Queries { get; init; }
+
+    /// <summary>What items are like each other.</summary>
+    [Inject]
+    public required Representations Representations { get; init; }
 
     /// <summary>The index of the texts.</summary>
     [Inject]
@@ -159,7 +196,8 @@ public sealed partial class ItemsPage : LiveComponent
         GC.SuppressFinalize(this);
     }
 
-    private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item, Blank(Shown), Blank(Given), By, With, Blank(Outcome));
+    private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item, Blank(Shown), Blank(Given), By, With, Blank(Outcome), Blank(About),
+        Blank(ShownBy), Blank(Against), Quality.QualityAddress.SliceOf(Slice) is null ? null : Slice, AddressTime.Of(Period, From, To), Like);
 
     private Task ShowAsync(ItemAddress address)
     {
@@ -192,7 +230,7 @@ public sealed partial class ItemsPage : LiveComponent
         if (rows is null) return;
         _more = rows.Count > count;
         _rows = _more ? rows[..count] : rows;
-        _metrics = (await Metrics.ReadAsync(ProjectId, Stopping)).Items;
+        _metrics = (await Metrics.SummaryAsync(ProjectId, Stopping)).Items;
         if (_query is not null) await Indexing.KeepUpAsync(ProjectId, Stopping);
     }
 
@@ -204,7 +242,15 @@ public sealed partial class ItemsPage : LiveComponent
         _reading = true;
         try
         {
-            return await Queries.ListAsync(ProjectId, _address.Filter, after, count + 1, read.Token);
+            var filter = _address.FilterAt(Time.GetUtcNow());
+            if (_address.Like is not { } like) return await Queries.ListAsync(ProjectId, filter, after, count + 1, read.Token);
+
+            // Those most like one stand in that order, and are one page.
+            var similar = await Representations.SimilarAsync(ProjectId, like, PageSize, read.Token) ?? [];
+            var place = similar.Select((s, i) => (s.Id, i)).ToDictionary(s => s.Id, s => s.i + 1);
+            place[like] = 0;
+            var found = await Queries.ListAsync(ProjectId, filter with { Among = place.Keys }, null, place.Count, read.Token);
+            return [.. found.OrderBy(f => place[f.Item.Id])];
         }
         catch (OperationCanceledException)
         {

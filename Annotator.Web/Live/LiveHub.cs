@@ -15,7 +15,7 @@ namespace Annotator.Web.Live;
 
 /// <summary>Pushes what happens in a project to programs that subscribe.</summary>
 [Authorize(Policies.SignedIn)]
-public sealed class LiveHub(ProjectAccess access, LiveConnections connections, ItemStream stream) : Hub
+public sealed class LiveHub(ProjectAccess access, LiveConnections connections, ItemStream stream, FrameStream frameStream) : Hub
 {
     /// <summary>Subscribes to a project that the caller may see.</summary>
     public async Task Subscribe(string projectId)
@@ -37,6 +37,10 @@ public sealed class LiveHub(ProjectAccess access, LiveConnections connections, I
     /// <summary>Items in, labels out: each is answered when it is durable. See <see cref="ItemStream"/>.</summary>
     public IAsyncEnumerable<StreamAnswer> Annotate(string projectId, IAsyncEnumerable<StreamItem?> items, CancellationToken cancellationToken) =>
         stream.AnnotateAsync(Context.User!.Caller(), Ids.Parse(projectId), items, cancellationToken);
+
+    /// <summary>Frames of a source in, what is seen in them out. See <see cref="FrameStream"/>.</summary>
+    public IAsyncEnumerable<FrameMessage> AnnotateFrames(string projectId, string source, IAsyncEnumerable<StreamFrame?> frames, CancellationToken cancellationToken) =>
+        frameStream.AnnotateAsync(Context.User!.Caller(), Ids.Parse(projectId), source, frames, cancellationToken);
 
     /// <inheritdoc />
     public override Task OnConnectedAsync()

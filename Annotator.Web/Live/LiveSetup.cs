@@ -21,6 +21,7 @@ internal static class LiveSetup
             o.StreamBufferCapacity = 64;
         }).AddMessagePackProtocol(o => o.SerializerOptions = JsonElementFormatter.Options);
         builder.Services.AddSingleton<ItemStream>();
+        builder.Services.AddSingleton<FrameStream>();
         builder.Services.AddSingleton<LiveConnections>();
         builder.Services.AddHostedService(p => p.GetRequiredService<LiveConnections>());
         builder.Services.AddHostedService<LiveBroadcaster>();

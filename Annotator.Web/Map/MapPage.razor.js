@@ -42,7 +42,7 @@ export function inside(x, y, corners) {
 
 class ItemMap {
   #root; #page; #canvas; #tip; #options; #points = null; #chosen = null; #order = null; #groups = []; #cells = null;
-  #scale = 1; #left = 0; #top = 0; #width = 1; #height = 1; #ratio = 1;
+  #scale = 1; #home = 1; #left = 0; #top = 0; #width = 1; #height = 1; #ratio = 1;
   #tool = "move"; #color; #only; #line = null; #drag = null; #pinch = new Map(); #frame = 0; #rest = 0; #asked = null; #focus = false; #stop = new AbortController(); #watch; #themes;
 
   constructor(root, page, options) {
@@ -79,6 +79,7 @@ class ItemMap {
     if (before) for (let i = 0; i < before.count; i++) if (this.#chosen[i]) kept.add(before.ids[i]);
     this.#points = read(await answer.arrayBuffer());
     this.#chosen = new Uint8Array(this.#points.count);
+    if (!before) this.#fit();
     if (kept.size) for (let i = 0; i < this.#points.count; i++) if (kept.has(this.#points.ids[i])) this.#chosen[i] = 1;
     this.#index();
     this.#sort();
@@ -117,7 +118,7 @@ class ItemMap {
   region(number, x, y) {
     if (!this.#points) return;
     for (let i = 0; i < this.#points.count; i++) this.#chosen[i] = this.#points.region[i] === number ? 1 : 0;
-    if (this.#scale > 1) {
+    if (this.#scale > this.#home) {
       const [px, py] = this.#place(x, y);
       this.#left += this.#width / 2 - px;
       this.#top += this.#height / 2 - py;
@@ -166,7 +167,7 @@ class ItemMap {
     const fresh = this.#width === 1;
     [this.#width, this.#height, this.#ratio] = [box.width, box.height, Math.min(2, devicePixelRatio || 1)];
     [this.#canvas.width, this.#canvas.height] = [Math.round(box.width * this.#ratio), Math.round(box.height * this.#ratio)];
-    if (fresh || this.#scale === 1) this.#fit();
+    if (fresh || this.#scale === this.#home) this.#fit();
     this.#paintSoon();
   }
 
@@ -174,10 +175,22 @@ class ItemMap {
     return (Math.min(this.#width, this.#height) * 0.94) / SIDE;
   }
 
+  // What there is fills the frame, whatever the shape of the map; before there are points, the whole square does.
   #fit() {
-    this.#scale = 1;
-    const side = this.#unit() * SIDE;
-    [this.#left, this.#top] = [(this.#width - side) / 2, (this.#height - side) / 2];
+    let [x0, y0, x1, y1] = [0, 0, SIDE, SIDE];
+    if (this.#points?.count > 1) {
+      [x0, y0, x1, y1] = [SIDE, SIDE, 0, 0];
+      for (let i = 0; i < this.#points.count; i++) {
+        const [x, y] = [this.#points.x[i], this.#points.y[i]];
+        [x0, x1, y0, y1] = [Math.min(x0, x), Math.max(x1, x), Math.min(y0, y), Math.max(y1, y)];
+      }
+    }
+
+    const unit = this.#unit(), margin = 24;
+    const fits = Math.min((this.#width - 2 * margin) / Math.max(1, x1 - x0), (this.#height - 2 * margin) / Math.max(1, y1 - y0)) / unit;
+    this.#scale = this.#home = Math.min(8, Math.max(0.5, fits));
+    const k = unit * this.#scale;
+    [this.#left, this.#top] = [(this.#width - (x0 + x1) * k) / 2, (this.#height - (y0 + y1) * k) / 2];
   }
 
   #place(x, y) {
@@ -297,7 +310,7 @@ class ItemMap {
 
   #paintPoints(context) {
     const p = this.#points, k = this.#unit() * this.#scale, left = this.#left, top = this.#top;
-    const size = Math.max(1.6, Math.min(9, (p.count > 20_000 ? 1.6 : p.count > 3_000 ? 2.6 : 4.4) * Math.sqrt(this.#scale)));
+    const size = Math.max(1.6, Math.min(9, (p.count > 20_000 ? 1.6 : p.count > 3_000 ? 2.6 : 4.4) * Math.sqrt(this.#scale / this.#home)));
     const half = size / 2, quiet = this.#style("--an-border");
     let visible = 0;
     for (let i = 0; i < p.count && visible <= ROUND_BELOW; i++) {

@@ -4,12 +4,14 @@ using Annotator.Core.Items;
 using Annotator.Core.Items.Search;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Annotator.Core.Streaming;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Media;
 using Route = Annotator.Core.Items.Route;
 
 namespace Annotator.Web.Projects;
@@ -20,7 +22,7 @@ public sealed record PredictionView(RawJson Value, double Confidence, LabelSourc
 /// <summary>An item in a list.</summary>
 public sealed record ItemView(
     string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
-    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, string? Device = null, DateTimeOffset? DueAt = null);
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, string? Device = null, DateTimeOffset? DueAt = null, string? SignedUrl = null);
 
 /// <summary>What one labeller last said of an item.</summary>
 public sealed record LabellerView(LabelSource Source, int Version, RawJson? Value, double Confidence, string? Failure, DateTimeOffset CreatedAt);
@@ -32,7 +34,7 @@ public sealed record AnnotationView(
 /// <summary>An item with all that is known of it.</summary>
 public sealed record ItemDetailView(
     string Id, string Key, string State, string? Text, string? Url, RawJson? Metadata, string? Group, PredictionView? Prediction, RawJson? Label, LabelSource? Source, double? Confidence,
-    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History, string? Device = null, DateTimeOffset? DueAt = null);
+    Route? Route, bool Flagged, DateTimeOffset? DecidedAt, DateTimeOffset CreatedAt, IReadOnlyList<LabellerView> Predictions, IReadOnlyList<AnnotationView> Annotations, IReadOnlyList<AnnotationView> History, string? Device = null, DateTimeOffset? DueAt = null, string? SignedUrl = null);
 
 /// <summary>Items as they are sent.</summary>
 public sealed record NewItemsBody(IReadOnlyList<NewItemBody?>? Items);
@@ -69,7 +71,7 @@ internal static class ItemsApi
             return await StoreAsync(project, given, intake, lanes, context);
         }).RequireLead().WithSummary("Stores items, annotated by the fast stage at once").Produces<StoredItemsView>();
 
-        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, Paging paging, ItemQueries queries, TextIndexing indexing, DeviceService devices, HttpContext context) =>
+        items.MapGet("", async (string? state, string? label, string? source, string? q, bool? flagged, string? group, bool? links, Paging paging, ItemQueries queries, TextIndexing indexing, DeviceService devices, MediaLinks signed, HttpContext context) =>
         {
             var filter = new ItemFilter(Label: Blank(label), Text: Blank(q), Flagged: flagged ?? false, Group: Blank(group) is { } g ? Ids.Parse(g) : null);
             if (Blank(state) is { } wanted)
@@ -88,14 +90,15 @@ internal static class ItemsApi
             var rows = await queries.ListAsync(context.Grant().Project.Id, filter, paging.Id, paging.Limit + 1, context.RequestAborted);
             if (filter.Text is not null) await indexing.KeepUpAsync(context.Grant().Project.Id, context.RequestAborted);
             var names = await devices.NamesAsync(context.Grant().Project.Id, [.. rows.Select(r => r.Item.DeviceId).OfType<long>().Distinct()], context.RequestAborted);
-            return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview, names)));
+            var sign = await SignerAsync(links, signed, context);
+            return (IResult)TypedResults.Ok(paging.Page(rows, r => r.Item.Id, r => View(r.Item, r.InReview, names, sign)));
         }).RequireLead().WithSummary("Items in order of arrival").Produces<Listing<ItemView>>();
 
-        items.MapGet("/{itemId}", async (string itemId, ItemQueries queries, DeviceService devices, HttpContext context) =>
+        items.MapGet("/{itemId}", async (string itemId, bool? links, ItemQueries queries, DeviceService devices, MediaLinks signed, HttpContext context) =>
         {
             var found = await queries.FindAsync(context.Grant().Project.Id, Ids.Parse(itemId), context.RequestAborted);
             if (found is null || !MaySee(found, context)) return (IResult)Problems.NotFound();
-            return TypedResults.Ok(Detail(found, found.Item.DeviceId is { } device ? await devices.NamesAsync(context.Grant().Project.Id, [device], context.RequestAborted) : []));
+            return TypedResults.Ok(Detail(found, found.Item.DeviceId is { } device ? await devices.NamesAsync(context.Grant().Project.Id, [device], context.RequestAborted) : [], await SignerAsync(links, signed, context)));
         }).WithSummary("An item with its predictions, annotations and history").Produces<ItemDetailView>();
         items.MapGet("/{itemId}/similar", async (string itemId, int? limit, ItemQueries queries, Representations representations, HttpContext context) =>
         {
@@ -148,13 +151,16 @@ internal static class ItemsApi
         return item.Decisions.Any(d => d.Decision.UserId == me);
     }
 
-    private static ItemView View(Item i, bool inReview, Dictionary<long, string> devices) => new(
-        Ids.Text(i.Id), i.Key, State(i, inReview), i.Text, i.Url, RawJson.Of(i.Metadata), i.GroupId is { } g ? Ids.Text(g) : null, Prediction(i), RawJson.Of(i.LabelValue), i.LabelSource, i.LabelConfidence,
-        i.Route, i.Flagged, i.DecidedAt, i.CreatedAt, i.DeviceId is { } device ? devices.GetValueOrDefault(device) : null, i.DueAt);
+    private static async Task<Func<string?, string?>?> SignerAsync(bool? links, MediaLinks signed, HttpContext context) =>
+        links is true ? await signed.SignerAsync(context.Grant().Project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) : null;
 
-    private static ItemDetailView Detail(ItemDetail d, Dictionary<long, string> devices)
+    private static ItemView View(Item i, bool inReview, Dictionary<long, string> devices, Func<string?, string?>? sign) => new(
+        Ids.Text(i.Id), i.Key, State(i, inReview), i.Text, i.Url, RawJson.Of(i.Metadata), i.GroupId is { } g ? Ids.Text(g) : null, Prediction(i), RawJson.Of(i.LabelValue), i.LabelSource, i.LabelConfidence,
+        i.Route, i.Flagged, i.DecidedAt, i.CreatedAt, i.DeviceId is { } device ? devices.GetValueOrDefault(device) : null, i.DueAt, sign is not null && MediaService.NameOf(i.ProjectId, i.Url) is not null ? sign(i.Url) : null);
+
+    private static ItemDetailView Detail(ItemDetail d, Dictionary<long, string> devices, Func<string?, string?>? sign)
     {
-        var v = View(d.Item, d.InReview, devices);
+        var v = View(d.Item, d.InReview, devices, sign);
         var history = d.Decisions.Select(x => Annotation(x.Decision, x.Who)).ToList();
         return new ItemDetailView(
             v.Id, v.Key, v.State, v.Text, v.Url, v.Metadata, v.Group, v.Prediction, v.Label, v.Source, v.Confidence, v.Route, v.Flagged, v.DecidedAt, v.CreatedAt,
@@ -162,7 +168,8 @@ internal static class ItemsApi
             [.. history.Where(h => h is { Undone: false, Value: not null, Status: DecisionStatus.Recorded })],
             history,
             v.Device,
-            v.DueAt);
+            v.DueAt,
+            v.SignedUrl);
     }
 
     private static AnnotationView Annotation(Decision d, string? who) => new(

@@ -85,6 +85,9 @@ public sealed class ProjectDraft
     /// <summary>Id of the uploaded model that looks at images or films; null: none.</summary>
     public string? VisionModel { get; set; }
 
+    /// <summary>Id of the uploaded model that the student of images is trained on; null: the built-in encoder.</summary>
+    public string? VisionEncoder { get; set; }
+
     /// <summary>Boxes below this score are not pre-labels; null: as the model says.</summary>
     public double? VisionThreshold { get; set; }
 
@@ -134,6 +137,7 @@ public sealed class ProjectDraft
             LlmImagePixels = settings.Llm.ImagePixels,
             Delivery = DeliveryDraft.From(settings),
             VisionModel = settings.Vision.Model,
+            VisionEncoder = settings.Vision.Encoder,
             VisionThreshold = settings.Vision.Threshold,
             VisionTune = settings.Vision.Tune,
             TrackRate = settings.Vision.TrackRate,
@@ -162,7 +166,7 @@ public sealed class ProjectDraft
         GroupDuplicates = GroupDuplicates,
         SkipNeedsReason = SkipNeedsReason,
         Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImageExamples = LlmImageExamples, ImagePixels = LlmImagePixels },
-        Vision = settings.Vision with { Model = VisionModel, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
+        Vision = settings.Vision with { Model = VisionModel, Encoder = VisionEncoder, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

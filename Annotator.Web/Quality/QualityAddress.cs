@@ -33,23 +33,20 @@ public sealed record QualityAddress(
     /// <param name="now">Until when lengths of time go.</param>
     public DashboardFilter FilterAt(DateTimeOffset now)
     {
-        DateTimeOffset? from = Period switch
-        {
-            "24h" => now.AddHours(-24),
-            "7d" => now.AddDays(-7),
-            "30d" => now.AddDays(-30),
-            "90d" => now.AddDays(-90),
-            _ => From is { } first ? new DateTimeOffset(first.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null,
-        };
-        DateTimeOffset? to = Period is null && To is { } last ? new DateTimeOffset(last.AddDays(1).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) : null;
-        return new DashboardFilter(from, to, Label, By, Source, SliceOf(Slice));
+        var time = new Items.AddressTime(Period, From, To);
+        return new DashboardFilter(time.Begin(now), time.End, Label, By, Source, SliceOf(Slice));
     }
 
     /// <summary>Reads <c>field=value</c>; the value may have equals signs. Null where it is none.</summary>
     public static SliceSettings? SliceOf(string? text) => text?.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? new SliceSettings { Field = text[..at], Value = text[(at + 1)..] } : null;
 
-    /// <summary>The address of items that this part, and more of it, counts.</summary>
-    public Items.ItemAddress Items => new(ProjectId, By: By);
+    /// <summary>The address of the items that this part counts, for a chart to say which of them.</summary>
+    public Items.ItemAddress Items => new(ProjectId, By: By, About: Label, ShownBy: Source is { } source ? Names.Of(source) : null, Slice: Slice, Time: Time);
+
+    /// <summary>The address of the items that got this label in the time and slice that is looked at.</summary>
+    public Items.ItemAddress Labelled(string label) => new(ProjectId, "final", label, Slice: Slice, Time: Time);
+
+    private Items.AddressTime? Time => Period is null && From is null && To is null ? null : new(Period, From, To);
 
     /// <inheritdoc />
     public override string ToString()

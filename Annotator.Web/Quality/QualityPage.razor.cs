@@ -28,6 +28,9 @@ public sealed partial class QualityPage : LiveComponent
     private ProjectCosts? _costs;
     private AgreementMetrics? _agreement;
     private bool _agreementRead;
+    private AgreementIntervals? _intervals;
+    private AnnotatorEstimates? _estimates;
+    private bool _estimatesRead;
     private AnnotatorQuality? _own;
     private IReadOnlyList<AnnotatorQuality>? _quality;
     private IReadOnlyList<CertificateSnapshot> _certificates = [];
@@ -103,6 +106,10 @@ public sealed partial class QualityPage : LiveComponent
     [Inject]
     public required CheckReader Checks { get; init; }
 
+    /// <summary>What all votes together say of the team.</summary>
+    [Inject]
+    public required TeamQualityReader Votes { get; init; }
+
     /// <summary>Certificates over time.</summary>
     [Inject]
     public required ProjectCostReader Costs { get; init; }
@@ -165,7 +172,6 @@ public sealed partial class QualityPage : LiveComponent
         _board = await Dashboards.ReadAsync(project, _address.FilterAt(Time.GetUtcNow()), Stopping);
         if (_people.Count == 0 || _address.By is null) _people = [.. _board.Annotators.Select(a => (a.UserId, a.Name))];
         if (_address.By is { } chosen && _people.All(p => p.Id != chosen)) _people = [.. _people, (chosen, await Annotators.NameAsync(chosen, Stopping) ?? "")];
-        _took = Time.GetElapsedTime(began);
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
         if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, _address.By, Stopping)).ToDictionary(c => c.UserId, c => c.Gold);
@@ -174,15 +180,26 @@ public sealed partial class QualityPage : LiveComponent
             _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
             _statement = await Statements.FindAsync(project, Stopping);
         }
+        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(ProjectId, Stopping);
         if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
         else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));
-        else if (_tab is "people") _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
+        else if (_tab is "people")
+        {
+            StateHasChanged();
+            _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
+            (_estimates, _estimatesRead) = (await Votes.EstimatesAsync(ProjectId, Stopping), true);
+        }
         else if (_tab is "agreement")
         {
             StateHasChanged();
             (_agreement, _agreementRead) = ((await Metrics.ReadAsync(ProjectId, Stopping)).Agreement, true);
+            StateHasChanged();
+            _intervals = await Votes.IntervalsAsync(ProjectId, Stopping);
         }
+
+        // What takes long is read less often.
+        _took = Time.GetElapsedTime(began);
     }
 
     private async Task<(ProjectMetrics? Metrics, ProjectCosts? Costs)> ReadCostsAsync()

@@ -1,10 +1,13 @@
 using System.Text.Json;
 using Annotator.Core.Export;
+using Annotator.Core.Media;
 using Annotator.Core.Projects;
+using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Quality;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Annotator.Web.Hosting.Api;
+using Annotator.Web.Media;
 using Microsoft.Net.Http.Headers;
 
 namespace Annotator.Web.Quality;
@@ -20,11 +23,20 @@ internal static class ResultsApi
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
         var results = endpoints.MapProjectApi().WithTags("Results");
-        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, ExportService exports, CertificateReader certificates, HttpContext context) =>
+        results.MapGet("/export", async (string? format, string? state, bool? spreadsheetSafe, bool? media, bool? links, int? schemaVersion, ExportService exports, MediaLinks signed, AnnotatorDatabase database, CertificateReader certificates, HttpContext context) =>
         {
             var project = context.Grant().Project;
             var request = ExportRequest.Read(project, format, state, spreadsheetSafe ?? false, media ?? false);
             if (!request.Succeeded) return Problems.Validation(request.Errors);
+            if (links is true && media is true) return Problems.Validation("links", "Either the files themselves (media) or addresses of them (links).");
+            if (links is true) request = request.Value with { SignUrl = await signed.SignerAsync(project.Id, SignedMediaApi.BaseOf(context), cancellationToken: context.RequestAborted) };
+            if (schemaVersion is { } version)
+            {
+                var history = await LabelHistory.FindAsync(database, project, version, context.RequestAborted);
+                if (!history.Succeeded) return Problems.Validation(history.Errors);
+                request = request.Value with { History = history.Value };
+            }
+
             var response = context.Response;
             response.ContentType = request.Value.Format.ContentType;
             var disposition = new ContentDispositionHeaderValue("attachment");
@@ -36,6 +48,8 @@ internal static class ResultsApi
             await exports.WriteAsync(project, request.Value, response.Body, cancellationToken: context.RequestAborted);
             return (IResult)TypedResults.Empty;
         }).RequireLead().WithSummary("Labels with where they come from, streamed").Produces<Stream>(StatusCodes.Status200OK, "application/x-ndjson");
+        results.MapGet("/schemas", async (AnnotatorDatabase database, HttpContext context) => new Listing<SchemaVersion>(await LabelHistory.VersionsAsync(database, context.Grant().Project, context.RequestAborted), null))
+            .WithSummary("The versions of the labels, newest first");
         results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
             await certificates.FindAsync(context.Grant().Project, context.RequestAborted) is { } certificate ? TypedResults.Ok(certificate) : (IResult)Problems.NotFound())
             .WithSummary("What can be said of the labels, with all it rests on").Produces<CertificateStatement>();

@@ -105,7 +105,8 @@ public sealed partial class ReviewPage : LiveComponent
                 !string.IsNullOrWhiteSpace(project.Guidelines),
                 (await Accounts.GetPreferencesAsync(_caller.UserId, Stopping)).Keys,
                 new ReviewStart(await Figures.WaitingAsync(Id, Stopping)),
-                Texts(project.Modality)));
+                Texts(project.Modality),
+                Media.Value.TiledMegapixels * 1_000_000L));
         }
         catch (JSDisconnectedException)
         {
@@ -266,7 +267,8 @@ public sealed partial class ReviewPage : LiveComponent
     private sealed record ReviewOptions(
         string User, string Project, IReadOnlyList<LabelDefinition> Labels, bool Multiple, string Task, string Modality, bool SkipNeedsReason, bool CanManage, string Guidelines, bool HasGuidelines, IReadOnlyDictionary<string, string> Keys,
         ReviewStart Figures,
-        IReadOnlyDictionary<string, string> Texts);
+        IReadOnlyDictionary<string, string> Texts,
+        long TiledPixels);
 
     private sealed record ReviewStart(long Remaining);
 

@@ -14,6 +14,7 @@ import { spans } from "../js/review/spans.js";
 import { openStore } from "../js/review/store.js";
 import { View } from "../js/review/view.js";
 import { Pictures } from "../js/canvas/pictures.js";
+import { TileSets } from "../js/canvas/tiles.js";
 import { boxes, polygons } from "../js/canvas/shapes.js";
 import { segments, tracks } from "../js/canvas/tracks.js";
 
@@ -87,6 +88,7 @@ class Review {
     const kind = kinds[options.task] ?? null;
     this.drafts = kind ? new Drafts(this.store, this.place, kind) : null;
     this.pictures = options.modality === "image" ? new Pictures() : null;
+    this.tileSets = options.modality === "image" ? new TileSets(options.tiledPixels ?? 0) : null;
     this.session = new Session({
       outbox: this.outbox, queue: this.queue, store: this.store, scope: this.place, clock: this.clock, multiple: options.multiple, kind, drafts: this.drafts,
     });
@@ -94,7 +96,7 @@ class Review {
     this.panels = new Panels(this.host, { t: this.t, keymap: this.keymap });
     this.view = new View(this.host, {
       t: this.t, session: this.session, keymap: this.keymap, labels: options.labels, multiple: options.multiple,
-      task: options.task, modality: options.modality, kind, pictures: this.pictures, act: (...a) => this.act(...a), signal: this.#stop.signal,
+      task: options.task, modality: options.modality, kind, pictures: this.pictures, tileSets: this.tileSets, act: (...a) => this.act(...a), signal: this.#stop.signal,
     });
     this.guidelines = document.getElementById(options.guidelines ?? "");
     this.guidelines?.querySelector("[data-close]")?.addEventListener("click", () => this.toggleGuidelines(false), { signal: this.#stop.signal });
@@ -568,7 +570,9 @@ class Review {
   // Tells the component what is here: it sends news of these items only, and its list keeps quiet about those that are shown
   // without the model's answer. Gathered: a fast hand must not make a message a press.
   #tellShown() {
-    this.pictures?.want([...this.session.held, ...this.queue.ahead].map((i) => i.data?.url));
+    const ahead = [...this.session.held, ...this.queue.ahead];
+    this.pictures?.want(ahead.filter((i) => !this.tileSets.isLarge(i)).map((i) => i.data?.url));
+    for (const large of ahead.filter((i) => this.tileSets?.isLarge(i)).slice(0, 3)) this.tileSets.get(large.data.url);
     if (this.telling || !this.page) return;
     this.telling = setTimeout(() => {
       this.telling = null;

@@ -153,7 +153,7 @@ public sealed class EdgePictures(AnnotatorDatabase database, IBlobStore blobs, M
         if (parts.Count == 0) return;
         var device = parts.First().DeviceId;
         var names = parts.Select(p => p.Blob).ToList();
-        foreach (var name in names) await blobs.DeleteAsync(name, CancellationToken.None);
+        await blobs.DeleteAsync(names, CancellationToken.None);
         await database.WriteAsync(scope => scope.Db.Set<EdgePicturePart>().Where(p => p.DeviceId == device && names.Contains(p.Blob)).ExecuteDeleteAsync(cancellationToken), cancellationToken);
     }
 

@@ -25,6 +25,9 @@ public interface ITextIndex
     /// <param name="cancellationToken">Cancels.</param>
     Task AddAsync(AnnotatorDbContext db, long projectId, IReadOnlyList<TextOfItem> items, long through, CancellationToken cancellationToken);
 
+    /// <summary>Tells the database's planner what many new items have changed, where it does not know by itself.</summary>
+    Task MeasureAsync(AnnotatorDbContext db, CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Finds items that the index names, in the order of their ids. Items of other projects may be among them.</summary>
     /// <param name="db">A context.</param>
     /// <param name="projectId">The project.</param>

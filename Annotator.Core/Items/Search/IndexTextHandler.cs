@@ -10,6 +10,7 @@ internal sealed class IndexTextHandler(ITextIndex index) : IRunHandler
     public const string RunKind = "indexText";
 
     private const int Page = 2_000;
+    private const long Many = 10_000;
 
     // One step: about 30 ms of the write gate.
     private const int MostCharacters = 64 * 1024;
@@ -46,6 +47,13 @@ internal sealed class IndexTextHandler(ITextIndex index) : IRunHandler
             after = page[^1].Id;
         }
 
+        if (added >= Many) await run.Database.ReadAsync(
+            async db =>
+            {
+                await index.MeasureAsync(db, cancellationToken);
+                return true;
+            },
+            cancellationToken);
         run.SetResult(new IndexTextResult { Indexed = added, Through = known });
     }
 

@@ -17,6 +17,9 @@ public sealed record TrackerOptions
     /// <summary>Detections that a track must have: what a detector saw once or twice is mostly nothing.</summary>
     public int LeastSeen { get; init; } = 3;
 
+    /// <summary>Whether all that was seen is kept for <see cref="BoxTracker.Finish"/>. Without it a tracker takes the same memory however long it follows.</summary>
+    public bool History { get; init; } = true;
+
     /// <summary>What another label counts, as overlap: detectors take a lorry for a car now and then, and it stays one object.</summary>
     public double OtherLabel { get; init; } = 0.25;
 }
@@ -32,6 +35,14 @@ public readonly record struct Sighting(Box Box, double Score);
 /// <param name="Boxes">Where it was seen, frames ascending; between two it was not, or nobody looked.</param>
 public sealed record FollowedObject(string Label, double Score, IReadOnlyList<Keyframe> Boxes);
 
+/// <summary>An object as it is followed right now.</summary>
+/// <param name="Number">Its number, from 1 in a tracker; never given twice.</param>
+/// <param name="Label">The label that most of its detections have, by score.</param>
+/// <param name="Box">Where the detector saw it in this frame.</param>
+/// <param name="Score">The detection's score.</param>
+/// <param name="Seen">In how many frames it was seen.</param>
+public readonly record struct LiveTrack(long Number, string Label, Box Box, double Score, int Seen);
+
 /// <summary>
 /// Tracks by detection: in every frame that is looked at, the boxes that a detector found are given to the tracks whose expected boxes they overlap most
 /// (SORT, Bewley et al. 2016), strong detections first and then, for the tracks that are left, weak ones (ByteTrack, Zhang et al. 2022).
@@ -44,6 +55,8 @@ public sealed class BoxTracker
     private readonly List<Follow> _open = [];
     private readonly List<Follow> _ended = [];
     private readonly TrackerOptions _options;
+    private long _numbers;
+    private int _frame = -1;
 
     /// <summary>Makes a tracker.</summary>
     /// <param name="options">How detections become tracks.</param>
@@ -58,10 +71,17 @@ public sealed class BoxTracker
     /// <summary>Takes the detections of the next frame that is looked at.</summary>
     /// <param name="frame">Its number; greater than the one before.</param>
     /// <param name="seen">What was found in it.</param>
-    public void Add(int frame, IReadOnlyList<Sighting> seen)
+    /// <param name="steps">How many steps went by since the frame before: more than one where frames were left out.</param>
+    public void Add(int frame, IReadOnlyList<Sighting> seen, int steps = 1)
     {
         ArgumentNullException.ThrowIfNull(seen);
-        foreach (var follow in _open) follow.Motion.Predict();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(steps);
+        _frame = frame;
+        foreach (var follow in _open)
+        {
+            for (var step = 0; step < steps; step++) follow.Motion.Predict();
+        }
+
         var found = Distinct(seen);
         var strong = found.Where(s => s.Score >= _options.Strong).ToList();
         var left = Associate(_open, strong, frame, out var unclaimed);
@@ -74,19 +94,22 @@ public sealed class BoxTracker
             follow.Unseen = follow.LastFrame == frame ? 0 : follow.Unseen + 1;
 
             // What has been seen once only may not be missed at all.
-            if (follow.Unseen <= (follow.Seen.Count < _options.LeastSeen ? Math.Min(1, _options.Patience) : _options.Patience)) continue;
-            _ended.Add(follow);
+            if (follow.Unseen <= (follow.Count < _options.LeastSeen ? Math.Min(1, _options.Patience) : _options.Patience)) continue;
+            if (_options.History) _ended.Add(follow);
             _open.RemoveAt(i);
         }
 
-        foreach (var one in unclaimed) _open.Add(new Follow(one, frame));
+        foreach (var one in unclaimed) _open.Add(new Follow(one, frame, ++_numbers, _options.History));
     }
+
+    /// <summary>The objects that were seen in the newest frame, in the order in which they came.</summary>
+    public IReadOnlyList<LiveTrack> Current => [.. _open.Where(f => f.LastFrame == _frame).Select(f => new LiveTrack(f.Number, f.Label, f.Last.Box, f.Last.Score, f.Count))];
 
     /// <summary>All objects that were seen often enough, in the order in which they came.</summary>
     public IReadOnlyList<FollowedObject> Finish() =>
     [
-        .. _ended.Concat(_open).Where(f => f.Seen.Count >= _options.LeastSeen).OrderBy(f => f.Seen[0].Frame).ThenBy(f => f.Seen[0].X).ThenBy(f => f.Seen[0].Y)
-            .Select(f => new FollowedObject(f.Votes.OrderByDescending(v => v.Value).ThenBy(v => v.Key, StringComparer.Ordinal).First().Key, f.Scores / f.Seen.Count, f.Seen)),
+        .. _ended.Concat(_open).Where(f => f.Seen.Count >= _options.LeastSeen && _options.History).OrderBy(f => f.Seen[0].Frame).ThenBy(f => f.Seen[0].X).ThenBy(f => f.Seen[0].Y)
+            .Select(f => new FollowedObject(f.Label, f.Scores / f.Seen.Count, f.Seen)),
     ];
 
     // Gives detections to tracks; answers the tracks that got none.
@@ -141,13 +164,24 @@ public sealed class BoxTracker
 
     private sealed class Follow
     {
-        public Follow(Sighting first, int frame)
+        private readonly bool _history;
+
+        public Follow(Sighting first, int frame, long number, bool history)
         {
+            (Number, _history) = (number, history);
             Motion = new BoxMotion(first.Box);
             Note(first, frame, first.Box);
         }
 
+        public long Number { get; }
+
         public BoxMotion Motion { get; }
+
+        public Sighting Last { get; private set; }
+
+        public int Count { get; private set; }
+
+        public string Label => Votes.OrderByDescending(v => v.Value).ThenBy(v => v.Key, StringComparer.Ordinal).First().Key;
 
         public List<Keyframe> Seen { get; } = [];
 
@@ -167,10 +201,12 @@ public sealed class BoxTracker
 
         private void Note(Sighting seen, int frame, Box box)
         {
-            Seen.Add(new Keyframe(frame, box.X, box.Y, box.Width, box.Height, false));
+            if (_history) Seen.Add(new Keyframe(frame, box.X, box.Y, box.Width, box.Height, false));
             Votes[seen.Box.Label] = Votes.GetValueOrDefault(seen.Box.Label) + seen.Score;
             Scores += seen.Score;
             LastFrame = frame;
+            Last = seen;
+            Count++;
         }
     }
 }

@@ -4,6 +4,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Live;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review.Checks;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -15,11 +16,11 @@ namespace Annotator.Core.Projects.Evolution;
 /// Changes the labels of a project: first the schema, from which moment nobody can give an old label, then the items, some at a time. What each item had stands in its
 /// history, by which the run can be taken back.
 /// </summary>
-internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandler
+internal sealed class EvolveLabelsHandler(LearningTrigger learning, Representations representations) : IRunHandler
 {
     public const string RunKind = "evolveLabels";
 
-    private const string EventKind = "schemaChanged";
+    internal const string EventKind = "schemaChanged";
     private const int Batch = 2_000;
 
     public string Kind => RunKind;
@@ -32,11 +33,12 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
         learning.DecisionsRecorded(run.ProjectId);
     }
 
-    private static async Task ChangeAsync(RunContext run, EvolveLabelsOptions options, CancellationToken cancellationToken)
+    private async Task ChangeAsync(RunContext run, EvolveLabelsOptions options, CancellationToken cancellationToken)
     {
         var cursor = run.Cursor<Cursor>();
         if (cursor.Before is null)
         {
+            var first = options is { Kind: EvolutionKind.Split, Review: { } review } ? await FirstAsync(run, options.Labels[0], review, cancellationToken) : null;
             cursor = await run.CheckpointAsync(
                 async scope =>
                 {
@@ -47,17 +49,25 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
                     project.Schema = schema.Value;
                     project.SchemaVersion++;
                     project.Version++;
+                    await SchemaSnapshots.KeepAsync(scope, project, (project.SchemaVersion - 1, before));
                     foreach (var gold in await scope.Db.Set<GoldItem>().Where(g => g.ProjectId == run.ProjectId).ToListAsync(cancellationToken))
                     {
                         if (LabelEvolution.ValueAfter(options, gold.Value) is { } value) gold.Value = value;
                         else scope.Db.Remove(gold);
                     }
 
-                    scope.Audit(run.Run.CreatedBy, "labels.changed", new { kind = Names.Of(options.Kind), options.Labels, options.To, version = project.SchemaVersion }, run.ProjectId);
+                    scope.Audit(run.Run.CreatedBy, "labels.changed", new { kind = Names.Of(options.Kind), options.Labels, options.To, options.Parent, version = project.SchemaVersion }, run.ProjectId);
                     scope.Publish(new ProjectChanged(run.ProjectId));
-                    return new Cursor(before, project.SchemaVersion, 0, 0);
+                    return new Cursor(before, project.SchemaVersion, 0, 0, first);
                 },
                 cancellationToken: cancellationToken);
+        }
+
+        // What is only added or moved changes no item.
+        if (options.Kind is EvolutionKind.Add or EvolutionKind.Move)
+        {
+            run.SetResult(new { changed = 0, schemaVersion = cursor.Version });
+            return;
         }
 
         var grant = await GrantAsync(run, cancellationToken);
@@ -71,7 +81,7 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
             cursor = await run.CheckpointAsync(
                 async scope =>
                 {
-                    var changed = touched.Count == 0 ? 0 : await ChangeAsync(scope, run, grant, options, touched);
+                    var changed = touched.Count == 0 ? 0 : await ChangeAsync(scope, run, grant, options, touched, cursor.First);
                     return cursor with { After = last, Changed = cursor.Changed + changed };
                 },
                 items.Count,
@@ -81,7 +91,7 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
         run.SetResult(new { changed = cursor.Changed, schemaVersion = cursor.Version });
     }
 
-    private static async Task<int> ChangeAsync(WriteScope scope, RunContext run, ProjectGrant grant, EvolveLabelsOptions options, List<long> ids)
+    private static async Task<int> ChangeAsync(WriteScope scope, RunContext run, ProjectGrant grant, EvolveLabelsOptions options, List<long> ids, IReadOnlyList<long>? first)
     {
         await scope.Dialect.LockItemsAsync(scope.Db, run.ProjectId, ids, scope.CancellationToken);
         var items = await scope.Db.Items.AsNoTracking().Where(i => i.ProjectId == run.ProjectId && ids.Contains(i.Id)).OrderBy(i => i.Id).ToListAsync(scope.CancellationToken);
@@ -104,8 +114,8 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
             ignoreConflicts: false,
             scope.CancellationToken);
         await RewriteAsync(scope, [.. changes.Select(i => (i, i.LabelValue is { } label ? LabelEvolution.ValueAfter(options, label) ?? label : null, i.PredictionValue is { } guess ? LabelEvolution.ValueAfter(options, guess) : null))]);
-        foreach (var item in changes.Where(i => i.State == ItemState.Final && i.LabelValue is { } label && LabelEvolution.ValueAfter(options, label) is null))
-            await ItemReopening.ReopenAsync(scope, grant, run.Run.CreatedBy ?? 0, item.Id, "The label was changed.");
+        var open = changes.Where(i => i.State == ItemState.Final && i.LabelValue is { } label && LabelEvolution.ValueAfter(options, label) is null).Select(i => i.Id).ToList();
+        if (open.Count > 0) await ItemReopening.ReopenAsync(scope, grant, run.Run.CreatedBy ?? 0, open, "The label was changed.", first);
         return changes.Count;
     }
 
@@ -123,11 +133,14 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
                 async scope =>
                 {
                     var project = await scope.Db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken);
+                    if (options.Kind == EvolutionKind.Add && await scope.Db.Tallies.AnyAsync(t => t.ProjectId == run.ProjectId && t.Kind == TallyKind.FinalLabels && options.To.Contains(t.Label) && t.Count > 0, cancellationToken))
+                        throw new InvalidOperationException("Items have the new labels already: merge or retire the labels instead.");
                     if (project.SchemaVersion != change.Version) throw new InvalidOperationException("The labels have changed again since: take the newer change back first.");
                     var before = project.SchemaJson;
                     project.SchemaJson = change.Before!;
                     project.SchemaVersion++;
                     project.Version++;
+                    await SchemaSnapshots.KeepAsync(scope, project, (project.SchemaVersion - 1, before));
                     scope.Audit(run.Run.CreatedBy, "labels.changeTakenBack", new { run = undo, version = project.SchemaVersion }, run.ProjectId);
                     scope.Publish(new ProjectChanged(run.ProjectId));
                     return new Cursor(before, project.SchemaVersion, 0, 0);
@@ -207,7 +220,19 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
 
     private static bool Has(string? value, EvolveLabelsOptions options) => value is not null && LabelJson.Read(value).LabelNames.Any(n => options.Labels.Contains(n, StringComparer.Ordinal));
 
-    internal sealed record Cursor(string? Before, int Version, long After, long Changed)
+    // The items of a label that say most of what it holds: those nearest to the centres of their clusters, or, where nothing is known of what is alike, evenly from first to last.
+    private async Task<IReadOnlyList<long>> FirstAsync(RunContext run, string label, int count, CancellationToken cancellationToken)
+    {
+        var choice = LabelJson.Write(new ChoiceValue(label));
+        var quoted = choice["{\"choice\":".Length..^1];
+        var ids = await run.Database.ReadAsync(
+            db => db.Items.Where(i => i.ProjectId == run.ProjectId && i.State == ItemState.Final && i.LabelValue != null && i.LabelValue.Contains(quoted)).OrderBy(i => i.Id).Select(i => i.Id).ToListAsync(cancellationToken),
+            cancellationToken);
+        if (ids.Count <= count) return ids;
+        return await representations.SpreadAsync(run.ProjectId, ids, count, cancellationToken) ?? [.. Enumerable.Range(0, count).Select(i => ids[(int)((long)i * ids.Count / count)])];
+    }
+
+    internal sealed record Cursor(string? Before, int Version, long After, long Changed, IReadOnlyList<long>? First = null)
     {
         public Cursor()
             : this(null, 0, 0, 0)
@@ -215,5 +240,5 @@ internal sealed class EvolveLabelsHandler(LearningTrigger learning) : IRunHandle
         }
     }
 
-    private sealed record Before(long Run, LabelSource? Source, double? Confidence, string? Prediction);
+    internal sealed record Before(long Run, LabelSource? Source, double? Confidence, string? Prediction);
 }

@@ -23,6 +23,12 @@ public enum EvolutionKind
 
     /// <summary>A label becomes several; people decide which.</summary>
     Split,
+
+    /// <summary>New labels.</summary>
+    Add,
+
+    /// <summary>A label gets another place in the taxonomy.</summary>
+    Move,
 }
 
 /// <summary>A change of the labels of a project.</summary>
@@ -31,11 +37,21 @@ public sealed class EvolveLabelsOptions
     /// <summary>What kind.</summary>
     public EvolutionKind Kind { get; set; }
 
-    /// <summary>The labels that change: one, or several to merge.</summary>
+    /// <summary>The labels that change: one, or several to merge; none to add.</summary>
     public IReadOnlyList<string> Labels { get; set; } = [];
 
-    /// <summary>The names after: one with a renaming and a merger, two or more with a split, none with a retirement.</summary>
+    /// <summary>The names after: one with a renaming and a merger, two or more with a split, one or more to add, none with a retirement or a move.</summary>
     public IReadOnlyList<string> To { get; set; } = [];
+
+    /// <summary>To add and to move: the label above; null or empty: none.</summary>
+    public string? Parent { get; set; }
+
+    /// <summary>With a split: so many of its items, spread over all kinds of them, come first in the queue, and the others wait behind for what is learned from these; null: all come first.</summary>
+    [Range(1, MostReviewed)]
+    public int? Review { get; set; }
+
+    /// <summary>The most items that a split puts first.</summary>
+    public const int MostReviewed = 1_000;
 
     /// <summary>A run of this kind to take back; the rest is not heeded then.</summary>
     [Range(1, long.MaxValue)]
@@ -83,10 +99,11 @@ public sealed class LabelEvolution(AnnotatorDatabase database, RunService runs)
     {
         var schema = project.Schema;
         var errors = new List<(string, string)>();
-        if (options.Labels.Count == 0) errors.Add(("labels", "At least one label is needed."));
+        if (options.Labels.Count == 0 && options.Kind != EvolutionKind.Add) errors.Add(("labels", "At least one label is needed."));
         foreach (var label in options.Labels.Where(l => !schema.Contains(l))) errors.Add(("labels", $"The project has no label '{label}'."));
-        if (options.Kind != EvolutionKind.Rename && schema.Labels.Any(l => l.Parent is { } parent && options.Labels.Contains(parent, StringComparer.Ordinal))) errors.Add(("labels", "A label with others below it can only be renamed."));
+        if (options.Kind is not (EvolutionKind.Rename or EvolutionKind.Move) && schema.Labels.Any(l => l.Parent is { } parent && options.Labels.Contains(parent, StringComparer.Ordinal))) errors.Add(("labels", "A label with others below it can only be renamed."));
         var names = options.To.Select(t => t.Trim()).ToList();
+        var above = string.IsNullOrWhiteSpace(options.Parent) ? null : options.Parent;
         switch (options.Kind)
         {
             case EvolutionKind.Rename:
@@ -102,17 +119,27 @@ public sealed class LabelEvolution(AnnotatorDatabase database, RunService runs)
             case EvolutionKind.Split:
                 if (options.Labels.Count != 1 || names.Count < 2) errors.Add(("to", "One label and two or more new names are needed."));
                 break;
+            case EvolutionKind.Add:
+                if (options.Labels.Count != 0 || names.Count == 0) errors.Add(("to", "One or more new names are needed."));
+                if (above is not null && !schema.Contains(above)) errors.Add(("parent", $"The project has no label '{above}'."));
+                break;
+            case EvolutionKind.Move:
+                if (options.Labels.Count != 1 || names.Count != 0) errors.Add(("labels", "One label is needed."));
+                if (above is not null && !schema.Contains(above)) errors.Add(("parent", $"The project has no label '{above}'."));
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(options));
         }
 
-        if (options.Kind is EvolutionKind.Rename or EvolutionKind.Split && names.Any(n => schema.Contains(n) && !(options.Kind == EvolutionKind.Split && options.Labels.Contains(n, StringComparer.Ordinal)))) errors.Add(("to", "A label of that name is there already."));
+        if (options.Kind is EvolutionKind.Rename or EvolutionKind.Split or EvolutionKind.Add && names.Any(n => schema.Contains(n) && !(options.Kind == EvolutionKind.Split && options.Labels.Contains(n, StringComparer.Ordinal)))) errors.Add(("to", "A label of that name is there already."));
         if (errors.Count > 0) return Outcome<LabelSchema>.Fail(errors);
 
         var labels = options.Kind switch
         {
             EvolutionKind.Rename => schema.Labels.Select(l => Is(l.Name) ? l with { Name = names[0] } : Is(l.Parent) ? l with { Parent = names[0] } : l),
             EvolutionKind.Split => schema.Labels.SelectMany(l => Is(l.Name) ? names.Select((n, i) => i == 0 ? l with { Name = n } : new LabelDefinition(n, Parent: l.Parent)) : [l]),
+            EvolutionKind.Add => schema.Labels.Concat(names.Select(n => new LabelDefinition(n, Parent: above))),
+            EvolutionKind.Move => schema.Labels.Select(l => Is(l.Name) ? l with { Parent = above } : l),
             _ => schema.Labels.Where(l => !options.Labels.Contains(l.Name, StringComparer.Ordinal)),
         };
         var after = (schema with { Labels = [.. labels] }).WithDefaults();
@@ -124,7 +151,7 @@ public sealed class LabelEvolution(AnnotatorDatabase database, RunService runs)
 
     /// <summary>The name of a label after a change; null: people decide.</summary>
     internal static string? NameAfter(EvolveLabelsOptions options, string label) =>
-        !options.Labels.Contains(label, StringComparer.Ordinal) ? label : options.Kind is EvolutionKind.Rename or EvolutionKind.Merge ? options.To[0].Trim() : null;
+        !options.Labels.Contains(label, StringComparer.Ordinal) ? label : options.Kind switch { EvolutionKind.Rename or EvolutionKind.Merge => options.To[0].Trim(), EvolutionKind.Move => label, _ => null };
 
     /// <summary>A value after a change; null: people decide.</summary>
     internal static string? ValueAfter(EvolveLabelsOptions options, string value)

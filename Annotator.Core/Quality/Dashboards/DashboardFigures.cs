@@ -128,7 +128,23 @@ public sealed record AnnotatorWork(long UserId, string Name, bool Imported, Work
 /// <param name="Source">Who stated the confidence.</param>
 /// <param name="Bins">Tenths that were used.</param>
 /// <param name="Ece">Expected calibration error: the mean distance of confidence and share right over the bins, weighed by their counts.</param>
-public sealed record SourceCalibration(LabelSource Source, IReadOnlyList<CalibrationBin> Bins, double Ece);
+public sealed record SourceCalibration(LabelSource Source, IReadOnlyList<CalibrationBin> Bins, double Ece)
+{
+    /// <summary>95 % bootstrap interval of the error: the judgments of each tenth drawn again. Few judgments raise it as they raise the error itself.</summary>
+    public Interval EceInterval()
+    {
+        var all = (double)Bins.Sum(b => (long)b.Right.Count);
+        return Bootstrap.Of(
+            Ece,
+            random => Bins.Sum(b =>
+            {
+                // The share of right ones in as many judgments: the normal curve is close enough for a mean of distances.
+                var share = b.Right.Share!.Value;
+                var drawn = share + (Math.Sqrt(share * (1 - share) / b.Right.Count) * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+                return b.Right.Count / all * Math.Abs(b.Confidence - Math.Clamp(drawn, 0, 1));
+            })) ?? new Interval(Ece, Ece, Ece);
+    }
+}
 
 /// <summary>A tenth of confidence.</summary>
 /// <param name="Confidence">Mean confidence stated.</param>
@@ -145,7 +161,13 @@ public sealed record LabelCount(string Label, long Count, IReadOnlyDictionary<La
 /// <param name="At">When it begins.</param>
 /// <param name="Equal">Pairs of labels that are equal, of all pairs.</param>
 /// <param name="Alpha">Krippendorff's alpha of names over the pairs completed then; null where undefined.</param>
-public sealed record AgreementBucket(DateTimeOffset At, MeasuredShare Equal, double? Alpha);
+public sealed record AgreementBucket(DateTimeOffset At, MeasuredShare Equal, double? Alpha)
+{
+    /// <summary>95 % bootstrap interval of alpha, made when it is asked for.</summary>
+    public Interval? AlphaInterval => Made.Value;
+
+    internal Lazy<Interval?> Made { get; init; } = new((Interval?)null);
+}
 
 /// <summary>Two people's labels of the same items.</summary>
 /// <param name="UserId">One.</param>
@@ -160,7 +182,13 @@ public sealed record PairAgreement(long UserId, long OtherId, MeasuredShare Equa
 /// <param name="Pairs">By the two people.</param>
 /// <param name="Confused">Labels that people hold against each other most often; each pair once.</param>
 public sealed record TeamAgreementFigures(
-    MeasuredShare Equal, double? Alpha, IReadOnlyList<AgreementBucket> OverTime, IReadOnlyList<PairAgreement> Pairs, IReadOnlyList<ConfusedPair> Confused);
+    MeasuredShare Equal, double? Alpha, IReadOnlyList<AgreementBucket> OverTime, IReadOnlyList<PairAgreement> Pairs, IReadOnlyList<ConfusedPair> Confused)
+{
+    /// <summary>95 % bootstrap interval of alpha, made when it is asked for.</summary>
+    public Interval? AlphaInterval => Made.Value;
+
+    internal Lazy<Interval?> Made { get; init; } = new((Interval?)null);
+}
 
 /// <summary>How far the labels of late differ from those before.</summary>
 /// <param name="Distance">Total variation distance of the two distributions, 0 to 1.</param>
@@ -231,6 +259,24 @@ public sealed record Dashboard
 
     /// <summary>How the labels of late differ from those before; null with too few to tell.</summary>
     public required LabelDrift? Drift { get; init; }
+
+    /// <summary>95 % bootstrap interval of the mean active time of a decision, over stretches of time; null with fewer than five.</summary>
+    public Interval? SecondsInterval()
+    {
+        var timed = OverTime.Where(b => b.Work.Timed > 0).Select(b => b.Work).ToArray();
+        if (timed.Length < 5 || Work.SecondsEach is not { } mean) return null;
+        return Bootstrap.Of(mean, random =>
+        {
+            var (seconds, count) = (0.0, 0L);
+            for (var i = 0; i < timed.Length; i++)
+            {
+                var drawn = timed[random.Next(timed.Length)];
+                (seconds, count) = (seconds + drawn.Seconds, count + drawn.Timed);
+            }
+
+            return seconds / count;
+        });
+    }
 
     /// <summary>First labels that were taken by the next who looked.</summary>
     public required MeasuredShare FirstPass { get; init; }

@@ -142,12 +142,12 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         var length = last - first <= 45 * Day ? Day : 7 * Day;
         var byTime = coincidences.ToLookup(c => (c.Hour - first) / length);
         var over = people.GroupBy(p => (p.Hour - first) / length).OrderBy(g => g.Key)
-            .Select(g => new AgreementBucket(At(first + (g.Key * length)), Share(g), AlphaOf([.. byTime[g.Key]]))).ToList();
+            .Select(g => new AgreementBucket(At(first + (g.Key * length)), Share(g), AlphaOf([.. byTime[g.Key]])) { Made = IntervalOf([.. byTime[g.Key]]) }).ToList();
         return new TeamAgreementFigures(
             Share(people), AlphaOf(coincidences), over,
             [.. people.GroupBy(p => (p.UserId, p.OtherId)).Select(g => new PairAgreement(g.Key.UserId, g.Key.OtherId, Share(g))).OrderBy(p => p.UserId).ThenBy(p => p.OtherId)],
             [.. coincidences.Where(c => !c.Equal && c.Label.Length > 0).GroupBy(c => (c.Label, c.Other)).Select(g => new ConfusedPair(g.Key.Label, g.Key.Other, g.Sum(c => c.Count)))
-                .Where(p => p.Count > 0).OrderByDescending(p => p.Count).ThenBy(p => p.Shown, StringComparer.Ordinal).ThenBy(p => p.Given, StringComparer.Ordinal)]);
+                .Where(p => p.Count > 0).OrderByDescending(p => p.Count).ThenBy(p => p.Shown, StringComparer.Ordinal).ThenBy(p => p.Given, StringComparer.Ordinal)]) { Made = IntervalOf(coincidences) };
 
         static MeasuredShare Share(IEnumerable<PeopleCell> cells)
         {
@@ -156,8 +156,13 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         }
 
         // Labels with parts of their own have no names to count coincidences of.
-        static double? AlphaOf(List<CoincidenceCell> cells) =>
-            cells.Exists(c => c.Label.Length == 0 || (!c.Equal && string.Equals(c.Label, c.Other, StringComparison.Ordinal))) ? null : CoincidenceAlpha.Of(cells.Select(c => (c.Label, c.Other, c.Weight)));
+        static bool HasNames(List<CoincidenceCell> cells) => !cells.Exists(c => c.Label.Length == 0 || (!c.Equal && string.Equals(c.Label, c.Other, StringComparison.Ordinal)));
+
+        static double? AlphaOf(List<CoincidenceCell> cells) => HasNames(cells) ? CoincidenceAlpha.Of(cells.Select(c => (c.Label, c.Other, c.Weight))) : null;
+
+        static Lazy<Interval?> IntervalOf(List<CoincidenceCell> cells) => new(() => HasNames(cells)
+            ? CoincidenceAlpha.IntervalOf([.. cells.GroupBy(c => (c.Label, c.Other)).Select(g => (g.Key.Label, g.Key.Other, g.Sum(c => c.Count), g.Sum(c => c.Weight)))])
+            : null);
     }
 
     // The last week, or the later half of less, against what was before.

@@ -10,11 +10,15 @@ namespace Annotator.Core.Quality.Detection;
 /// <param name="Recall">Share of the true boxes that are found above the line.</param>
 /// <param name="Before">F1 at the line that held before.</param>
 /// <param name="F1">F1 at this line.</param>
-public sealed record TunedLabel(string Label, double Line, int Boxes, double Precision, double Recall, double Before, double F1);
+/// <param name="Slope">See <see cref="ScoreCalibration"/>.</param>
+/// <param name="Intercept">See <see cref="ScoreCalibration"/>.</param>
+/// <param name="ErrorBefore">How far the bare scores are from what came true.</param>
+/// <param name="Error">How far the recalibrated scores are, on the same boxes.</param>
+public sealed record TunedLabel(string Label, double Line, int Boxes, double Precision, double Recall, double Before, double F1, double Slope = 1, double Intercept = 0, double ErrorBefore = 0, double Error = 0);
 
 /// <summary>
 /// Sets the score from which a detector's boxes are shown by people's corrections, label by label: where the F1 against what people left is best, half-way between
-/// the scores on either side. Labels of few boxes keep the usual line, and a line is moved only where it gains something worth having.
+/// the scores on either side. Labels of few boxes keep the usual line, and a line is moved only where it gains something worth having. What a score is worth is learned from the same boxes.
 /// </summary>
 public static class ScoreTuning
 {
@@ -86,7 +90,10 @@ public static class ScoreTuning
             (line, best, shown, right) = (i + 1 < hits.Count ? (hits[i].Score + hits[i + 1].Score) / 2 : hits[i].Score, f1, i + 1, soFar);
         }
 
-        return new TunedLabel(label, Math.Round(line, 3), positives, shown == 0 ? 0 : (double)right / shown, (double)right / positives, Plain(beforeRight, beforeShown, positives), Plain(right, shown, positives));
+        var calibration = ScoreCalibration.Fit(hits);
+        return new TunedLabel(
+            label, Math.Round(line, 3), positives, shown == 0 ? 0 : (double)right / shown, (double)right / positives, Plain(beforeRight, beforeShown, positives), Plain(right, shown, positives),
+            calibration.Slope, calibration.Intercept, ScoreCalibration.None.ErrorOn(hits), calibration.ErrorOn(hits));
     }
 
     private static (double F1, int Shown, int Right) At(List<(double Score, bool Right)> hits, double line, int positives)

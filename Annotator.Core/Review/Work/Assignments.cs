@@ -28,6 +28,14 @@ public sealed record AssignmentResult(long? Id, int Assigned, int Final, int Mis
 /// <param name="Overdue">Whether its time is over and items are left.</param>
 public sealed record AssignmentStanding(Assignment Assignment, long? UserId, string Name, int Now, int Done, bool Overdue);
 
+/// <summary>Who an item is for.</summary>
+/// <param name="AssignmentId">The assignment; null: a rule sent it to its experts.</param>
+/// <param name="UserId">The person; null: a group.</param>
+/// <param name="Name">Name of person or group.</param>
+/// <param name="Note">What the assignment is about; may be empty.</param>
+/// <param name="DueAt">Until when it is to be done; null: no such time.</param>
+public sealed record ItemAssignee(long? AssignmentId, long? UserId, string Name, string Note, DateTimeOffset? DueAt);
+
 /// <summary>Gives items to people or groups, and tells how far they are.</summary>
 public sealed class Assignments(AnnotatorDatabase database)
 {
@@ -118,6 +126,53 @@ public sealed class Assignments(AnnotatorDatabase database)
             },
             cancellationToken);
         return true;
+    }
+
+    /// <summary>Who an item is for; null: everybody.</summary>
+    public Task<ItemAssignee?> OfItemAsync(long projectId, long itemId, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var given = await (
+                from x in db.Set<AssignedItem>().Where(x => x.ProjectId == projectId && x.ItemId == itemId)
+                join a in db.Set<Assignment>() on x.AssignmentId equals a.Id
+                select new { Assignment = a, x.LaneId }).FirstOrDefaultAsync(cancellationToken);
+            var waits = given is not null ? 0 : await db.Queue.Where(q => q.ProjectId == projectId && q.ItemId == itemId && q.LastAnnotatorId < 0).Select(q => -q.LastAnnotatorId).FirstOrDefaultAsync(cancellationToken);
+            var lane = given?.LaneId ?? waits;
+            if (lane == 0) return null;
+            var row = await db.Set<WorkLane>().Where(l => l.ProjectId == projectId && l.Id == lane).Select(l => new { Lane = l, User = db.Users.FirstOrDefault(u => u.Id == l.UserId) }).FirstOrDefaultAsync(cancellationToken);
+            if (row is null) return null;
+            var name = row.Lane.UserId == 0 ? row.Lane.GroupName : string.IsNullOrEmpty(row.User?.DisplayName) ? row.User?.Email ?? "" : row.User.DisplayName;
+            return new ItemAssignee(given?.Assignment.Id, row.Lane.UserId == 0 ? null : row.Lane.UserId, name, given?.Assignment.Note ?? "", given?.Assignment.DueAt);
+        },
+        cancellationToken);
+
+    /// <summary>Takes single items out of their assignments: they are everybody's again.</summary>
+    /// <returns>How many were assigned.</returns>
+    public async Task<int> ReleaseAsync(ProjectGrant grant, long userId, IReadOnlyCollection<long> items, CancellationToken cancellationToken = default)
+    {
+        if (!grant.IsLead) throw new UnauthorizedAccessException("Only leads take assignments back.");
+        if (items.Count > MostAtOnce) throw new ArgumentException($"At most {MostAtOnce} items at once.", nameof(items));
+        var project = grant.Project.Id;
+        var released = 0;
+        foreach (var part in items.Distinct().Order().Chunk(Part))
+        {
+            released += await database.WriteRepeatedlyAsync(
+                async scope =>
+                {
+                    await scope.Dialect.LockItemsAsync(scope.Db, project, part, cancellationToken);
+                    var given = await scope.Db.Set<AssignedItem>().AsNoTracking().Where(a => a.ProjectId == project && part.Contains(a.ItemId)).ToListAsync(cancellationToken);
+                    var ids = given.ConvertAll(a => a.ItemId);
+                    await scope.Db.Set<AssignedItem>().Where(a => a.ProjectId == project && ids.Contains(a.ItemId)).ExecuteDeleteAsync(cancellationToken);
+                    var lanes = given.ConvertAll(a => -a.LaneId);
+                    await scope.Db.Queue.Where(q => q.ProjectId == project && ids.Contains(q.ItemId) && lanes.Contains(q.LastAnnotatorId)).ExecuteUpdateAsync(x => x.SetProperty(q => q.LastAnnotatorId, 0L), cancellationToken);
+                    if (given.Count > 0) scope.Audit(userId, "items.released", new { items = given.Count }, project);
+                    scope.Publish(new ProjectChanged(project));
+                    return given.Count;
+                },
+                cancellationToken);
+        }
+
+        return released;
     }
 
     /// <summary>Changes until when an assignment is to be done.</summary>

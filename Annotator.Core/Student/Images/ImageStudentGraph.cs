@@ -12,16 +12,19 @@ internal static class ImageStudentGraph
     /// <summary>Writes the graph; see <see cref="StudentGraph.Write"/>.</summary>
     public static byte[] Write(SoftmaxModel model, IReadOnlyList<string> classes, double temperature, IReadOnlyDictionary<string, string>? metadata)
     {
-        var graph = new OnnxGraph("student");
-        foreach (var (key, value) in metadata ?? new Dictionary<string, string>(StringComparer.Ordinal)) graph.Metadata(key, value);
         var options = (ImageFeatureOptions)model.Features;
+        var encoder = options.Source ?? throw new ArgumentException($"The rows of \"{options.Encoder}\" are of no encoder that could be written.", nameof(model));
+        var graph = new OnnxGraph("student", encoder.GraphOpset);
+        foreach (var (key, value) in metadata ?? new Dictionary<string, string>(StringComparer.Ordinal)) graph.Metadata(key, value);
         graph.Metadata("classes", JsonSerializer.Serialize(classes));
         graph.Metadata("task", "image-classification");
         graph.Metadata("multiple", model.Multiple ? "true" : "false");
         graph.Metadata("encoder", options.Encoder);
-        graph.Metadata("imageSize", ImageEncoder.Side.ToString(CultureInfo.InvariantCulture));
+        if (encoder.CanvasWidth == encoder.CanvasHeight) graph.Metadata("imageSize", encoder.CanvasWidth.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata("imageWidth", encoder.CanvasWidth.ToString(CultureInfo.InvariantCulture));
+        graph.Metadata("imageHeight", encoder.CanvasHeight.ToString(CultureInfo.InvariantCulture));
 
-        var features = ImageEncoder.Append(graph, graph.Input("image", OnnxType.Byte, "N", "H", "W", "3"));
+        var features = encoder.AppendTo(graph);
         var scores = Scores(graph, features, model, temperature);
         StudentGraph.Outputs(graph, scores, classes, model.Multiple);
         return graph.Build(StudentGraph.Producer, typeof(ImageStudentGraph).Assembly.GetName().Version?.ToString(3) ?? "0");
@@ -40,7 +43,11 @@ internal static class ImageStudentGraph
         }
 
         var scaled = graph.Node("Mul", [features, graph.Constant(scales, all)]);
-        var squared = graph.Node("ReduceSum", [graph.Node("Mul", [scaled, scaled]), graph.Constant(1)], ("keepdims", 1));
+
+        // A sum that is written alike in all versions of ONNX's operators.
+        var ones = new float[all];
+        Array.Fill(ones, 1);
+        var squared = graph.Node("MatMul", [graph.Node("Mul", [scaled, scaled]), graph.Constant(ones, all, 1)]);
         var norm = graph.Node("Max", [graph.Node("Sqrt", [squared]), graph.Constant([1e-12f], 1)]);
         var sums = graph.Node("MatMul", [graph.Node("Div", [scaled, norm]), graph.Constant(weights, all, classes)]);
         return graph.Node("Add", [sums, graph.Constant(Array.ConvertAll(model.Bias, value => (float)(value / temperature)), classes)]);

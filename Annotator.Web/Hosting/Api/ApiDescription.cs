@@ -178,6 +178,8 @@ internal static class ApiDescription
             "media" => "Whether the images or videos that are kept here stand beside the annotations, for formats that are archives.",
             "from" => "Only what happened from this moment on (ISO 8601).",
             "to" => "Only what happened before this moment (ISO 8601).",
+            "links" => "Whether images and videos are given by signed addresses that work without a token for a while: in lists and items as signedUrl, in exports as url.",
+            "schemaVersion" => "The version of the labels in whose words they are said; without it as they are now.",
             "spreadsheetSafe" => "For CSV: cells that a spreadsheet would run as a formula get an apostrophe in front.",
             _ => null,
         };

@@ -48,6 +48,11 @@ export class Gestures {
     return (place.event.pointerType === "touch" ? touchReach : reach) / this.surface.stage.view.scale;
   }
 
+  // Where the pointer is meant to be: with Ctrl the nearest edges and corners of others, and the image's borders, take it.
+  #meant(place, except = null) {
+    return place.event.ctrlKey ? this.surface.caught(place.image, this.#near(place), except) : place.image;
+  }
+
   // What of the selected part the pointer would take: a handle, a vertex, an edge or the whole.
   #grip(place) {
     const { selected } = this.surface;
@@ -68,7 +73,7 @@ export class Gestures {
   }
 
   down(place) {
-    const { image } = place;
+    const image = this.#meant(place);
     const before = this.gesture;
     if (this.surface.drawing) {
       if (this.surface.kind.kind === "polygons") return this.#addCorner(place);
@@ -102,7 +107,8 @@ export class Gestures {
     const gesture = this.gesture;
     if (!gesture || gesture.kind === "done") return;
     const { width, height } = this.surface.size;
-    const [x, y] = place.image;
+    const meant = this.#meant(place, gesture.part?.id);
+    const [x, y] = meant;
     const far = gesture.moved || Math.hypot(place.x - gesture.from.x, place.y - gesture.from.y) >= slop(place.event);
     if (!far && gesture.kind !== "second") return;
     gesture.moved = true;
@@ -112,18 +118,30 @@ export class Gestures {
       gesture.kind = "draw";
     }
 
-    if (gesture.kind === "draw" || gesture.kind === "second") gesture.live = this.#sketch(gesture.start, place.image);
+    if (gesture.kind === "draw" || gesture.kind === "second") gesture.live = this.#sketch(gesture.start, meant);
     else if (gesture.kind === "resize") gesture.live = resizedBox(gesture.part, gesture.handle, x, y, width, height);
-    else if (gesture.kind === "move") gesture.live = this.#shifted(gesture.part, x - gesture.from.image[0], y - gesture.from.image[1]);
-    else if (gesture.kind === "vertex") gesture.live = { ...gesture.part, points: gesture.part.points.map((p, i) => (i === gesture.vertex ? this.surface.corner(place.image) : p)) };
+    else if (gesture.kind === "move") gesture.live = this.#shifted(gesture.part, ...this.#way(gesture, place));
+    else if (gesture.kind === "vertex") gesture.live = { ...gesture.part, points: gesture.part.points.map((p, i) => (i === gesture.vertex ? this.surface.corner(meant) : p)) };
     else if (gesture.kind === "edge") {
       const points = [...gesture.part.points];
-      points.splice(gesture.edge.after + 1, 0, this.surface.corner(place.image));
+      points.splice(gesture.edge.after + 1, 0, this.surface.corner(meant));
       this.surface.vertex = gesture.edge.after + 1;
       gesture.live = { ...gesture.part, points };
     }
 
     this.surface.overAgain();
+  }
+
+  // How far a part is moved; with Ctrl until one of its sides lies on another's.
+  #way({ part, from }, place) {
+    const [dx, dy] = [place.image[0] - from.image[0], place.image[1] - from.image[1]];
+    if (!place.event.ctrlKey) return [dx, dy];
+    const b = this.surface.kind.bounds(part);
+    const near = this.#near(place);
+    const [left, top] = this.surface.caught([b.x + dx, b.y + dy], near, part.id);
+    const [right, bottom] = this.surface.caught([b.x + b.width + dx, b.y + b.height + dy], near, part.id);
+    const less = (a, c) => (c === 0 || (a !== 0 && Math.abs(a) <= Math.abs(c)) ? a : c);
+    return [dx + less(left - (b.x + dx), right - (b.x + b.width + dx)), dy + less(top - (b.y + dy), bottom - (b.y + b.height + dy))];
   }
 
   #shifted(part, dx, dy) {
@@ -149,7 +167,7 @@ export class Gestures {
 
     if (gesture.kind === "draw" || gesture.kind === "second") {
       if (gesture.moved || gesture.kind === "second") {
-        const { x, y, width, height } = this.#sketch(gesture.start, place.image);
+        const { x, y, width, height } = this.#sketch(gesture.start, this.#meant(place));
         this.surface.made({ x, y, width, height });
       } else {
         // A click: the first of two points.
@@ -189,7 +207,7 @@ export class Gestures {
 
   #addCorner(place) {
     const { points } = this.surface.drawing;
-    const corner = this.surface.corner(place.image);
+    const corner = this.surface.corner(this.#meant(place));
     const near = this.#near(place);
     const isNear = (p) => p && Math.hypot(p[0] - place.image[0], p[1] - place.image[1]) <= near;
     this.gesture = { kind: "done" };
@@ -210,7 +228,7 @@ export class Gestures {
     this.pointer = place.image;
     const gesture = this.gesture;
     if (gesture?.kind === "second") {
-      gesture.live = this.#sketch(gesture.start, place.image);
+      gesture.live = this.#sketch(gesture.start, this.#meant(place));
       this.surface.overAgain();
       return;
     }

@@ -3,6 +3,7 @@
 
 import { fill, h, icon } from "../dom.js";
 import { FrameMeter } from "./meter.js";
+import { TiledPicture } from "./tiles.js";
 import { Viewport } from "./viewport.js";
 
 const settingsKey = "annotator-picture";
@@ -26,6 +27,9 @@ export class Stage {
 
   /** The image or film on screen, or null. */
   medium = null;
+
+  /** What draws a large image by its parts, or null. */
+  tiled = null;
 
   view = new Viewport();
 
@@ -133,8 +137,32 @@ export class Stage {
     this.place(picture.image, picture.image.naturalWidth, picture.image.naturalHeight);
   }
 
+  /**
+   * Shows a large image by its parts.
+   * @param {string} url its address
+   * @param {Promise<object|null>} cut how it is cut; null where it is not, and it is shown whole
+   */
+  showTiled(url, cut) {
+    this.#url = url;
+    this.cancel();
+    this.clear();
+    this.element.dataset.state = "loading";
+    this.#say(this.#t("Canvas.Loading"));
+    cut.then((set) => {
+      if (this.#url !== url) return;
+      if (!set) {
+        this.show(url);
+        return;
+      }
+
+      const tiled = new TiledPicture(url, set);
+      this.place(tiled.element, set.width, set.height, tiled);
+    });
+  }
+
   /** Puts an element of a known size on the stage. */
-  place(element, width, height) {
+  place(element, width, height, tiled = null) {
+    this.tiled = tiled;
     this.medium = element;
     element.style.width = `${width}px`;
     element.style.height = `${height}px`;
@@ -150,6 +178,7 @@ export class Stage {
 
   clear() {
     this.medium = null;
+    this.tiled = null;
     this.holder.replaceChildren();
     this.invalidate();
   }
@@ -233,6 +262,7 @@ export class Stage {
     this.holder.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
     // Enlarged pixels are shown as what they are.
     this.holder.dataset.pixels = String(view.scale >= 3);
+    this.tiled?.draw(view);
     const percent = `${Math.round(view.scale * 100)}%`;
     if (this.percent.textContent !== percent) this.percent.textContent = percent;
     for (const layer of this.#layers) layer.draw();

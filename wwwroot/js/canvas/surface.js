@@ -100,6 +100,28 @@ export class ShapeSurface {
     return this.#bounds?.at(this.kind, x, y, 2 / this.stage.view.scale, (p) => this.isHidden(p)) ?? [];
   }
 
+  /** The place that one within reach is meant to be: a corner of another polygon, else the nearest upright and level edges of others and of the image. */
+  caught([x, y], near, except = null) {
+    const { width, height } = this.size;
+    const [xs, ys] = [[0, width], [0, height]];
+    let corner = null;
+    let best = near;
+    const { parts, numbers } = this.#bounds ?? { parts: [], numbers: [] };
+    parts.forEach((part, i) => {
+      if (part.id === except || this.isHidden(part) || !this.#bounds.meets(i, x - near, y - near, x + near, y + near)) return;
+      xs.push(numbers[i * 4], numbers[(i * 4) + 2]);
+      ys.push(numbers[(i * 4) + 1], numbers[(i * 4) + 3]);
+      for (const point of part.points ?? []) {
+        const distance = Math.hypot(point[0] - x, point[1] - y);
+        if (distance <= best) [corner, best] = [point, distance];
+      }
+    });
+    if (corner) return [corner[0], corner[1]];
+    const nearest = (at, lines) => lines.reduce((found, line) => (Math.abs(line - at) <= near && Math.abs(line - at) < Math.abs(found - at) ? line : found), Infinity);
+    const [cx, cy] = [nearest(x, xs), nearest(y, ys)];
+    return [Number.isFinite(cx) ? cx : x, Number.isFinite(cy) ? cy : y];
+  }
+
   /** Whether a label is one of the project's. */
   knows(label) {
     return this.#byName.has(label);

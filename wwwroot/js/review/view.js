@@ -43,9 +43,9 @@ export class View {
   /**
    * @param {HTMLElement} host
    * @param {object} parts t (texts), session, keymap, labels, multiple, task and modality (as the API names them), kind (of the parts
-   * that are drawn, or null), pictures (see canvas/pictures.js; null for texts), act (what buttons do), signal (ends it)
+   * that are drawn, or null), pictures and tileSets (see canvas/pictures.js and tiles.js; null for texts), act (what buttons do), signal (ends it)
    */
-  constructor(host, { t, session, keymap, labels, multiple, task = "classification", modality = "text", kind = null, pictures = null, act, signal }) {
+  constructor(host, { t, session, keymap, labels, multiple, task = "classification", modality = "text", kind = null, pictures = null, tileSets = null, act, signal }) {
     this.host = host;
     this.#t = t;
     this.#session = session;
@@ -58,6 +58,7 @@ export class View {
     this.hasParts = kind !== null;
     this.kind = kind;
     this.pictures = pictures;
+    this.tileSets = tileSets;
     this.signal = signal;
     this.act = act;
     this.#build();
@@ -256,6 +257,7 @@ export class View {
         this.shapes?.show();
         const url = item.data?.url ?? item.url ?? null;
         if (this.film) this.#openFilm(url, item.metadata ?? {});
+        else if (this.tileSets?.isLarge(item)) this.picture.showTiled(url, this.tileSets.get(url));
         else this.picture.show(url);
       } else if (item && this.spans) {
         this.text.dataset.size = text.length <= 400 ? "large" : "middle";

@@ -1320,6 +1320,31 @@ namespace Annotator.Core.Storage.PostgreSql.Migrations
                     b.ToTable("vision_models", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Projects.Evolution.SchemaSnapshot", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("SchemaJson")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("schema_json");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_schema_snapshots");
+
+                    b.ToTable("schema_snapshots", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Projects.Project", b =>
                 {
                     b.Property<long>("Id")

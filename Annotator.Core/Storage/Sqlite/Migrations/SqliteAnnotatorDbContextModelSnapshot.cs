@@ -1299,6 +1299,31 @@ namespace Annotator.Core.Storage.Sqlite.Migrations
                     b.ToTable("vision_models", (string)null);
                 });
 
+            modelBuilder.Entity("Annotator.Core.Projects.Evolution.SchemaSnapshot", b =>
+                {
+                    b.Property<long>("ProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("project_id");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("SchemaJson")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("schema_json");
+
+                    b.HasKey("ProjectId", "Version")
+                        .HasName("pk_schema_snapshots");
+
+                    b.ToTable("schema_snapshots", (string)null);
+                });
+
             modelBuilder.Entity("Annotator.Core.Projects.Project", b =>
                 {
                     b.Property<long>("Id")
