@@ -61,8 +61,8 @@ public class ClosedTests(SharedHost shared)
         Assert.All(hubs, h => Assert.NotNull(h.GetCustomAttribute<AuthorizeAttribute>()));
         var methods = typeof(LiveHub).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly).Where(m => m.GetBaseDefinition() == m).Select(m => m.Name).Order(StringComparer.Ordinal);
 
-        // All take the id of a project and are tried below, or in StreamTests; a new one must be looked at here.
-        Assert.Equal(["Annotate", "Subscribe", "Unsubscribe"], methods);
+        // All take the id of a project and are tried below, in StreamTests or in FrameStreamTests; a new one must be looked at here.
+        Assert.Equal(["Annotate", "AnnotateFrames", "Subscribe", "Unsubscribe"], methods);
     }
 
     [Fact]

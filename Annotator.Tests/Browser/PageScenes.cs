@@ -84,7 +84,7 @@ internal static class PageScenes
         {
             // What is still being read, and whether the page has lost its server, says more than that it took too long.
             var busy = await page.EvaluateAsync<string>(
-                "() => [...document.querySelectorAll('[aria-busy=true], .an-skeleton')].slice(0, 5).map(e => e.outerHTML.slice(0, 300)).concat([...document.querySelectorAll('#components-reconnect-modal, #blazor-error-ui, .cn-banner')].map(e => e.outerHTML.slice(0, 300))).join('\n')");
+                "() => [...document.querySelectorAll('[aria-busy=true], .an-skeleton')].slice(0, 5).map(e => e.outerHTML.slice(0, 300)).concat([...document.querySelectorAll('#components-reconnect-modal, #blazor-error-ui, .cn-banner')].map(e => e.outerHTML.slice(0, 300))).join('\\n')");
             throw new TimeoutException($"{page.Url} is still busy:\n{busy}", e);
         }
     }

@@ -114,7 +114,8 @@ public abstract class KilledProcessTests(string provider)
         Assert.InRange(asked.Values.Sum(n => n - 1), 0, kills.Count * 5 * 4 * perCall);
         await using var core = await CoreHost.StartAsync(database);
         await using var db = await core.Database.OpenAsync();
-        Assert.Equal(items, await db.Predictions.CountAsync(p => p.Source == LabelSource.Llm && p.Value != null));
+        var said = await db.Predictions.AsNoTracking().Where(p => p.Source == LabelSource.Llm).GroupBy(p => p.Failure).Select(g => new { g.Key, Count = g.Count() }).ToListAsync();
+        Assert.True(said is [{ Key: null, Count: items }], string.Join(", ", said.Select(s => $"{s.Key ?? "answered"}: {s.Count}")));
         Assert.Equal(items, await db.Items.CountAsync(i => i.PredictionSource == LabelSource.Llm && (i.State == ItemState.Queued || i.State == ItemState.Final)));
         foreach (var run in await db.Runs.AsNoTracking().Where(r => r.Kind == "prelabel").ToListAsync()) Assert.True(run.Done <= items, $"Run {run.Id} counts {run.Done} of {items} items.");
         await Consistency.CheckAsync(db, await db.Projects.AsNoTracking().SingleAsync());
