@@ -95,19 +95,24 @@ internal sealed class TrainHandler(
         workspace.Last = trained;
         var row = await PublishAsync(run, project, trained, quality, loaded, names, steered, clock, cancellationToken);
         if (steered) await steering.ApplyAsync(run, project, new SteeredItems(loaded.Items, workspace.RowOf, names, loaded.Llm, workspace.View!, row.Version, loaded.Decisions), cancellationToken);
+
+        // The first student is wanted at once; the next one finds its neighbours ready.
+        if (steered && workspace.Neighbours is null) workspace.Neighbours = await Task.Run(() => NeighboursOf(workspace, trainer, cancellationToken), cancellationToken);
         run.SetResult(new { trained = true, version = row.Version, trainedOn = loaded.Labelled, llmAnswers = loaded.Answered, accuracy = quality.Accuracy, ece = quality.Ece, milliseconds = row.TrainingMilliseconds });
     }
 
     private static SteeringView Learn(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedLabels loaded, int classes, CancellationToken cancellationToken)
     {
-        // The first student is wanted at once, and has few labels that neighbours could pass on.
-        if (workspace.View is not null || loaded.Answered > 0)
-            workspace.Neighbours = RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
+        // The first of people's decisions are too few for neighbours to pass on.
+        if (workspace.Neighbours is not null || loaded.Answered > 0) workspace.Neighbours = NeighboursOf(workspace, trainer, cancellationToken);
         var groups = GroupVoices.Of(loaded.Items, workspace.RowOf, workspace.Rows, loaded.Decided, loaded.Llm, out var groupOf);
         var input = new SteeringInput(
             workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm, .. groups] : groups, workspace.FoldOf, workspace.Neighbours, groupOf);
         return SteeringModel.Learn(input, trainer, workspace.View, cancellationToken);
     }
+
+    private static RowNeighbours NeighboursOf(TrainingWorkspace workspace, SoftmaxTrainer trainer, CancellationToken cancellationToken) =>
+        RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
 
     private async Task<StudentVersion> PublishAsync(
         RunContext run, Project project, TrainedStudent trained, StudentQuality quality, LoadedLabels loaded, IReadOnlyList<string> names, bool steered, Stopwatch clock, CancellationToken cancellationToken)

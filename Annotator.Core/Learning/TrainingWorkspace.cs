@@ -47,7 +47,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     /// <summary>What the models said after the last training, for a steered project.</summary>
     public SteeringView? View { get; set; }
 
-    /// <summary>The items that are most like each item, for a steered project; made when the second training needs them.</summary>
+    /// <summary>The items that are most like each item, for a steered project; made after the first training, or for it where an LLM has answered.</summary>
     public RowNeighbours? Neighbours { get; set; }
 
     /// <summary>How a student of the project is trained on what was loaded.</summary>

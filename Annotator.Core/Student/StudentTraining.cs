@@ -17,6 +17,9 @@ public static class StudentTraining
     /// <summary>With fewer labelled rows than this there is nothing to calibrate on.</summary>
     public const int FewestForFolds = 10;
 
+    // Beyond this growth the whole model is a nearer start for a fold than what the fold knew.
+    private const double Growth = 1.5;
+
     /// <summary>Trains.</summary>
     /// <param name="trainer">How.</param>
     /// <param name="rows">Features of all items; rows are only ever appended between calls that build on each other.</param>
@@ -43,10 +46,11 @@ public static class StudentTraining
         var everything = Enumerable.Range(0, set.Rows.Length).ToArray();
         if (set.Rows.Length < FewestForFolds) return new TrainedStudent(trainer.Train(set, everything, start?.Fit, cancellationToken), 1, null);
 
-        // Without an earlier result the folds go on from the whole model: what is held out is left out of it, the rest moves to its own optimum.
-        SoftmaxFit? fit = start?.OutOfFold is null ? trainer.Train(set, everything, start?.Fit, cancellationToken) : null;
+        // Without an earlier result, or with one that knew much less, the folds go on from the whole model: what is held out is left out of it, the rest moves to its own optimum.
+        var before = start?.OutOfFold is { } known && set.Rows.Length <= Growth * known.Rows.Count ? known : null;
+        SoftmaxFit? fit = before is null ? trainer.Train(set, everything, start?.Fit, cancellationToken) : null;
         var (scores, states, jobs) = OutOfFold.Prepare(
-            set, trainer, ids ?? (row => row), folds ?? OutOfFold.FoldsFor(set.Rows.Length), start?.OutOfFold, fit, cancellationToken);
+            set, trainer, ids ?? (row => row), folds ?? OutOfFold.FoldsFor(set.Rows.Length), before, fit, cancellationToken);
         if (fit is null) jobs.Insert(0, () => fit = trainer.Train(set, everything, start?.Fit, cancellationToken));
         Parallel.ForEach(jobs, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, parallelism), CancellationToken = cancellationToken }, job => job());
         var outOfFold = OutOfFold.Collect(set, trainer, scores, states);
