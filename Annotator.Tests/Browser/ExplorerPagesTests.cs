@@ -119,7 +119,10 @@ public class ExplorerPagesTests(BrowserFixture browser)
         var other = (string)PageScenes.Labels.First(l => (string)l!["name"]! != before)!["name"]!;
         await page.Locator("#it-set").SelectOptionAsync(other);
         await page.Locator(".it-actions button").First.ClickAsync();
-        await page.Locator(".it-revert").First.ClickAsync();
+
+        // The item may have had other labels in the meantime: what is given back is the one that stood before.
+        var row = page.Locator(".it-history li", new PageLocatorOptions { Has = page.Locator(".it-value").GetByText(before, new LocatorGetByTextOptions { Exact = true }) });
+        await row.Locator(".it-revert").Last.ClickAsync();
         await Until.HoldsAsync(async () => await browser.Api.ItemAsync(project, item), i => (string)i!["label"]!["choice"]! == before, "the item has its earlier label again");
 
         // A view of the map is kept with the account.
