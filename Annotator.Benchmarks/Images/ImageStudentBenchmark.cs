@@ -39,7 +39,7 @@ internal static class ImageStudentBenchmark
                     var options = encoder.Options.Training(false);
                     var trained = StudentTraining.Train(new SoftmaxTrainer(encoder.Options, options with { Cost = cost ?? options.Cost }), rows, [.. train.Select(i => new LabelledRow(i, set.Labels[i]))], set.Classes);
                     time += clock.ElapsedMilliseconds;
-                    temperature += trained.Temperature;
+                    temperature += trained.Temperature.Base;
                     student += Accuracy(trained.Fit.Model, rows, test, set.Labels);
                     var pixelOptions = new ImageFeatureOptions("pixels", set.PixelCount);
                     var peer = new SoftmaxTrainer(pixelOptions, pixelOptions.Training(false)).Train(bare, [.. train.Select(i => new LabelledRow(i, set.Labels[i]))], set.Classes);

@@ -155,7 +155,7 @@ internal static class StudentBenchmark
             var student = StudentTraining.Train(trainer, rows, given, classes);
             allMs += watch.Elapsed.TotalMilliseconds / folds;
             allCpu += (Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds / folds;
-            temperature += student.Temperature / folds;
+            temperature += student.Temperature.Base / folds;
             var scorer = student.Fit.Model.CreateScorer(student.Temperature);
             var plain = student.Fit.Model.CreateScorer();
             var p = new float[classes];

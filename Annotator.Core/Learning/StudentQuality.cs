@@ -7,7 +7,7 @@ namespace Annotator.Core.Learning;
 /// <param name="Accuracy">Share of labelled items whose label is predicted; for multiple choice, whose whole set is.</param>
 /// <param name="Ece">Expected calibration error, 15 bins.</param>
 /// <param name="Brier">Brier score.</param>
-/// <param name="Temperature">Temperature in the file.</param>
+/// <param name="Temperature">Temperature in the file, of a prediction that is wholly undecided.</param>
 /// <param name="AcceptanceLine">Probability from which labels are accepted without a person; null: never.</param>
 /// <param name="Folds">How many labels the figures rest on.</param>
 internal sealed record StudentQuality(double? Accuracy, double? Ece, double? Brier, double Temperature, double? AcceptanceLine, int Folds)
@@ -20,14 +20,14 @@ internal sealed record StudentQuality(double? Accuracy, double? Ece, double? Bri
     /// </summary>
     public static StudentQuality Measure(Steering.SteeringView view, LoadedLabels loaded, int classes, ProjectSettings? settings)
     {
-        var (count, temperature) = (view.Proposals.Length, view.Student.Temperature);
+        var (count, temperature) = (view.Proposals.Length, view.Student.Temperature.Base);
         if (loaded.Labelled + loaded.Answered < StudentTraining.FewestForFolds) return new StudentQuality(null, null, null, temperature, null, 0);
         const int Bins = CalibrationReport.UsualBins;
         var (total, sure, right, brier) = (new double[Bins], new double[Bins], new double[Bins], 0.0);
         var (confidence, agreed) = (new List<float>(loaded.Labelled), new List<bool>(loaded.Labelled));
         for (var i = 0; i < count; i++)
         {
-            var p = AtTemperature(view.StudentPosterior.AsSpan(i * classes, classes), view.StudentClasses[i], temperature);
+            var p = view.StudentPosterior[(i * classes) + view.StudentClasses[i]];
             var belief = view.Fused[i][view.StudentClasses[i]];
             var bin = Math.Clamp((int)Math.Ceiling(p * Bins) - 1, 0, Bins - 1);
             (total[bin], sure[bin], right[bin]) = (total[bin] + 1, sure[bin] + p, right[bin] + belief);
@@ -42,16 +42,9 @@ internal sealed record StudentQuality(double? Accuracy, double? Ece, double? Bri
         return new StudentQuality(view.StudentAccuracy, ece, brier / Math.Max(1, count), temperature, line, count);
     }
 
-    private static double AtTemperature(ReadOnlySpan<float> probabilities, int best, double temperature)
-    {
-        double sum = 0;
-        foreach (var p in probabilities) sum += Math.Pow(p / probabilities[best], 1 / temperature);
-        return 1 / sum;
-    }
-
     public static StudentQuality Measure(TrainedStudent trained, IReadOnlyList<LabelledRow> labels, int classes, bool multiple, ProjectSettings settings)
     {
-        if (trained.OutOfFold is not { } folds) return new StudentQuality(null, null, null, trained.Temperature, null, 0);
+        if (trained.OutOfFold is not { } folds) return new StudentQuality(null, null, null, trained.Temperature.Base, null, 0);
         var probabilities = folds.Probabilities(trained.Temperature);
         var given = labels.ToLookup(l => l.Row, l => l.Class);
         var confidence = new float[folds.Rows.Count];
@@ -79,7 +72,7 @@ internal sealed record StudentQuality(double? Accuracy, double? Ece, double? Bri
         var bins = CalibrationReport.Reliability(confidence, right);
         var ece = bins.Where(b => b.Count > 0).Sum(b => b.Count * Math.Abs(b.Confidence - b.Accuracy)) / right.Length;
         var brier = Enumerable.Range(0, right.Length).Average(i => Math.Pow(confidence[i] - (right[i] ? 1 : 0), 2));
-        return new StudentQuality(right.Count(r => r) / (double)right.Length, ece, brier, trained.Temperature, Line(confidence, right, settings), right.Length);
+        return new StudentQuality(right.Count(r => r) / (double)right.Length, ece, brier, trained.Temperature.Base, Line(confidence, right, settings), right.Length);
     }
 
     /// <summary>

@@ -1,80 +1,167 @@
 namespace Annotator.Core.Student;
 
 /// <summary>
-/// Temperature scaling (Guo et al. 2017): scores are divided by one number, fitted on predictions for rows that the model was not trained on. The order
-/// of classes never changes. The fit is drawn towards 1 as if by a few rows, so that it stays sane with few labels.
+/// What scores are divided by before they become probabilities: a number, times a power of how undecided the scores are. A single temperature (Guo et al. 2017) believes sure and unsure
+/// predictions in the same proportion; a linear model of few labels is too timid where it is unsure and too bold where it is sure. After entropy-based temperature scaling (Balanya,
+/// Maroñas and Ramos 2024, "Adaptive temperature scaling for robust calibration"), with a floor under the entropy, so that the order of confidences stays what it was.
+/// </summary>
+/// <param name="Base">The temperature of a prediction that is wholly undecided, greater than 0.</param>
+/// <param name="Slope">Power of the entropy; 0: one temperature for all. Within ± <see cref="SteepestSlope"/>.</param>
+public readonly record struct Temperature(double Base, double Slope = 0)
+{
+    /// <summary>Up to here more score is always more confidence.</summary>
+    public const double SteepestSlope = 0.4;
+
+    /// <summary>Added to the entropy, as a share of the greatest one.</summary>
+    internal const double Floor = 0.05;
+
+    /// <summary>Probabilities as they come out of the scores.</summary>
+    public static Temperature One => new(1);
+
+    /// <summary>Whether both numbers are in their range.</summary>
+    internal bool IsValid => Base > 0 && double.IsFinite(Base) && Math.Abs(Slope) <= SteepestSlope;
+
+    /// <summary>Divides the scores of one item.</summary>
+    /// <param name="scores">One a class; of a task with one choice.</param>
+    internal void Apply(Span<float> scores)
+    {
+        var factor = 1 / Base;
+        if (Slope != 0) factor *= Math.Exp(Slope * Undecided(scores));
+        SpanMath.Multiply(scores, (float)factor, scores);
+    }
+
+    /// <summary>Logarithm of (the entropy of the scores' probabilities, as a share of the greatest one, + <see cref="Floor"/>).</summary>
+    internal static double Undecided(ReadOnlySpan<float> scores)
+    {
+        var top = float.NegativeInfinity;
+        foreach (var score in scores) top = MathF.Max(top, score);
+        double sum = 0, product = 0;
+        foreach (var score in scores)
+        {
+            var difference = score - top;
+            if (difference < -30) continue;
+            var e = MathF.Exp(difference);
+            sum += e;
+            product += e * difference;
+        }
+
+        var entropy = scores.Length < 2 ? 0 : (Math.Log(sum) - (product / sum)) / Math.Log(scores.Length);
+        return Math.Log(Math.Max(0, entropy) + Floor);
+    }
+}
+
+/// <summary>
+/// Fits a <see cref="Temperature"/> to predictions for rows that the model was not trained on. The order of classes never changes. The fit is drawn towards no change
+/// as if by a few rows, so that it stays sane with few labels.
 /// </summary>
 public static class Calibration
 {
-    // Weight of the pull towards ln T = 0, in rows.
+    // Weight of the pull of both logarithms towards 0, in rows.
     private const double PriorRows = 4;
+    private const int MostSteps = 40;
+    private const double WidestLogarithm = 3;
 
     /// <summary>Fits the temperature by minimising the log loss.</summary>
     /// <param name="scores">[row, class], row-major: scores before softmax or sigmoid, or log-probabilities.</param>
     /// <param name="targets">[row, class], row-major: 1 (or a share) where the class is right.</param>
     /// <param name="weights">How much each row counts.</param>
     /// <param name="classes">Number of classes.</param>
-    /// <param name="multiple">Independent classes.</param>
-    /// <returns>The temperature, between 0.05 and 20; 1 where there is nothing to fit on.</returns>
-    public static double FitTemperature(
+    /// <param name="multiple">Independent classes: one temperature for all.</param>
+    /// <returns>The temperature, its base between 0.05 and 20; 1 where there is nothing to fit on.</returns>
+    public static Temperature FitTemperature(
         ReadOnlySpan<float> scores, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, int classes, bool multiple = false)
     {
-        // The loss is convex in 1/T; with u = ln(1/T) it has one minimum, which golden-section search finds.
-        double low = -3, high = 3;
-        var ratio = (Math.Sqrt(5) - 1) / 2;
-        var left = high - (ratio * (high - low));
-        var right = low + (ratio * (high - low));
-        var atLeft = Loss(scores, targets, weights, classes, multiple, left);
-        var atRight = Loss(scores, targets, weights, classes, multiple, right);
-        for (var i = 0; i < 24; i++)
+        var undecided = new double[weights.Length];
+        var sloped = !multiple && classes > 1;
+        for (var row = 0; sloped && row < undecided.Length; row++) undecided[row] = Temperature.Undecided(scores.Slice(row * classes, classes));
+
+        // Newton's method in the logarithms (a, b) of the factor exp(a + b x), damped until the loss falls (Levenberg and Marquardt).
+        var (a, b, damping) = (0.0, 0.0, 1e-3);
+        var now = Evaluate(scores, targets, weights, undecided, classes, multiple, a, b);
+        for (var step = 0; step < MostSteps; step++)
         {
-            if (atLeft <= atRight)
+            var (aa, bb, ab) = (now.AA * (1 + damping), sloped ? now.BB * (1 + damping) : 1, sloped ? now.AB : 0);
+            var determinant = (aa * bb) - (ab * ab);
+            var (byA, byB) = sloped ? (((now.A * bb) - (now.B * ab)) / determinant, ((now.B * aa) - (now.A * ab)) / determinant) : (now.A / aa, 0);
+            var (nextA, nextB) = (Math.Clamp(a - byA, -WidestLogarithm, WidestLogarithm), Math.Clamp(b - byB, -Temperature.SteepestSlope, Temperature.SteepestSlope));
+            var next = Evaluate(scores, targets, weights, undecided, classes, multiple, nextA, nextB);
+            if (next.Loss > now.Loss)
             {
-                (high, right, atRight) = (right, left, atLeft);
-                left = high - (ratio * (high - low));
-                atLeft = Loss(scores, targets, weights, classes, multiple, left);
+                damping *= 8;
+                if (damping > 1e6) break;
+                continue;
             }
-            else
-            {
-                (low, left, atLeft) = (left, right, atRight);
-                right = low + (ratio * (high - low));
-                atRight = Loss(scores, targets, weights, classes, multiple, right);
-            }
+
+            var moved = Math.Abs(nextA - a) + Math.Abs(nextB - b);
+            (a, b, now, damping) = (nextA, nextB, next, Math.Max(1e-6, damping / 8));
+            if (moved < 1e-5) break;
         }
 
-        return Math.Exp(-(low + high) / 2);
+        return new Temperature(Math.Exp(-a), b);
     }
 
-    private static double Loss(ReadOnlySpan<float> scores, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, int classes, bool multiple, double logInverse)
+    // Loss, slope and curvature. Of the curvature only what is never negative is taken, so that every step goes downhill.
+    private static (double Loss, double A, double B, double AA, double BB, double AB) Evaluate(
+        ReadOnlySpan<float> scores, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, double[] undecided, int classes, bool multiple, double a, double b)
     {
-        var scale = (float)Math.Exp(logInverse);
-        var loss = PriorRows * logInverse * logInverse;
+        var (loss, byA, byB, aa, bb, ab) = (PriorRows * ((a * a) + (b * b)), 2 * PriorRows * a, 2 * PriorRows * b, 2 * PriorRows, 2 * PriorRows, 0.0);
         for (var row = 0; row < weights.Length; row++)
         {
             if (weights[row] <= 0) continue;
-            var z = scores.Slice(row * classes, classes);
-            var t = targets.Slice(row * classes, classes);
-            loss += weights[row] * (multiple ? BinaryLoss(z, t, scale) : SoftmaxLoss(z, t, scale));
+            var (first, x) = (row * classes, undecided[row]);
+            var scale = (float)Math.Exp(a + (b * x));
+            var (l, slope, curvature) = multiple
+                ? Binary(scores.Slice(first, classes), targets.Slice(first, classes), scale)
+                : Softmax(scores.Slice(first, classes), targets.Slice(first, classes), scale);
+            var (w, s, c) = (weights[row], weights[row] * slope, weights[row] * curvature);
+            loss += w * l;
+            byA += s;
+            byB += s * x;
+            aa += c;
+            bb += c * x * x;
+            ab += c * x;
         }
 
-        return loss;
+        return (loss, byA, byB, aa, bb, ab);
     }
 
-    private static double SoftmaxLoss(ReadOnlySpan<float> z, ReadOnlySpan<float> target, float scale)
+    // Loss of one row, its derivative by the logarithm of the scale, and scale² times the variance of the scores.
+    private static (double Loss, double Slope, double Curvature) Softmax(ReadOnlySpan<float> z, ReadOnlySpan<float> target, float scale)
     {
         var top = Maximum(z);
-        double sum = 0;
-        double share = 0;
-        double right = 0;
+        double sum = 0, first = 0, second = 0, share = 0, right = 0;
         for (var c = 0; c < z.Length; c++)
         {
             var difference = (z[c] - top) * scale;
-            if (difference > -30) sum += MathF.Exp(difference);
+            if (difference > -30)
+            {
+                var e = MathF.Exp(difference);
+                sum += e;
+                first += e * difference;
+                second += e * difference * difference;
+            }
+
             share += target[c];
             right += target[c] * difference;
         }
 
-        return (share * Math.Log(sum)) - right;
+        var mean = first / sum;
+        return ((share * Math.Log(sum)) - right, (share * mean) - right, share * Math.Max(0, (second / sum) - (mean * mean)));
+    }
+
+    private static (double Loss, double Slope, double Curvature) Binary(ReadOnlySpan<float> z, ReadOnlySpan<float> target, float scale)
+    {
+        double loss = 0, slope = 0, curvature = 0;
+        for (var c = 0; c < z.Length; c++)
+        {
+            double score = z[c] * scale;
+            var p = 1 / (1 + Math.Exp(-score));
+            loss += Math.Max(score, 0) - (score * target[c]) + Math.Log(1 + Math.Exp(-Math.Abs(score)));
+            slope += (p - target[c]) * score;
+            curvature += p * (1 - p) * score * score;
+        }
+
+        return (loss, slope, curvature);
     }
 
     private static float Maximum(ReadOnlySpan<float> values)
@@ -82,18 +169,6 @@ public static class Calibration
         var top = values[0];
         foreach (var value in values) top = MathF.Max(top, value);
         return top;
-    }
-
-    private static double BinaryLoss(ReadOnlySpan<float> z, ReadOnlySpan<float> target, float scale)
-    {
-        double loss = 0;
-        for (var c = 0; c < z.Length; c++)
-        {
-            double score = z[c] * scale;
-            loss += Math.Max(score, 0) - (score * target[c]) + Math.Log(1 + Math.Exp(-Math.Abs(score)));
-        }
-
-        return loss;
     }
 }
 

@@ -36,17 +36,21 @@ public sealed class OutOfFoldPredictions
     internal SoftmaxFit?[] Folds { get; }
 
     /// <summary>Probabilities at a temperature: [row, class], row-major, in the order of <see cref="Rows"/>.</summary>
-    public float[] Probabilities(double temperature)
+    public float[] Probabilities(Temperature temperature)
     {
-        var probabilities = new float[Scores.Length];
-        var scale = (float)(1 / temperature);
-        for (var i = 0; i < probabilities.Length; i++) probabilities[i] = Scores[i] * scale;
-        for (var row = 0; row < Rows.Count; row++) Student.Probabilities.FromScores(probabilities.AsSpan(row * Classes, Classes), Multiple);
+        var probabilities = (float[])Scores.Clone();
+        for (var row = 0; row < Rows.Count; row++)
+        {
+            var p = probabilities.AsSpan(row * Classes, Classes);
+            temperature.Apply(p);
+            Student.Probabilities.FromScores(p, Multiple);
+        }
+
         return probabilities;
     }
 
     /// <summary>The temperature that suits these predictions best, see <see cref="Calibration"/>.</summary>
-    public double FitTemperature() => Calibration.FitTemperature(Scores, Targets, Weights, Classes, Multiple);
+    public Temperature FitTemperature() => Calibration.FitTemperature(Scores, Targets, Weights, Classes, Multiple);
 }
 
 /// <summary>Cross-validation that a row never leaves: its fold is a hash of its number, so it keeps it as data grow.</summary>

@@ -42,7 +42,10 @@ public sealed class SoftmaxModel
     public int KnownBuckets => Buckets.Length;
 
     /// <summary>A scorer over the features of texts, for use where the features are at hand already. Not thread-safe; cheap to make (it holds a table of buckets).</summary>
-    public SoftmaxScorer CreateScorer(double temperature = 1) => new(this, temperature);
+    public SoftmaxScorer CreateScorer(Temperature temperature) => new(this, temperature);
+
+    /// <summary>A scorer of probabilities as they come out of the scores.</summary>
+    public SoftmaxScorer CreateScorer() => new(this, Temperature.One);
 }
 
 /// <summary>Computes probabilities from features without ONNX; equal to the exported graph up to rounding.</summary>
@@ -50,12 +53,12 @@ public sealed class SoftmaxScorer
 {
     private readonly SoftmaxModel _model;
     private readonly int[] _positions;
-    private readonly float _inverseTemperature;
+    private readonly Temperature _temperature;
 
-    internal SoftmaxScorer(SoftmaxModel model, double temperature)
+    internal SoftmaxScorer(SoftmaxModel model, Temperature temperature)
     {
         _model = model;
-        _inverseTemperature = (float)(1 / temperature);
+        _temperature = temperature;
         _positions = new int[model.Features.Buckets];
         for (var i = 0; i < model.Buckets.Length; i++) _positions[model.Buckets[i]] = i + 1;
     }
@@ -92,7 +95,8 @@ public sealed class SoftmaxScorer
         }
 
         var norm = squared > 0 ? 1 / MathF.Sqrt(squared) : 0;
-        for (var c = 0; c < classes; c++) probabilities[c] = ((probabilities[c] * norm) + _model.Bias[c]) * _inverseTemperature;
+        for (var c = 0; c < classes; c++) probabilities[c] = (probabilities[c] * norm) + _model.Bias[c];
+        _temperature.Apply(probabilities);
         Probabilities.FromScores(probabilities, _model.Multiple);
     }
 }

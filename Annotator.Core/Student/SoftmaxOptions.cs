@@ -32,7 +32,7 @@ public sealed record SoftmaxOptions
     public int MinimumRows { get; init; } = 2;
 
     /// <summary>Weight of a word against a character n-gram.</summary>
-    public float WordWeight { get; init; } = 1.75f;
+    public float WordWeight { get; init; } = 2.25f;
 
     /// <summary>Seed of the order of rows.</summary>
     public ulong Seed { get; init; } = 1;

@@ -17,16 +17,16 @@ public static class StudentGraph
     /// <summary>Writes the graph.</summary>
     /// <param name="model">Weights.</param>
     /// <param name="classes">Label of each class, in the order of the model's classes.</param>
-    /// <param name="temperature">Scores are divided by this before they become probabilities (greater than 0).</param>
+    /// <param name="temperature">Scores are divided by this before they become probabilities.</param>
     /// <param name="metadata">Further entries of the file's metadata, for example a version; the keys <c>classes</c>, <c>task</c> and <c>multiple</c> are taken.</param>
     /// <returns>The bytes of the file. The same input gives the same bytes.</returns>
     /// <exception cref="ArgumentException">Labels and model do not fit, or the temperature is not a positive number.</exception>
-    public static byte[] Write(SoftmaxModel model, IReadOnlyList<string> classes, double temperature, IReadOnlyDictionary<string, string>? metadata = null)
+    public static byte[] Write(SoftmaxModel model, IReadOnlyList<string> classes, Temperature temperature, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(classes);
         if (classes.Count != model.Classes) throw new ArgumentException($"The model has {model.Classes} classes, {classes.Count} labels were given.", nameof(classes));
-        if (!(temperature > 0) || !double.IsFinite(temperature)) throw new ArgumentException("The temperature must be a positive number.", nameof(temperature));
+        if (!temperature.IsValid) throw new ArgumentException($"The temperature must be a positive number, its slope at most {Temperature.SteepestSlope} on either side of 0.", nameof(temperature));
 
         if (model.Features is not TextFeatureOptions options) return Images.ImageStudentGraph.Write(model, classes, temperature, metadata);
         var graph = new OnnxGraph("student");
@@ -39,19 +39,35 @@ public static class StudentGraph
 
         var text = graph.Input("text", OnnxType.Text, "N");
         var buckets = Features(graph, text, options);
-        var scores = Scores(graph, buckets, model, temperature);
-        Outputs(graph, scores, classes, model.Multiple);
+        var scores = Scores(graph, buckets, model);
+        Outputs(graph, scores, classes, model.Multiple, temperature);
         return graph.Build(Producer, typeof(StudentGraph).Assembly.GetName().Version?.ToString(3) ?? "0");
     }
 
     /// <summary>What every student answers: <c>label</c> and <c>probabilities</c> from scores [N, classes].</summary>
-    internal static void Outputs(OnnxGraph graph, string scores, IReadOnlyList<string> classes, bool multiple)
+    internal static void Outputs(OnnxGraph graph, string scores, IReadOnlyList<string> classes, bool multiple, Temperature temperature)
     {
+        scores = Divided(graph, scores, classes.Count, temperature);
         var probabilities = multiple ? graph.Node("Sigmoid", [scores]) : graph.Node("Softmax", [scores], ("axis", 1));
         var best = graph.Node("ArgMax", [scores], ("axis", 1), ("keepdims", 0));
         var label = graph.Node("Gather", [graph.Constant(classes, classes.Count), best], ("axis", 0));
         graph.Output("label", label, OnnxType.Text, "N");
         graph.Output("probabilities", probabilities, OnnxType.Float, "N", classes.Count.ToString(CultureInfo.InvariantCulture));
+    }
+
+    // What Temperature.Apply does. Sums are products with ones, which all versions of ONNX's operators write alike.
+    private static string Divided(OnnxGraph graph, string scores, int classes, Temperature temperature)
+    {
+        var factor = graph.Constant([(float)(1 / temperature.Base)], 1);
+        if (temperature.Slope == 0) return graph.Node("Mul", [scores, factor]);
+        var probabilities = graph.Node("Softmax", [scores], ("axis", 1));
+        var logarithms = graph.Node("Log", [graph.Node("Max", [probabilities, graph.Constant([1e-12f], 1)])]);
+        var share = new float[classes];
+        Array.Fill(share, (float)(-1 / Math.Log(classes)));
+        var entropy = graph.Node("MatMul", [graph.Node("Mul", [probabilities, logarithms]), graph.Constant(share, classes, 1)]);
+        var undecided = graph.Node("Add", [entropy, graph.Constant([(float)Temperature.Floor], 1)]);
+        factor = graph.Node("Mul", [graph.Node("Pow", [undecided, graph.Constant([(float)temperature.Slope], 1)]), factor]);
+        return graph.Node("Mul", [scores, factor]);
     }
 
     /// <summary>The front half alone: <c>text</c> to <c>buckets</c> (int64[N, F], padded with the number of buckets). For tests of <see cref="TextFeatures"/>.</summary>
@@ -125,10 +141,10 @@ public static class StudentGraph
         string Bucket(string value) => graph.Node("Add", [Modulo(Modulo(value, prime), wordBuckets), first]);
         var single = Bucket(graph.Node("Mul", [words, graph.Constant(TextFeatures.WordFactor)]));
 
-        var previous = Slice(graph.Node("Pad", [words, graph.Constant([1, 0], 2)]), zero, minusOne, zero);
+        var wordBefore = Slice(graph.Node("Pad", [words, graph.Constant([1, 0], 2)]), zero, minusOne, zero);
         var previousRow = Slice(graph.Node("Pad", [rows, graph.Constant([1, 0], 2), graph.ConstantScalar(-1)]), zero, minusOne, zero);
+        var previous = graph.Node("Where", [graph.Node("Equal", [rows, previousRow]), wordBefore, graph.Constant(TextFeatures.FirstWord)]);
         var pair = Bucket(graph.Node("Add", [graph.Node("Mul", [previous, graph.Constant(TextFeatures.PairBase)]), words]));
-        pair = graph.Node("Where", [graph.Node("Equal", [rows, previousRow]), pair, none]);
 
         // Back to [N, words of the longest text].
         var numbered = graph.Node("CumSum", [starts, graph.ConstantScalar(1)]);
@@ -164,7 +180,7 @@ public static class StudentGraph
         return parts;
     }
 
-    private static string Scores(OnnxGraph graph, string buckets, SoftmaxModel model, double temperature)
+    private static string Scores(OnnxGraph graph, string buckets, SoftmaxModel model)
     {
         var classes = model.Classes;
         var known = model.Buckets.Length;
@@ -172,21 +188,19 @@ public static class StudentGraph
         Array.Fill(place, known);
         var weights = new float[(known + 1) * (long)classes];
         var squares = new float[known + 1];
-        var scale = 1 / temperature;
         for (var i = 0; i < known; i++)
         {
             place[model.Buckets[i]] = i;
             squares[i] = model.Scales[i] * model.Scales[i];
-            for (var c = 0; c < classes; c++) weights[(i * classes) + c] = (float)(model.Weights[(i * classes) + c] * model.Scales[i] * scale);
+            for (var c = 0; c < classes; c++) weights[(i * classes) + c] = model.Weights[(i * classes) + c] * model.Scales[i];
         }
 
-        var bias = Array.ConvertAll(model.Bias, value => (float)(value * scale));
         var one = graph.Constant(1);
         var rows = graph.Node("Gather", [graph.Constant32(place, place.Length), buckets], ("axis", 0));
         var sums = graph.Node("ReduceSum", [graph.Node("Gather", [graph.Constant(weights, known + 1, classes), rows], ("axis", 0)), one], ("keepdims", 0));
         var squared = graph.Node("ReduceSum", [graph.Node("Gather", [graph.Constant(squares, known + 1), rows], ("axis", 0)), one], ("keepdims", 1));
         var norm = graph.Node("Max", [graph.Node("Sqrt", [squared]), graph.Constant([1e-12f], 1)]);
-        return graph.Node("Add", [graph.Node("Div", [sums, norm]), graph.Constant(bias, classes)]);
+        return graph.Node("Add", [graph.Node("Div", [sums, norm]), graph.Constant(model.Bias, classes)]);
     }
 
     private static (long[] Powers, long[] Inverses) Powers(int count)

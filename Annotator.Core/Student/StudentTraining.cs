@@ -4,7 +4,7 @@ namespace Annotator.Core.Student;
 /// <param name="Fit">Weights and state.</param>
 /// <param name="Temperature">Temperature that goes into the file.</param>
 /// <param name="OutOfFold">Predictions for the labelled rows by models that have not seen them; null with too few labels.</param>
-public sealed record TrainedStudent(SoftmaxFit Fit, double Temperature, OutOfFoldPredictions? OutOfFold)
+public sealed record TrainedStudent(SoftmaxFit Fit, Temperature Temperature, OutOfFoldPredictions? OutOfFold)
 {
     /// <summary>The file: see <see cref="StudentGraph"/>.</summary>
     public byte[] Write(IReadOnlyList<string> classes, IReadOnlyDictionary<string, string>? metadata = null) =>
@@ -44,7 +44,7 @@ public static class StudentTraining
         ArgumentNullException.ThrowIfNull(trainer);
         var set = TrainingSet.Create(rows, labels, classes, trainer.Features, trainer.Options);
         var everything = Enumerable.Range(0, set.Rows.Length).ToArray();
-        if (set.Rows.Length < FewestForFolds) return new TrainedStudent(trainer.Train(set, everything, start?.Fit, cancellationToken), 1, null);
+        if (set.Rows.Length < FewestForFolds) return new TrainedStudent(trainer.Train(set, everything, start?.Fit, cancellationToken), Temperature.One, null);
 
         // Without an earlier result, or with one that knew much less, the folds go on from the whole model: what is held out is left out of it, the rest moves to its own optimum.
         var before = start?.OutOfFold is { } known && set.Rows.Length <= Growth * known.Rows.Count ? known : null;

@@ -58,6 +58,9 @@ public sealed class TextFeatures
     /// <summary>Spreads word numbers, so that a word of one letter has no special place.</summary>
     internal const long WordFactor = 742_938_285;
 
+    /// <summary>What stands before the first word of a text: how a text begins says much about what it wants.</summary>
+    internal const long FirstWord = 1_234_577_393;
+
     /// <summary>Makes features with the given options.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public TextFeatures(TextFeatureOptions? options = null)
@@ -154,7 +157,7 @@ public sealed class TextFeatures
     {
         var offset = 1 << Options.CharacterBits;
         var mask = (1L << Options.WordBits) - 1;
-        long previous = -1;
+        var previous = FirstWord;
         for (var i = 0; i < entries.Length; i++)
         {
             if (!CharacterTable.IsWord(entries[i])) continue;
@@ -167,7 +170,7 @@ public sealed class TextFeatures
             }
 
             indices.Add(offset + (int)(((word * WordFactor) % CharacterTable.Prime) & mask));
-            if (previous >= 0) indices.Add(offset + (int)((((previous * PairBase) + word) % CharacterTable.Prime) & mask));
+            indices.Add(offset + (int)((((previous * PairBase) + word) % CharacterTable.Prime) & mask));
             previous = word;
         }
     }

@@ -53,7 +53,7 @@ public class StudentTrainingTests
         var first = StudentTraining.Train(s_trainer, rows, People(noise, 0, 400), Classes);
         var second = StudentTraining.Train(s_trainer, rows, People(noise, 0, 600), Classes, start: first);
         foreach (var trained in (TrainedStudent[])[first, second])
-            Assert.InRange(Accuracy(trained.OutOfFold!.Probabilities(1), trained.OutOfFold.Rows, noise), 0, (1.0 / Classes) + 0.06);
+            Assert.InRange(Accuracy(trained.OutOfFold!.Probabilities(Temperature.One), trained.OutOfFold.Rows, noise), 0, (1.0 / Classes) + 0.06);
     }
 
     [Fact]
@@ -63,7 +63,8 @@ public class StudentTrainingTests
         var first = StudentTraining.Train(s_trainer, rows, People(labels, 0, 990), Classes);
         var warm = StudentTraining.Train(s_trainer, rows, People(labels, 0, 1_100), Classes, start: first);
         var cold = StudentTraining.Train(s_trainer, rows, People(labels, 0, 1_100), Classes);
-        Assert.InRange(warm.Temperature, cold.Temperature * 0.93, cold.Temperature * 1.07);
+        Assert.InRange(warm.Temperature.Base, cold.Temperature.Base * 0.93, cold.Temperature.Base * 1.07);
+        Assert.InRange(warm.Temperature.Slope, cold.Temperature.Slope - 0.05, cold.Temperature.Slope + 0.05);
         var a = warm.OutOfFold!.Probabilities(warm.Temperature);
         var b = cold.OutOfFold!.Probabilities(cold.Temperature);
         Assert.InRange(a.Zip(b).Average(p => Math.Abs(p.First - p.Second)), 0, 0.01);

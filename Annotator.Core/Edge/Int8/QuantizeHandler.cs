@@ -80,7 +80,7 @@ internal sealed class QuantizeHandler(TrainingWorkspaces workspaces, StudentRead
             return row;
         }
 
-        var like = StudentGraph.Write(fit.Model, project.Schema.Leaves(), 1);
+        var like = StudentGraph.Write(fit.Model, project.Schema.Leaves(), Temperature.One);
         var small = OnnxQuantizer.Quantize(like);
         using var before = StudentModel.Load(like);
         using var after = StudentModel.Load(small.File);

@@ -78,6 +78,7 @@ internal static class ExactNeighbours
         return (indices, distances);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (float[] Panels, float[] Norms) Pack(ReadOnlySpan<float> rows, int count, int dimensions)
     {
         var panels = (count + Panel - 1) / Panel;
@@ -96,6 +97,7 @@ internal static class ExactNeighbours
         return (packed, norms);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply(ReadOnlySpan<float> rows, int dimensions, int r0, int r1, int r2, int r3, ReadOnlySpan<float> panel, Span<float> dots)
     {
         ref var a0 = ref MemoryMarshal.GetReference(rows.Slice(r0 * dimensions, dimensions));
@@ -133,6 +135,7 @@ internal static class ExactNeighbours
         s31.StoreUnsafe(ref d, 56);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Keep(ref float dots, ref float norms, int firstIndex, int self, Span<int> indices, Span<float> distances)
     {
         var minusTwo = Vector256.Create(-2f);

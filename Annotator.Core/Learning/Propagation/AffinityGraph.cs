@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Annotator.Core.Learning.Neighbours;
 
 namespace Annotator.Core.Learning.Propagation;
@@ -61,66 +62,88 @@ public sealed class AffinityGraph
         return Symmetric(neighbours, (_, _, d) => (float)Math.Max(1e-30, Math.Exp(-gamma * (d - least))));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static AffinityGraph Symmetric(NeighbourGraph neighbours, Func<int, int, double, float> weigh)
     {
         int count = neighbours.Count, k = neighbours.K;
-        var starts = new int[count + 1];
-        for (var e = 0; e < neighbours.Indices.Length; e++)
-        {
-            if (neighbours.Indices[e] < 0)
-                continue;
-            starts[e / k + 1]++;
-            starts[neighbours.Indices[e] + 1]++;
-        }
-
-        for (var i = 0; i < count; i++)
-            starts[i + 1] = checked(starts[i + 1] + starts[i]);
-        var edges = new (int Target, float Weight)[starts[count]];
-        var at = starts.AsSpan(0, count).ToArray();
+        var near = neighbours.Indices;
+        var weights = new float[near.Length];
+        var incoming = new int[count + 1];
         for (var i = 0; i < count; i++)
         {
             for (var e = i * k; e < (i + 1) * k; e++)
             {
-                var j = neighbours.Indices[e];
-                if (j < 0)
-                    continue;
-                var weight = weigh(i, j, neighbours.Distances[e]);
-                edges[at[i]++] = (j, weight);
-                edges[at[j]++] = (i, weight);
+                if (near[e] < 0) continue;
+                weights[e] = weigh(i, near[e], neighbours.Distances[e]);
+                incoming[near[e] + 1]++;
             }
         }
 
-        // A pair that is near in both directions is there twice in each row: once is kept.
-        var kept = new int[count];
-        Parallel.For(0, (count + 1023) / 1024, block =>
+        for (var i = 0; i < count; i++) incoming[i + 1] = checked(incoming[i + 1] + incoming[i]);
+
+        // Who names a row, by rising index without sorting; what the row itself names is sorted below, and the two are merged.
+        var from = new (int Target, float Weight)[incoming[count]];
+        var at = incoming.AsSpan(0, count).ToArray();
+        for (var i = 0; i < count; i++)
         {
-            for (var i = block * 1024; i < Math.Min(count, block * 1024 + 1024); i++)
+            for (var e = i * k; e < (i + 1) * k; e++)
             {
-                var row = edges.AsSpan(starts[i], starts[i + 1] - starts[i]);
-                row.Sort(static (a, b) => a.Target.CompareTo(b.Target));
-                var n = 0;
-                for (var e = 0; e < row.Length; e++)
-                {
-                    if (n > 0 && row[n - 1].Target == row[e].Target)
-                        row[n - 1].Weight = Math.Max(row[n - 1].Weight, row[e].Weight);
-                    else
-                        row[n++] = row[e];
-                }
-
-                kept[i] = n;
+                if (near[e] >= 0) from[at[near[e]]++] = (i, weights[e]);
             }
-        });
-        var finalStarts = new int[count + 1];
-        for (var i = 0; i < count; i++)
-            finalStarts[i + 1] = finalStarts[i] + kept[i];
-        var targets = new int[finalStarts[count]];
-        var weights = new float[finalStarts[count]];
-        for (var i = 0; i < count; i++)
-        {
-            for (var e = 0; e < kept[i]; e++)
-                (targets[finalStarts[i] + e], weights[finalStarts[i] + e]) = edges[starts[i] + e];
         }
 
-        return new(finalStarts, targets, weights);
+        var starts = new int[count + 1];
+        var blocks = (count + 1023) / 1024;
+        Parallel.For(0, blocks, block =>
+        {
+            var own = new (int, float)[k];
+            for (var i = block * 1024; i < Math.Min(count, block * 1024 + 1024); i++)
+                starts[i + 1] = Merge(Named(near.AsSpan(i * k, k), weights.AsSpan(i * k, k), own), from.AsSpan(incoming[i]..incoming[i + 1]), [], []);
+        });
+        for (var i = 0; i < count; i++) starts[i + 1] = checked(starts[i + 1] + starts[i]);
+        var targets = new int[starts[count]];
+        var likeness = new float[starts[count]];
+        Parallel.For(0, blocks, block =>
+        {
+            var own = new (int, float)[k];
+            for (var i = block * 1024; i < Math.Min(count, block * 1024 + 1024); i++)
+                Merge(Named(near.AsSpan(i * k, k), weights.AsSpan(i * k, k), own), from.AsSpan(incoming[i]..incoming[i + 1]), targets.AsSpan(starts[i]..starts[i + 1]), likeness.AsSpan(starts[i]..starts[i + 1]));
+        });
+        return new(starts, targets, likeness);
+    }
+
+    /// <summary>What a row names, by rising index.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static Span<(int Target, float Weight)> Named(ReadOnlySpan<int> near, ReadOnlySpan<float> weights, Span<(int Target, float Weight)> own)
+    {
+        var n = 0;
+        for (var e = 0; e < near.Length; e++)
+        {
+            if (near[e] < 0) continue;
+            var place = n++;
+            for (; place > 0 && own[place - 1].Target > near[e]; place--) own[place] = own[place - 1];
+            own[place] = (near[e], weights[e]);
+        }
+
+        return own[..n];
+    }
+
+    /// <summary>Both lists as one, a pair that is in both once with its greater weight. Writes nothing where there is no room; returns how many there are.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int Merge(ReadOnlySpan<(int Target, float Weight)> a, ReadOnlySpan<(int Target, float Weight)> b, Span<int> targets, Span<float> weights)
+    {
+        int n = 0, i = 0, j = 0;
+        while (i < a.Length || j < b.Length)
+        {
+            var left = i < a.Length ? a[i].Target : int.MaxValue;
+            var right = j < b.Length ? b[j].Target : int.MaxValue;
+            var weight = Math.Max(left <= right ? a[i].Weight : 0, right <= left ? b[j].Weight : 0);
+            if (n < targets.Length) (targets[n], weights[n]) = (Math.Min(left, right), weight);
+            n++;
+            if (left <= right) i++;
+            if (right <= left) j++;
+        }
+
+        return n;
     }
 }

@@ -15,6 +15,8 @@ public static class LabelPropagation
     public const int DenseLimit = 6000;
 
     private const int Lane = 8;
+    private const int DenseLane = 4;
+    private const int DenseRows = 16;
     private const int BlockRows = 1024;
 
     /// <summary>Propagates over a sparse graph.</summary>
@@ -116,50 +118,35 @@ public static class LabelPropagation
         var given = labels.ToArray();
         var harmonic = options.Method == PropagationMethod.Harmonic;
         var kernel = Kernel(rows, dimensions, count, gamma, harmonic);
-        var now = new double[count * classes];
-        var next = new double[count * classes];
+        var width = (classes + DenseLane - 1) / DenseLane * DenseLane;
+        var now = new double[count * width];
+        var next = new double[count * width];
         for (var i = 0; i < count; i++)
         {
             if (given[i] >= 0)
-                now[i * classes + given[i]] = 1;
+                now[i * width + given[i]] = 1;
         }
 
         var changes = new double[count];
         var iteration = 0;
         while (iteration < options.MaximumIterations)
         {
-            Parallel.For(0, count, i =>
+            Parallel.For(0, (count + DenseRows - 1) / DenseRows, block =>
             {
-                var target = next.AsSpan(i * classes, classes);
-                target.Clear();
-                if (harmonic && given[i] >= 0)
+                for (var i = block * DenseRows; i < Math.Min(count, (block + 1) * DenseRows); i++)
                 {
-                    target[given[i]] = 1;
-                    changes[i] = 0;
-                    return;
-                }
+                    var target = next.AsSpan(i * width, width);
+                    if (harmonic && given[i] >= 0)
+                    {
+                        target.Clear();
+                        target[given[i]] = 1;
+                        changes[i] = 0;
+                        continue;
+                    }
 
-                var row = kernel.AsSpan(i * count, count);
-                for (var j = 0; j < count; j++)
-                {
-                    var weight = row[j];
-                    var source = now.AsSpan(j * classes, classes);
-                    for (var c = 0; c < target.Length && c < source.Length; c++)
-                        target[c] += weight * source[c];
+                    WeightedSum(kernel.AsSpan(i * count, count), now, target);
+                    changes[i] = Blend(target[..classes], now.AsSpan(i * width, classes), harmonic ? null : options.Alpha, given[i]);
                 }
-
-                double total = 0, change = 0;
-                foreach (var value in target)
-                    total += value;
-                for (var c = 0; c < classes; c++)
-                {
-                    target[c] = harmonic
-                        ? total > 0 ? target[c] / total : 0
-                        : options.Alpha * target[c] + (given[i] == c ? 1 - options.Alpha : 0);
-                    change += Math.Abs(target[c] - now[i * classes + c]);
-                }
-
-                changes[i] = change;
             });
             (now, next) = (next, now);
             iteration++;
@@ -167,11 +154,11 @@ public static class LabelPropagation
                 break;
         }
 
-        var distributions = new float[now.Length];
+        var distributions = new float[count * classes];
         for (var i = 0; i < count; i++)
         {
             // The sum is taken before rounding: kernel values may lie below the range of a float.
-            var row = now.AsSpan(i * classes, classes);
+            var row = now.AsSpan(i * width, classes);
             double total = 0;
             foreach (var value in row)
                 total += value;
@@ -199,17 +186,28 @@ public static class LabelPropagation
     }
 
     /// <summary>One row of a round: alpha x the weighted sum of the neighbours + what is given. Returns the change.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double Gather(AffinityGraph graph, float[] weights, int i, float[] now, Span<float> target, int width, float alpha, int label, float share)
     {
         ref var source = ref MemoryMarshal.GetArrayDataReference(now);
         ref var result = ref MemoryMarshal.GetReference(target);
+        int first = graph.Starts[i], last = graph.Starts[i + 1];
+        var near = graph.Targets.AsSpan(first, last - first);
+        var weight = weights.AsSpan(first, last - first);
         double change = 0;
         for (nuint c = 0; c < (nuint)width; c += Lane)
         {
-            Vector256<float> sum = default;
-            for (var e = graph.Starts[i]; e < graph.Starts[i + 1]; e++)
-                sum = Vector256.FusedMultiplyAdd(
-                    Vector256.Create(weights[e]), Vector256.LoadUnsafe(ref source, (nuint)graph.Targets[e] * (nuint)width + c), sum);
+            // Two sums, so that one addition need not wait for the other.
+            Vector256<float> sum = default, other = default;
+            var e = 0;
+            for (; e + 1 < near.Length; e += 2)
+            {
+                sum = Vector256.FusedMultiplyAdd(Vector256.Create(weight[e]), Vector256.LoadUnsafe(ref source, (nuint)near[e] * (nuint)width + c), sum);
+                other = Vector256.FusedMultiplyAdd(Vector256.Create(weight[e + 1]), Vector256.LoadUnsafe(ref source, (nuint)near[e + 1] * (nuint)width + c), other);
+            }
+
+            if (e < near.Length) sum = Vector256.FusedMultiplyAdd(Vector256.Create(weight[e]), Vector256.LoadUnsafe(ref source, (nuint)near[e] * (nuint)width + c), sum);
+            sum += other;
             sum *= Vector256.Create(alpha);
             sum.StoreUnsafe(ref result, c);
             if (label >= (int)c && label < (int)c + Lane)
@@ -219,6 +217,53 @@ public static class LabelPropagation
             }
 
             change += Vector256.Sum(Vector256.Abs(sum - Vector256.LoadUnsafe(ref source, (nuint)i * (nuint)width + c)));
+        }
+
+        return change;
+    }
+
+    /// <summary>target = the sum of the rows of <paramref name="now"/>, each by its weight; rows are as long as the target, a multiple of four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WeightedSum(ReadOnlySpan<double> weights, double[] now, Span<double> target)
+    {
+        ref var source = ref MemoryMarshal.GetArrayDataReference(now);
+        ref var result = ref MemoryMarshal.GetReference(target);
+        var width = (nuint)target.Length;
+        // Not fused, and one row after another, however many sums run beside each other.
+        nuint c = 0;
+        for (; c + (2 * DenseLane) <= width; c += 2 * DenseLane)
+        {
+            Vector256<double> sum = default, other = default;
+            for (var j = 0; j < weights.Length; j++)
+            {
+                var weight = Vector256.Create(weights[j]);
+                sum += weight * Vector256.LoadUnsafe(ref source, (nuint)j * width + c);
+                other += weight * Vector256.LoadUnsafe(ref source, (nuint)j * width + c + DenseLane);
+            }
+
+            sum.StoreUnsafe(ref result, c);
+            other.StoreUnsafe(ref result, c + DenseLane);
+        }
+
+        for (; c < width; c += DenseLane)
+        {
+            Vector256<double> sum = default;
+            for (var j = 0; j < weights.Length; j++) sum += Vector256.Create(weights[j]) * Vector256.LoadUnsafe(ref source, (nuint)j * width + c);
+            sum.StoreUnsafe(ref result, c);
+        }
+    }
+
+    /// <summary>Finishes a row of a dense round: what came from the neighbours and, when spreading, what is given. Returns the change.</summary>
+    private static double Blend(Span<double> target, ReadOnlySpan<double> before, double? alpha, int label)
+    {
+        double total = 0, change = 0;
+        foreach (var value in target) total += value;
+        for (var c = 0; c < target.Length; c++)
+        {
+            target[c] = alpha is { } share
+                ? (share * target[c]) + (label == c ? 1 - share : 0)
+                : total > 0 ? target[c] / total : 0;
+            change += Math.Abs(target[c] - before[c]);
         }
 
         return change;
@@ -267,17 +312,15 @@ public static class LabelPropagation
     private static double[] Kernel(ReadOnlyMemory<float> rows, int dimensions, int count, double gamma, bool harmonic)
     {
         var kernel = new double[count * count];
-        Parallel.For(0, count, i =>
+        var blocks = (count + DenseRows - 1) / DenseRows;
+        Parallel.For(0, blocks, block =>
         {
-            var all = rows.Span;
-            var row = all.Slice(i * dimensions, dimensions);
-            for (var j = 0; j < i; j++)
-                kernel[i * count + j] = Math.Exp(-gamma * Vectors.SquaredDistance(row, all.Slice(j * dimensions, dimensions)));
+            for (var i = block * DenseRows; i < Math.Min(count, (block + 1) * DenseRows); i++) Likeness(rows.Span, dimensions, i, gamma, kernel.AsSpan(i * count, count));
         });
-        for (var i = 0; i < count; i++)
+        for (var block = 0; block < blocks; block++)
         {
-            for (var j = 0; j < i; j++)
-                kernel[j * count + i] = kernel[i * count + j];
+            // Square by square, so that what is read is still near when it is written to its mirror.
+            for (var other = 0; other <= block; other++) Mirror(kernel, count, block * DenseRows, other * DenseRows);
         }
 
         // Propagation lets a row keep its own distribution with weight 1; spreading has no loops.
@@ -297,13 +340,33 @@ public static class LabelPropagation
             roots[i] = degree > 0 ? Math.Sqrt(degree) : 1;
         }
 
-        for (var i = 0; i < count; i++)
-        {
-            for (var j = 0; j < count; j++)
-                kernel[i * count + j] /= roots[i] * roots[j];
-        }
-
+        Parallel.For(0, count, i => Normalize(kernel.AsSpan(i * count, count), roots, roots[i]));
         return kernel;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Likeness(ReadOnlySpan<float> rows, int dimensions, int i, double gamma, Span<double> kernel)
+    {
+        var row = rows.Slice(i * dimensions, dimensions);
+        for (var j = 0; j < i; j++) kernel[j] = -gamma * Vectors.SquaredDistance(row, rows.Slice(j * dimensions, dimensions));
+        var fours = MemoryMarshal.Cast<double, Vector256<double>>(kernel[..i]);
+        for (var j = 0; j < fours.Length; j++) fours[j] = Vector256.Exp(fours[j]);
+        for (var j = fours.Length * Vector256<double>.Count; j < i; j++) kernel[j] = Math.Exp(kernel[j]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mirror(double[] kernel, int count, int row, int column)
+    {
+        for (var i = row; i < Math.Min(count, row + DenseRows); i++)
+        {
+            for (var j = column; j < Math.Min(i, column + DenseRows); j++) kernel[(j * count) + i] = kernel[(i * count) + j];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Normalize(Span<double> row, double[] roots, double root)
+    {
+        for (var j = 0; j < row.Length; j++) row[j] /= root * roots[j];
     }
 
     private static void Distribute(Span<float> row)

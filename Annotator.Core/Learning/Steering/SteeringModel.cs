@@ -154,7 +154,7 @@ public static class SteeringModel
         var judged = new bool[count];
         if (student.OutOfFold is { } folds)
         {
-            var values = folds.Probabilities(1);
+            var values = folds.Probabilities(student.Temperature);
             for (var k = 0; k < folds.Rows.Count; k++)
             {
                 values.AsSpan(k * classes, classes).CopyTo(probabilities.AsSpan(folds.Rows[k] * classes, classes));
@@ -162,7 +162,7 @@ public static class SteeringModel
             }
         }
 
-        var scorer = student.Fit.Model.CreateScorer();
+        var scorer = student.Fit.Model.CreateScorer(student.Temperature);
         for (var i = 0; i < count; i++)
         {
             if (!judged[i]) scorer.Score(input.Rows, i, probabilities.AsSpan(i * classes, classes));

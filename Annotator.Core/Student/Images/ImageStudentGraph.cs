@@ -10,7 +10,7 @@ namespace Annotator.Core.Student.Images;
 internal static class ImageStudentGraph
 {
     /// <summary>Writes the graph; see <see cref="StudentGraph.Write"/>.</summary>
-    public static byte[] Write(SoftmaxModel model, IReadOnlyList<string> classes, double temperature, IReadOnlyDictionary<string, string>? metadata)
+    public static byte[] Write(SoftmaxModel model, IReadOnlyList<string> classes, Temperature temperature, IReadOnlyDictionary<string, string>? metadata)
     {
         var options = (ImageFeatureOptions)model.Features;
         var encoder = options.Source ?? throw new ArgumentException($"The rows of \"{options.Encoder}\" are of no encoder that could be written.", nameof(model));
@@ -25,12 +25,12 @@ internal static class ImageStudentGraph
         graph.Metadata("imageHeight", encoder.CanvasHeight.ToString(CultureInfo.InvariantCulture));
 
         var features = encoder.AppendTo(graph);
-        var scores = Scores(graph, features, model, temperature);
-        StudentGraph.Outputs(graph, scores, classes, model.Multiple);
+        var scores = Scores(graph, features, model);
+        StudentGraph.Outputs(graph, scores, classes, model.Multiple, temperature);
         return graph.Build(StudentGraph.Producer, typeof(ImageStudentGraph).Assembly.GetName().Version?.ToString(3) ?? "0");
     }
 
-    private static string Scores(OnnxGraph graph, string features, SoftmaxModel model, double temperature)
+    private static string Scores(OnnxGraph graph, string features, SoftmaxModel model)
     {
         // Features that no labelled row has count neither in the score nor in the length.
         var (classes, all) = (model.Classes, model.Features.Buckets);
@@ -39,7 +39,7 @@ internal static class ImageStudentGraph
         for (var i = 0; i < model.Buckets.Length; i++)
         {
             scales[model.Buckets[i]] = model.Scales[i];
-            for (var c = 0; c < classes; c++) weights[(model.Buckets[i] * classes) + c] = (float)(model.Weights[(i * classes) + c] / temperature);
+            for (var c = 0; c < classes; c++) weights[(model.Buckets[i] * classes) + c] = model.Weights[(i * classes) + c];
         }
 
         var scaled = graph.Node("Mul", [features, graph.Constant(scales, all)]);
@@ -50,6 +50,6 @@ internal static class ImageStudentGraph
         var squared = graph.Node("MatMul", [graph.Node("Mul", [scaled, scaled]), graph.Constant(ones, all, 1)]);
         var norm = graph.Node("Max", [graph.Node("Sqrt", [squared]), graph.Constant([1e-12f], 1)]);
         var sums = graph.Node("MatMul", [graph.Node("Div", [scaled, norm]), graph.Constant(weights, all, classes)]);
-        return graph.Node("Add", [sums, graph.Constant(Array.ConvertAll(model.Bias, value => (float)(value / temperature)), classes)]);
+        return graph.Node("Add", [sums, graph.Constant(model.Bias, classes)]);
     }
 }
