@@ -73,7 +73,7 @@ internal sealed class LlmAsking : IAsyncDisposable
         options = options with { Budget = null, Purses = [new LlmPurse(options.Budget), purse.Purse] };
         _hasCached = new Lazy<Task<bool>>(() => cache?.AnyAsync(asker.ProjectId, cancellationToken) ?? Task.FromResult(false));
         _ledger = new LedgerWriter(database, asker, keep is null && cache is null ? null : KeepAsync, labeller.Endpoint.Concurrency);
-        PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
+        PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * ((labeller.Endpoint.Concurrency + 1) / 2);
         if (prompt.Labels.Count > settings.NarrowAbove && prompt is { Task: not LlmTask.Spans, Pictures: false }) _narrowing = new LlmNarrowing(database, asker, labeller, prompt, options, cancellationToken);
         _session = labeller.Begin(prompt, options with { Ledger = _ledger, PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, cancellationToken);
         if (ways.HasFlag(LlmWays.Samples) && settings.Samples > 1) _sampling = new LlmSampling(database, asker, labeller, prompt, options with { PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, settings, cancellationToken);
@@ -85,7 +85,7 @@ internal sealed class LlmAsking : IAsyncDisposable
         }
     }
 
-    /// <summary>Items of a part: one call for each of those that may be under way at a time.</summary>
+    /// <summary>Items of a part: a call for every second one of those that may be under way at a time, so that one part is taken in while another is asked about.</summary>
     public int PartSize { get; }
 
     /// <summary>Whether nothing more is asked: the server failed, or does not accept requests.</summary>

@@ -48,6 +48,9 @@ internal sealed class PrelabelHandler(
 {
     public const string RunKind = "prelabel";
 
+    /// <summary>How the message of a run begins in which the LLM was to be asked, and could not.</summary>
+    public const string NotAsked = "The LLM was not asked about all items";
+
     private const int BatchSize = 1_000;
 
     // While people are at work: short transactions, between which they get their turn.
@@ -57,7 +60,7 @@ internal sealed class PrelabelHandler(
     private const int VisionBatchSize = 20;
 
     // Parts that the LLM thinks about at a time: enough that one slow call does not leave the others idle.
-    private const int MostFlights = 6;
+    private const int MostFlights = 12;
 
     // A change of confidence below this is not worth a write and a push.
     private const double Noticeable = 0.02;
@@ -153,7 +156,7 @@ internal sealed class PrelabelHandler(
         if (cursor.Lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
         var why = asking?.StopDetail ?? (budgetSpent ? "the project's budget does not cover another call (settings.llm.budget)" : null);
         if (why is not null && answered == 0 && options.Stage == PrelabelStage.Llm) throw new RunFailedException($"The LLM labelled nothing: {why}.");
-        if (why is not null) await run.CheckpointAsync(null, cursor, message: $"The LLM was not asked about all items: {why}. What it did not answer waits for people.", cancellationToken: cancellationToken);
+        if (why is not null) await run.CheckpointAsync(null, cursor, message: $"{NotAsked}: {why}. What it did not answer waits for people.", cancellationToken: cancellationToken);
         await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });

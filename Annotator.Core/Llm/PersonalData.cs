@@ -45,7 +45,7 @@ public static partial class PersonalData
     }
 
     // Four groups are also a version of a program; it is no loss.
-    private static bool IsAddress(string text) => IPAddress.TryParse(text, out var address) && (address.AddressFamily == AddressFamily.InterNetworkV6 ? text.Count(c => c == ':') >= 2 && text.Length > 4 : text.Count(c => c == '.') == 3);
+    private static bool IsAddress(string text) => IPAddress.TryParse(text, out var address) && (address.AddressFamily == AddressFamily.InterNetworkV6 ? text.Length > 2 : text.Count(c => c == '.') == 3);
 
     private static string Digits(string text)
     {

@@ -402,9 +402,9 @@ public class HostileEndpointTests
         "no temperature, no logprobs" => r => r.Json["temperature"] is not null ? FakeLlmReply.Error(400, "Unsupported value: 'temperature' does not support 0 with this model.", "unsupported_value")
             : r.Json["logprobs"] is not null ? FakeLlmReply.Error(400, "'logprobs' is not allowed") : FakeLlmReply.Good(r, Right),
         "fenced, with words around it" => r => FakeLlmReply.Content("Sure! Here is item [1] and the others:\n```json\n" + Results(r.Items) + "\n```\nAnything else?"),
-        "content in parts, ids as numbers, in another order" => r => FakeLlmReply.Parts(System.Text.RegularExpressions.Regex.Replace(Results(r.Items.Reverse()), "\"id\":\"([0-9]+)\"", "\"id\":$1", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))),
+        "content in parts, ids as numbers, in another order" => r => FakeLlmReply.Parts(System.Text.RegularExpressions.Regex.Replace(Results(r.Items.Reverse()), "\"id\":\"(?<number>[0-9]+)\"", "\"id\":${number}", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))),
         "the list alone" => r => FakeLlmReply.Content(JsonNode.Parse(Results(r.Items))!["results"]!.ToJsonString()),
-        "every third 429 with a date" => r => r.Number % 3 == 0 ? FakeLlmReply.Error(429, retryAfter: FakeLlmReply.HttpDate(DateTimeOffset.UtcNow.AddSeconds(1))) : FakeLlmReply.Good(r, Right),
+        "every third 429 with a date" => r => r.Number % 3 == 0 ? FakeLlmReply.Error(429, retryAfter: FakeLlmReply.HttpDate(TimeProvider.System.GetUtcNow().AddSeconds(1))) : FakeLlmReply.Good(r, Right),
         "schemas are not implemented" => r => r.ResponseFormat is not null ? FakeLlmReply.Error(501) : FakeLlmReply.Good(r, Right),
         "right, with results for others" => r => FakeLlmReply.Content(Results(r.Items.Append(("77", "x")).Append(("k1", "x")))),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
