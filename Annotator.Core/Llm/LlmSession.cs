@@ -206,7 +206,8 @@ public sealed class LlmSession : IAsyncDisposable
                 continue;
             }
 
-            if (attempt >= _endpoint.MaximumAttempts || reply.Outcome == LlmCallOutcome.Rejected) return (null, FormattableString.Invariant($"the server gave no answer ({Names.Of(reply.Outcome)})"));
+            if (reply.Outcome == LlmCallOutcome.Rejected || IsOutOfQuota(reply)) return (null, Refusal(reply.Status));
+            if (attempt >= _endpoint.MaximumAttempts) return (null, FormattableString.Invariant($"the server gave no answer ({Names.Of(reply.Outcome)})"));
             if (reply.Outcome != LlmCallOutcome.Answered) await PauseAsync(reply, new Tries { Failures = attempt }, _stop.Token);
         }
     }
