@@ -284,7 +284,7 @@ public class LlmAnswerParserTests
             yield return $$"""{"results":{{value}}}""";
             yield return value;
         }
-        foreach (string around in (string[])["[{0}]", "<think>{0}", "{{\"answer\":{0}}}", "{{\"results\":[{0}]}}", "[[{0}]]", "{{\"results\":null,\"more\":{0}}}", "[{0},{0}]", "\"{0}", "{{\"results\":{0}}}"])
+        foreach (string around in (string[])["[{0}]", "<think>{0}", "{{\"answer\":{0}}}", "{{\"results\":[{0}]}}", "[[{0}]]", "{{\"results\":null,\"more\":{0}}}", "[{0},{0}]", "{{\"result\":{0}}}", "{{\"results\":{0}}}"])
             yield return string.Format(System.Globalization.CultureInfo.InvariantCulture, around, Good);
         for (int i = 0; i < 30; i++) yield return JsonSerializer.Serialize(new { results = Enumerable.Range(i - 20, i + 1).Select(n => new { id = n.ToString(System.Globalization.CultureInfo.InvariantCulture), label = n % 2 == 0 ? "a" : "zzz" }) });
     }
