@@ -76,6 +76,7 @@ public static class CoreServices
         services.AddSingleton<LlmPictures>();
         services.AddSingleton<LlmRecovery>();
         services.AddHostedService(p => p.GetRequiredService<LlmRecovery>());
+        services.AddSingleton<LlmPurses>();
         services.AddSingleton<LlmStage>();
         services.AddSingleton<LlmReports>();
         services.AddSingleton<PromptBench>();

@@ -48,6 +48,7 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly CancellationToken _cancellation;
     private readonly LedgerWriter _ledger;
     private readonly LlmSession _session;
+    private readonly LlmPurses.Lease _purse;
     private readonly LlmNarrowing? _narrowing;
     private readonly LlmSampling? _sampling;
 
@@ -62,14 +63,17 @@ internal sealed class LlmAsking : IAsyncDisposable
     private readonly Lazy<Task<bool>> _hasCached;
 
     public LlmAsking(
-        AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, LlmWays ways, LlmAnswerCache? cache, LlmPictures? pictures,
+        AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, LlmWays ways, LlmAnswerCache? cache, LlmPictures? pictures, LlmPurses.Lease purse,
         Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, TimeProvider time, CancellationToken cancellationToken)
     {
         (_database, _asker, _time, _task, _labeller, _prompt, _cache, _mask) = (database, asker, time, prompt.Task, labeller, prompt, cache, options.Mask);
-        (_pictures, _pixels, _cancellation) = (pictures, settings.ImagePixels, cancellationToken);
+        (_pictures, _pixels, _cancellation, _purse) = (pictures, settings.ImagePixels, cancellationToken, purse);
+
+        // The steps on the way to an answer are paid out of what the answers are paid of.
+        options = options with { Budget = null, Purses = [new LlmPurse(options.Budget), purse.Purse] };
         _hasCached = new Lazy<Task<bool>>(() => cache?.AnyAsync(asker.ProjectId, cancellationToken) ?? Task.FromResult(false));
-        _ledger = new LedgerWriter(database, asker, keep is null && cache is null ? null : KeepAsync);
-        PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * labeller.Endpoint.Concurrency;
+        _ledger = new LedgerWriter(database, asker, keep is null && cache is null ? null : KeepAsync, labeller.Endpoint.Concurrency);
+        PartSize = (options.ItemsPerCall ?? labeller.Endpoint.ItemsPerCall) * ((labeller.Endpoint.Concurrency + 1) / 2);
         if (prompt.Labels.Count > settings.NarrowAbove && prompt is { Task: not LlmTask.Spans, Pictures: false }) _narrowing = new LlmNarrowing(database, asker, labeller, prompt, options, cancellationToken);
         _session = labeller.Begin(prompt, options with { Ledger = _ledger, PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, cancellationToken);
         if (ways.HasFlag(LlmWays.Samples) && settings.Samples > 1) _sampling = new LlmSampling(database, asker, labeller, prompt, options with { PromptFor = _narrowing is null ? null : _narrowing.PromptFor }, settings, cancellationToken);
@@ -81,11 +85,14 @@ internal sealed class LlmAsking : IAsyncDisposable
         }
     }
 
-    /// <summary>Items of a part: one call for each of those that may be under way at a time.</summary>
+    /// <summary>Items of a part: a call for every second one of those that may be under way at a time, so that one part is taken in while another is asked about.</summary>
     public int PartSize { get; }
 
     /// <summary>Whether nothing more is asked: the server failed, or does not accept requests.</summary>
     public bool Stopped => _session.StopReason != LlmFailure.None;
+
+    /// <summary>Why nothing more is asked, in words for people; null while it is.</summary>
+    public string? StopDetail => _session.StopDetail;
 
     /// <summary>Says that items were lost because the server failed.</summary>
     /// <param name="anyAnswered">Whether others were answered in the run.</param>
@@ -218,6 +225,7 @@ internal sealed class LlmAsking : IAsyncDisposable
         await _ledger.DisposeAsync();
         if (_narrowing is not null) await _narrowing.DisposeAsync();
         if (_sampling is not null) await _sampling.DisposeAsync();
+        _purse.Dispose();
     }
 
     // Items by their ids, as they are asked about.
@@ -229,7 +237,7 @@ internal sealed class LlmAsking : IAsyncDisposable
 
     private string KeyOf(LlmItem item) => _keys.GetOrAdd(item.Id, static (_, a) => a.Asking.Compute(a.Item), (Asking: this, Item: item));
 
-    private string Compute(LlmItem item) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, _mask is null ? item.Text : _mask(item.Text), item.Picture);
+    private string Compute(LlmItem item) => LlmAnswerCache.KeyOf(_labeller.Endpoint, _prompt, LlmAnswerCache.TextOf(_prompt, item.Text, _mask), item.Picture);
 
     private async Task StoreKnownAsync(List<Prediction> predictions)
     {

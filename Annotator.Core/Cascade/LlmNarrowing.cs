@@ -21,7 +21,7 @@ internal sealed class LlmNarrowing : IAsyncDisposable
     public LlmNarrowing(AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, CancellationToken cancellationToken)
     {
         _prompt = prompt;
-        _ledger = new LedgerWriter(database, asker, null, countsItems: false);
+        _ledger = new LedgerWriter(database, asker, null, labeller.Endpoint.Concurrency, countsItems: false);
         var names = new LabellingPrompt(
             LlmTask.MultipleChoice,
             [.. prompt.Labels.Select(l => new LlmLabel(l.Name))],

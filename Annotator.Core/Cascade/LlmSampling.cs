@@ -20,7 +20,7 @@ internal sealed class LlmSampling : IAsyncDisposable
     public LlmSampling(AnnotatorDatabase database, Asker asker, LlmLabeller labeller, LabellingPrompt prompt, LlmRunOptions options, LlmSettings settings, CancellationToken cancellationToken)
     {
         (_asker, _settings) = (asker, settings);
-        _ledger = new LedgerWriter(database, asker, null, countsItems: false);
+        _ledger = new LedgerWriter(database, asker, null, labeller.Endpoint.Concurrency, countsItems: false);
         _session = labeller.Begin(prompt, options with { Ledger = _ledger, Temperature = Temperature, Seed = options.Seed ^ 0x5A17 }, cancellationToken);
     }
 

@@ -14,7 +14,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Cascade;
 
 /// <summary>The cascade's use of the LLM: what is asked, within the project's budget, and what is thought of the answers.</summary>
-public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, LlmPictures pictures, DecidedPictures decidedPictures, LlmTrustReader trust, TimeProvider time)
+public sealed class LlmStage(
+    AnnotatorDatabase database, LlmProviders providers, PromptCatalog prompts, DecidedTexts decided, LlmAnswerCache cache, LlmPictures pictures, DecidedPictures decidedPictures, LlmTrustReader trust, LlmPurses purses, TimeProvider time)
 {
     // Judgements of people before the stage may pause by itself.
     private const int JudgedBeforePause = 30;
@@ -26,7 +27,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
 
         // What waits is asked about in batches, at half the price: nobody asks for it a second time.
         if (await database.ReadAsync(db => db.Runs.AnyAsync(r => r.ProjectId == project.Id && r.Kind == LlmBatchHandler.RunKind && r.State < RunState.Succeeded, cancellationToken), cancellationToken)) return false;
-        return project.Settings.Llm.Budget <= 0 || await SpentAsync(project.Id, cancellationToken) < project.Settings.Llm.Budget;
+        return project.Settings.Llm.Budget <= 0 || await purses.SpentAsync(project.Id, cancellationToken) < (decimal)project.Settings.Llm.Budget;
     }
 
     /// <summary>Why the LLM is not asked for this project, whatever was spent; null where it is.</summary>
@@ -37,7 +38,6 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         if (!project.Settings.Llm.Enabled) return "The project's settings do not let the LLM be asked (settings.llm.enabled).";
         if (schema.Type is not (TaskType.Classification or TaskType.Spans or TaskType.Boxes) || project.Modality == Modality.Video) return "The LLM is asked for classes of texts and images, for spans and for boxes only.";
         if (project.Modality == Modality.Image && project.Settings.Llm.MaskPersonalData) return "Personal data cannot be taken out of images (settings.llm.maskPersonalData).";
-        if (schema.Type == TaskType.Spans && project.Settings.Llm.MaskPersonalData) return "Spans cannot be marked in texts from which personal data were taken out (settings.llm.maskPersonalData).";
         if (schema.Labels.Count == 0) return "The project has no labels yet.";
         var (_, why) = await providers.ForAsync(project, cancellationToken);
         if (why is null && project.Modality == Modality.Image && await providers.TakesImagesAsync(project, cancellationToken) == false) return "The LLM provider of the project takes no images, as its last test found.";
@@ -52,8 +52,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
     }
 
     /// <summary>What of the budget is left; null: there is no budget.</summary>
-    internal async Task<decimal?> LeftAsync(Project project, CancellationToken cancellationToken) =>
-        project.Settings.Llm.Budget > 0 ? (decimal)Math.Max(0, project.Settings.Llm.Budget - await SpentAsync(project.Id, cancellationToken)) : null;
+    internal Task<decimal?> LeftAsync(Project project, CancellationToken cancellationToken) => purses.LeftAsync(project, cancellationToken);
 
     /// <summary>Begins to ask about items of a run.</summary>
     internal async Task<LlmAsking> BeginAsync(RunContext run, Project project, CancellationToken cancellationToken)
@@ -65,7 +64,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             project,
             asker,
             prompt.Content,
-            await LeftAsync(project, cancellationToken),
+            null,
             (scope, answers) => scope.Dialect.UpsertAsync(scope.Db, [.. answers.Select(a => LlmAsking.Prediction(a, asker, task, scope.Now))], scope.CancellationToken),
             LlmWays.All,
             cancellationToken);
@@ -75,7 +74,7 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
     /// <param name="project">The project.</param>
     /// <param name="asker">For whom.</param>
     /// <param name="content">The prompt.</param>
-    /// <param name="budget">Money that may be spent; null: no bound.</param>
+    /// <param name="budget">Money that may be spent, besides the project's budget, which holds in any case; null: no bound.</param>
     /// <param name="keep">Keeps what was answered, in the transaction of the ledger; null: nothing is kept.</param>
     /// <param name="ways">How items are asked about.</param>
     /// <param name="cancellationToken">Cancels.</param>
@@ -96,10 +95,11 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
             Budget = budget,
             Seed = (int)((asker.RunId ?? 0) & int.MaxValue),
             Mask = mask,
+            Restore = mask is not null && content.Task == LlmTask.Spans ? (text, answer) => PersonalData.Hide(text).ToOriginal(answer) : null,
             PicturesFor = content.Pictures && settings.ImageExamples > 0 && ways.HasFlag(LlmWays.Examples) ? await decidedPictures.OpenAsync(project, cancellationToken) : null,
             ExamplesFor = index is null or { Size: 0 } ? null : items => index.For(items, settings.Examples, settings.ExampleTokens, mask, text => TokenCounter.Count(labeller.Endpoint.Model, text)),
         };
-        return new LlmAsking(database, asker, labeller, content.ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, content.Pictures ? pictures : null, keep, time, cancellationToken);
+        return new LlmAsking(database, asker, labeller, (mask is null ? content : content.Masked()).ToPrompt(), options, settings, ways, ways.HasFlag(LlmWays.Cache) ? cache : null, content.Pictures ? pictures : null, await purses.OpenAsync(project, cancellationToken), keep, time, cancellationToken);
     }
 
     /// <summary>What the model's answers are worth, as people have judged them.</summary>
@@ -125,9 +125,4 @@ public sealed class LlmStage(AnnotatorDatabase database, LlmProviders providers,
         return string.Create(
             CultureInfo.InvariantCulture, $"The LLM is paused: of {judged} answers of prompt version {version} that people judged, {right} were right, which is below the line (settings.llm.pauseBelow). Another version, or a lower line, ends the pause.");
     }
-
-    private Task<double> SpentAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(
-        async db => await db.Counters.Where(c => c.ProjectId == projectId && (c.Name == CounterNames.LlmCost || c.Name == CounterNames.LlmEstimatedCost)).SumAsync(c => c.Value, cancellationToken)
-            / (double)CounterNames.CostUnits,
-        cancellationToken);
 }

@@ -48,6 +48,9 @@ internal sealed class PrelabelHandler(
 {
     public const string RunKind = "prelabel";
 
+    /// <summary>How the message of a run begins in which the LLM was to be asked, and could not.</summary>
+    public const string NotAsked = "The LLM was not asked about all items";
+
     private const int BatchSize = 1_000;
 
     // While people are at work: short transactions, between which they get their turn.
@@ -57,7 +60,7 @@ internal sealed class PrelabelHandler(
     private const int VisionBatchSize = 20;
 
     // Parts that the LLM thinks about at a time: enough that one slow call does not leave the others idle.
-    private const int MostFlights = 6;
+    private const int MostFlights = 12;
 
     // A change of confidence below this is not worth a write and a push.
     private const double Noticeable = 0.02;
@@ -76,7 +79,8 @@ internal sealed class PrelabelHandler(
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
         var total = Math.Max(run.Run.Total, left);
         await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
-        var (changed, accepted, asked, answered, lost) = (0L, 0L, 0L, 0L, 0L);
+        var (changed, accepted, asked, answered) = (0L, 0L, 0L, 0L);
+        var budgetSpent = false;
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
         var steered = await steering.SteersAsync(project, cancellationToken);
@@ -96,7 +100,7 @@ internal sealed class PrelabelHandler(
                 if (version != cursor.StudentVersion && !steered)
                 {
                     while (flights.Count > 0) await LandAsync();
-                    cursor = new PrelabelCursor { StudentVersion = version };
+                    cursor = cursor with { After = 0, StudentVersion = version };
                     ahead = 0;
                 }
 
@@ -137,7 +141,7 @@ internal sealed class PrelabelHandler(
                 void Take(Item[] part)
                 {
                     asked += part.Length;
-                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, trust));
+                    flights.Enqueue(new Flight(batch with { Items = part }, asking!.AskAsync(part), student, model, trust) { After = part[^1].Id });
                 }
 
                 if (flights.Count > 0) flights.Last().After = ahead;
@@ -149,7 +153,10 @@ internal sealed class PrelabelHandler(
         }
 
         // A server that answered nothing is out of order, however few requests it got.
-        if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
+        if (cursor.Lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
+        var why = asking?.StopDetail ?? (budgetSpent ? "the project's budget does not cover another call (settings.llm.budget)" : null);
+        if (why is not null && answered == 0 && options.Stage == PrelabelStage.Llm) throw new RunFailedException($"The LLM labelled nothing: {why}.");
+        if (why is not null) await run.CheckpointAsync(null, cursor, message: $"{NotAsked}: {why}. What it did not answer waits for people.", cancellationToken: cancellationToken);
         await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
         run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
@@ -169,8 +176,8 @@ internal sealed class PrelabelHandler(
             var flight = flights.Dequeue();
             var answers = await flight.Answers;
             answered += answers.Count(a => a.Value is not null);
-            lost += answers.Count(a => PrelabelBatch.IsForTheServersSake(a));
-            if (flight.After is { } after) cursor = cursor with { After = after };
+            budgetSpent |= answers.Any(a => a.Failure is nameof(LlmFailure.BudgetSpent));
+            cursor = cursor with { After = flight.After, Lost = cursor.Lost + answers.Count(a => PrelabelBatch.IsForTheServersSake(a)) };
             foreach (var answer in answers) flight.Batch.Llm[answer.ItemId] = answer;
             var again = await RouteAsync(project, options, flight.Student, flight.Model, flight.Batch, askLlm: false, flight.Trust, cancellationToken);
             await run.CheckpointAsync(
@@ -302,14 +309,17 @@ internal sealed record PrelabelCursor
 {
     public long After { get; init; }
 
+    /// <summary>Items without an answer because the server failed.</summary>
+    public long Lost { get; init; }
+
     public int StudentVersion { get; init; }
 }
 
 /// <summary>Items that the LLM thinks about.</summary>
 internal sealed record Flight(PrelabelBatch Batch, Task<IReadOnlyList<Prediction>> Answers, LoadedStudent? Student, (long Id, VisionSession Session)? Model, LlmTrust Trust)
 {
-    /// <summary>Where the cursor may go once these are done; null where others of their batch are behind them.</summary>
-    public long? After { get; set; }
+    /// <summary>Where the cursor may go once these are done: all before it are routed.</summary>
+    public long After { get; set; }
 }
 
 /// <summary>Some items on their way through the cascade.</summary>

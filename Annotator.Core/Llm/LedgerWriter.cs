@@ -14,17 +14,18 @@ internal sealed record Asker(long ProjectId, long? RunId, int PromptVersion);
 /// <summary>
 /// Writes the ledger's rows together with what the requests answered, behind the calls: those that come while a transaction is under way go
 /// into the next one together. What the ledger holds is paid for and its answers are kept; what it does not hold yet is no more than the
-/// calls under way and as many again.
+/// calls under way, and three times as many on a machine that is slow to write.
 /// </summary>
 internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
 {
-    private const int MostWaiting = 256;
-    private const int MostAtOnce = 64;
+    // Answers that may wait for each call under way: while another transaction of the project is written, two come from it.
+    private const int WaitingPerCall = 2;
 
     private readonly AnnotatorDatabase _database;
     private readonly Asker _asker;
     private readonly Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? _keep;
-    private readonly Channel<Entry> _entries = Channel.CreateBounded<Entry>(MostWaiting);
+    private readonly Channel<Entry> _entries;
+    private readonly int _mostAtOnce;
     private readonly bool _countsItems;
     private readonly Task _worker;
 
@@ -32,10 +33,13 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
     /// <param name="database">Where to.</param>
     /// <param name="asker">For whom.</param>
     /// <param name="keep">Keeps answered items, each once; null: nothing is kept.</param>
+    /// <param name="calls">Calls under way at a time: twice so many answers may wait to be written, and with more the callers wait. What a process has in its hands when it dies is asked again, and no more.</param>
     /// <param name="countsItems">Whether what is answered counts as items of the project; not so for steps on the way to an answer.</param>
-    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, bool countsItems = true)
+    public LedgerWriter(AnnotatorDatabase database, Asker asker, Func<WriteScope, IReadOnlyList<LlmItemResult>, Task>? keep, int calls, bool countsItems = true)
     {
         (_database, _asker, _keep, _countsItems) = (database, asker, keep, countsItems);
+        _mostAtOnce = WaitingPerCall * calls;
+        _entries = Channel.CreateBounded<Entry>(_mostAtOnce);
         _worker = WriteAsync();
     }
 
@@ -62,11 +66,11 @@ internal sealed class LedgerWriter : ILlmLedger, IAsyncDisposable
     {
         try
         {
-            var entries = new List<Entry>(MostAtOnce);
+            var entries = new List<Entry>(_mostAtOnce);
             while (await _entries.Reader.WaitToReadAsync())
             {
                 entries.Clear();
-                while (entries.Count < MostAtOnce && _entries.Reader.TryRead(out var entry)) entries.Add(entry);
+                while (entries.Count < _mostAtOnce && _entries.Reader.TryRead(out var entry)) entries.Add(entry);
                 var calls = entries.Where(e => e.Call is not null).ToList();
                 if (calls.Count > 0) await _database.WriteAsync(scope => StoreAsync(scope, calls));
                 foreach (var entry in entries) entry.Flushed?.TrySetResult();

@@ -41,7 +41,7 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
     /// <summary>The key of a question.</summary>
     /// <param name="endpoint">Who is asked.</param>
     /// <param name="prompt">The prompt.</param>
-    /// <param name="text">The text as it is sent.</param>
+    /// <param name="text">The text, as <see cref="TextOf"/> gives it.</param>
     /// <param name="picture">The item's picture; null where it has none.</param>
     public static string KeyOf(LlmEndpoint endpoint, LabellingPrompt prompt, string text, LlmPicture? picture = null)
     {
@@ -73,6 +73,9 @@ public sealed class LlmAnswerCache(AnnotatorDatabase database, IOptions<LlmProvi
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    /// <summary>The text by which an answer is known again: as it is sent, but of spans, whose offsets are of the text as it is, that one.</summary>
+    internal static string TextOf(LabellingPrompt prompt, string text, Func<string, string>? mask) => mask is null || prompt.Task == LlmTask.Spans ? text : mask(text);
 
     /// <summary>Whether a project has any answers: where it has none, none need be looked for.</summary>
     internal Task<bool> AnyAsync(long projectId, CancellationToken cancellationToken = default)

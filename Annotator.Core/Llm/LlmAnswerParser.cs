@@ -26,13 +26,17 @@ public sealed record ParsedAnswer(IReadOnlyList<LlmOutcome> Outcomes, int Unaske
 /// </summary>
 /// <remarks>
 /// Forgiven, because it cannot mean anything else: properties not asked for, ids written as numbers, a label twice in a list, a code fence
-/// around the JSON, and thoughts in &lt;think&gt; before it. A stated confidence outside 0 to 1 is clamped and marked; one that is no finite
-/// number fails the item.
+/// or words around the JSON, thoughts in &lt;think&gt; before it, and results without the object around them. Where words stand around it there
+/// must be one piece of JSON that is an answer: with two that differ, one of them may be what an item has put into the model's mouth. A stated
+/// confidence outside 0 to 1 is clamped and marked; one that is no finite number fails the item.
 /// </remarks>
 public static class LlmAnswerParser
 {
     /// <summary>An answer is never longer than this and as much again for each item, in characters.</summary>
     internal const int MaximumLength = 64 << 10;
+
+    // Words around an answer hold a bracket or two; what holds more of them is no answer.
+    private const int MostPieces = 64;
 
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
 
@@ -59,16 +63,8 @@ public static class LlmAnswerParser
         var (start, length) = Unwrap(content);
         try
         {
-            byte[] json = Encoding.UTF8.GetBytes(content.Substring(start, length));
-            using var document = JsonDocument.Parse(json, s_strict);
-            if (document.RootElement.ValueKind != JsonValueKind.Object
-                || !document.RootElement.TryGetProperty("results", out var results) || results.ValueKind != JsonValueKind.Array)
-                return All(texts, LlmFailure.WrongShape, "the answer has no list of results");
-            var probabilities = LabelProbabilities.Create(completion.Tokens, content, start, json);
-            return Read(results, prompt, texts, probabilities);
-        }
-        catch (JsonException)
-        {
+            if (TryRead(content, start, length, completion, prompt, texts) is { } whole) return whole;
+            if (FindAnswer(content, start, length, texts) is { } found && TryRead(content, found.Start, found.Length, completion, prompt, texts) is { } inner) return inner;
             return truncated
                 ? All(texts, LlmFailure.Truncated, "the answer ended at the limit of tokens")
                 : All(texts, LlmFailure.NotJson, "the answer is no JSON");
@@ -80,11 +76,102 @@ public static class LlmAnswerParser
         }
     }
 
-    private static ParsedAnswer Read(JsonElement results, LabellingPrompt prompt, IReadOnlyList<string> texts, LabelProbabilities? probabilities)
+    // Null where it is no JSON.
+    private static ParsedAnswer? TryRead(string content, int start, int length, LlmCompletion completion, LabellingPrompt prompt, IReadOnlyList<string> texts)
+    {
+        try
+        {
+            return Read(content, start, length, completion, prompt, texts);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static ParsedAnswer Read(string content, int start, int length, LlmCompletion completion, LabellingPrompt prompt, IReadOnlyList<string> texts)
+    {
+        byte[] json = Encoding.UTF8.GetBytes(content.Substring(start, length));
+        using var document = JsonDocument.Parse(json, s_strict);
+        if (Results(document.RootElement) is not { } results) return All(texts, LlmFailure.WrongShape, "the answer has no list of results");
+        return Read(results, prompt, texts, LabelProbabilities.Create(completion.Tokens, content, start, json));
+    }
+
+    // {"results":[…]} as asked for; or the list alone, or a single result, which models give where nothing holds them to the schema.
+    private static JsonElement[]? Results(JsonElement root)
+    {
+        switch (root.ValueKind)
+        {
+            case JsonValueKind.Array when root.EnumerateArray().All(IsResult):
+                return [.. root.EnumerateArray()];
+            case JsonValueKind.Object when root.TryGetProperty("results", out var results):
+                return results.ValueKind == JsonValueKind.Array ? [.. results.EnumerateArray()] : IsResult(results) ? [results] : null;
+            case JsonValueKind.Object when IsResult(root):
+                return [root];
+            default:
+                return null;
+        }
+    }
+
+    private static bool IsResult(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty("id", out _) && new[] { "label", "labels", "spans", "boxes" }.Any(name => element.TryGetProperty(name, out _));
+
+    // The one piece of JSON among words that is an answer, where one item was asked about also a bare result: of several it may be what is left of a longer
+    // answer. Null where there is none, or where there are two that differ.
+    private static (int Start, int Length)? FindAnswer(string content, int start, int length, IReadOnlyList<string> texts)
+    {
+        (int Start, int Length)? found = null;
+        var stop = start + length;
+        var at = start;
+        for (int tries = 0; tries < MostPieces && at < stop; tries++)
+        {
+            var next = content.AsSpan(at, stop - at).IndexOfAny('{', '[');
+            if (next < 0) break;
+            at += next;
+            var (piece, isAnswer) = PieceAt(content, at, stop, texts.Count == 1);
+            if (piece == 0)
+            {
+                at++;
+                continue;
+            }
+
+            // What stands in an item is repeated, not answered.
+            if (isAnswer && !texts.Any(t => t.AsSpan().Contains(content.AsSpan(at, piece), StringComparison.Ordinal)))
+            {
+                if (found is { } other && !content.AsSpan(other.Start, other.Length).SequenceEqual(content.AsSpan(at, piece))) return null;
+                found ??= (at, piece);
+            }
+
+            at += piece;
+        }
+
+        return found;
+    }
+
+    // How long the JSON is that begins at a place, and whether it is an answer; 0 where none begins there.
+    private static (int Length, bool IsAnswer) PieceAt(string content, int at, int stop, bool single)
+    {
+        try
+        {
+            byte[] json = Encoding.UTF8.GetBytes(content[at..stop]);
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = s_strict.MaxDepth });
+            reader.Read();
+            reader.Skip();
+            var bytes = (int)reader.BytesConsumed;
+            using var document = JsonDocument.Parse(json.AsMemory(0, bytes), s_strict);
+            return (Encoding.UTF8.GetCharCount(json, 0, bytes), Results(document.RootElement) is { Length: > 0 } && (single || !IsResult(document.RootElement)));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return default;
+        }
+    }
+
+    private static ParsedAnswer Read(JsonElement[] results, LabellingPrompt prompt, IReadOnlyList<string> texts, LabelProbabilities? probabilities)
     {
         var outcomes = new LlmOutcome[texts.Count];
         int unasked = 0, position = -1;
-        foreach (var result in results.EnumerateArray())
+        foreach (var result in results)
         {
             if (result.ValueKind == JsonValueKind.Object) position++;
             int index = Index(result, texts.Count);
@@ -225,7 +312,9 @@ public static class LlmAnswerParser
         if (content.AsSpan().TrimStart().StartsWith("<think>", StringComparison.Ordinal))
         {
             int end = content.IndexOf(thought, StringComparison.Ordinal);
-            if (end >= 0) start = end + thought.Length;
+
+            // What stands in thoughts that did not end is no answer yet.
+            start = end >= 0 ? end + thought.Length : content.Length;
         }
         int stop = content.Length;
         Trim(content, ref start, ref stop);

@@ -11,21 +11,25 @@ internal sealed class LlmBudget
     private const double PromptMargin = 1.25;
     private const double CompletionMargin = 1.5;
 
-    private readonly Lock _lock = new();
     private readonly LlmEndpoint _endpoint;
-    private readonly decimal? _money;
+    private readonly LlmPurse[] _purses;
     private int _requests;
-    private decimal _reserved;
-    private TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private double? _promptPerByte;
     private double? _completionPerItem;
 
-    public LlmBudget(LlmEndpoint endpoint, decimal? money, int requests)
+    /// <summary>Makes a budget.</summary>
+    /// <param name="endpoint">Who is asked.</param>
+    /// <param name="money">Money of its own; null: no bound.</param>
+    /// <param name="requests">Requests.</param>
+    /// <param name="purses">Money that others spend too.</param>
+    public LlmBudget(LlmEndpoint endpoint, decimal? money, int requests, IReadOnlyList<LlmPurse> purses)
     {
         _endpoint = endpoint;
-        _money = money;
+        _purses = money is null ? [.. purses] : [new LlmPurse(money), .. purses];
         _requests = requests;
     }
+
+    private static Lock Guard => LlmPurse.Guard;
 
     /// <summary>Money settled.</summary>
     public decimal Spent { get; private set; }
@@ -36,7 +40,7 @@ internal sealed class LlmBudget
     /// <summary>Allows more requests.</summary>
     public void AllowRequests(int more)
     {
-        lock (_lock) _requests = (int)Math.Min(int.MaxValue, (long)_requests + more);
+        lock (Guard) _requests = (int)Math.Min(int.MaxValue, (long)_requests + more);
     }
 
     /// <summary>Likely tokens of a request and its answer.</summary>
@@ -45,13 +49,13 @@ internal sealed class LlmBudget
     /// <param name="mostCompletion">Most tokens of the answer.</param>
     public long EstimateTokens(long bytes, int items, int mostCompletion)
     {
-        lock (_lock) return PromptTokens(bytes) + CompletionTokens(items, mostCompletion);
+        lock (Guard) return PromptTokens(bytes) + CompletionTokens(items, mostCompletion);
     }
 
     /// <summary>Likely cost of a request and its answer.</summary>
     public decimal EstimateCost(long bytes, int items, int mostCompletion)
     {
-        lock (_lock) return _endpoint.Cost(PromptTokens(bytes), CompletionTokens(items, mostCompletion));
+        lock (Guard) return _endpoint.Cost(PromptTokens(bytes), CompletionTokens(items, mostCompletion));
     }
 
     /// <summary>Reserves a request. While others are under way, which mostly cost less than they reserved, it waits rather than refuses.</summary>
@@ -65,20 +69,19 @@ internal sealed class LlmBudget
         while (true)
         {
             Task settled;
-            lock (_lock)
+            lock (Guard)
             {
                 decimal reservation = _endpoint.Cost(PromptTokens(bytes), CompletionTokens(items, mostCompletion));
                 if (Requests >= _requests) return (LlmFailure.RequestsSpent, 0);
-                bool nothingSeen = _promptPerByte is null && _reserved == 0;
-                if (_money is not { } money || Spent + _reserved + reservation <= money || (nothingSeen && Spent < money))
+                if (Array.Find(_purses, p => !p.Covers(reservation, nothingSeen: _promptPerByte is null)) is not { } empty)
                 {
                     Requests++;
-                    _reserved += reservation;
+                    foreach (var purse in _purses) purse.Reserve(reservation);
                     return (LlmFailure.None, reservation);
                 }
 
-                if (_reserved == 0) return (LlmFailure.BudgetSpent, 0);
-                settled = _settled.Task;
+                if (empty.Reserved == 0) return (LlmFailure.BudgetSpent, 0);
+                settled = empty.Settled;
             }
 
             await settled.WaitAsync(cancellationToken);
@@ -94,12 +97,10 @@ internal sealed class LlmBudget
     /// <param name="completionTokens">Tokens of the answer by the server's count; null where it gave none.</param>
     public void Settle(decimal reservation, decimal cost, long bytes, int items, long? promptTokens, long? completionTokens)
     {
-        lock (_lock)
+        lock (Guard)
         {
-            _reserved -= reservation;
             Spent += cost;
-            _settled.SetResult();
-            _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            foreach (var purse in _purses) purse.Settle(reservation, cost);
             if (promptTokens is { } prompt) _promptPerByte = Math.Max(_promptPerByte ?? 0, (double)prompt / Math.Max(1, bytes));
             if (completionTokens is { } completion) _completionPerItem = Math.Max(_completionPerItem ?? 0, (double)completion / Math.Max(1, items));
         }

@@ -30,21 +30,22 @@ internal sealed class LlmClient
     private readonly LlmEndpoint _endpoint;
     private readonly TimeProvider _time;
     private readonly ChatClient _chat;
-    private readonly bool _isOpenAI;
+    private readonly EndpointAddressPolicy _address;
 
     public LlmClient(LlmEndpoint endpoint, HttpClient http, TimeProvider time)
     {
         _endpoint = endpoint;
         _time = time;
-        var address = new Uri(endpoint.BaseUrl);
-        _isOpenAI = address.Host.EndsWith("openai.com", StringComparison.OrdinalIgnoreCase);
+        _address = new EndpointAddressPolicy(endpoint);
         var options = new OpenAIClientOptions
         {
-            Endpoint = address,
+            Endpoint = new Uri(endpoint.BaseUrl),
             RetryPolicy = new ClientRetryPolicy(maxRetries: 0),
             NetworkTimeout = System.Threading.Timeout.InfiniteTimeSpan,
             Transport = new HttpClientPipelineTransport(http),
         };
+        options.AddPolicy(_address, PipelinePosition.BeforeTransport);
+
         // The SDK insists on a key; servers that want none do not look at it.
         _chat = new ChatClient(endpoint.Model, new ApiKeyCredential(string.IsNullOrEmpty(endpoint.ApiKey) ? "none" : endpoint.ApiKey), options);
     }
@@ -74,9 +75,9 @@ internal sealed class LlmClient
             json.WriteNumber(capabilities.Limit == TokenLimit.MaxTokens ? "max_tokens" : "max_completion_tokens", completionTokens);
             if (capabilities.Temperature) json.WriteNumber("temperature", temperature);
             if (capabilities.LogProbabilities) json.WriteBoolean("logprobs", true);
-            if (_isOpenAI)
+            if (capabilities.Extras)
             {
-                // Nothing is to be kept at the provider; others may not know the parameter.
+                // Nothing is to be kept at the provider; others do not know the parameter.
                 json.WriteBoolean("store", false);
                 json.WriteNumber("seed", seed);
             }
@@ -88,6 +89,17 @@ internal sealed class LlmClient
     /// <summary>Sends a request and reads its whole answer within the endpoint's time-out.</summary>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public async Task<LlmReply> SendAsync(byte[] body, CancellationToken cancellationToken)
+    {
+        var reply = await SendOnceAsync(body, cancellationToken);
+        if (reply.Status is not (404 or 405) || !_address.HasOther) return reply;
+        _address.Use(other: true);
+        var second = await SendOnceAsync(body, cancellationToken);
+        if (second.Status is not (404 or 405)) return second;
+        _address.Use(other: false);
+        return reply;
+    }
+
+    private async Task<LlmReply> SendOnceAsync(byte[] body, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(_endpoint.Timeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);

@@ -8,7 +8,10 @@ namespace Annotator.Core.Llm;
 /// <remarks>Limits are of the endpoint as seen from one labeller; several labellers of one endpoint each have their own.</remarks>
 public sealed record LlmEndpoint
 {
-    /// <summary>The address to which <c>/chat/completions</c> is added, e.g. <c>https://api.openai.com/v1</c> or <c>http://127.0.0.1:11434/v1</c>.</summary>
+    /// <summary>
+    /// The address to whose path <c>/chat/completions</c> is added, e.g. <c>https://api.openai.com/v1</c>, <c>http://127.0.0.1:11434/v1</c> or
+    /// <c>https://NAME.openai.azure.com/openai/deployments/MODEL?api-version=2024-10-21</c>. Of an address without a path <c>/v1</c> is tried too.
+    /// </summary>
     public required string BaseUrl { get; init; }
 
     /// <summary>The key sent as a bearer token; null or empty where the server wants none. Never part of <see cref="ToString"/>.</summary>
@@ -71,8 +74,8 @@ public sealed record LlmEndpoint
         var errors = new List<string>();
         if (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
             errors.Add($"{nameof(BaseUrl)} must be an absolute http or https address.");
-        else if (address.UserInfo.Length > 0 || address.Query.Length > 0 || address.Fragment.Length > 0)
-            errors.Add($"{nameof(BaseUrl)} must have no user, query or fragment.");
+        else if (address.UserInfo.Length > 0 || address.Fragment.Length > 0 || (address.Query.Length > 0 && !EndpointAddress.IsVersion(address.Query)))
+            errors.Add($"{nameof(BaseUrl)} must have no user and no fragment, and no query but api-version.");
         else if (!AllowPrivateAddresses && IsPrivate(address))
             errors.Add($"{nameof(BaseUrl)} is in a private network, which the settings do not allow.");
         if (string.IsNullOrWhiteSpace(Model)) errors.Add($"{nameof(Model)} is missing.");

@@ -40,7 +40,7 @@ public sealed class LlmLabeller
         Circuit = new LlmCircuit(_time);
         Pictures = new PictureProof(_time);
         _pacing = new CallPacing(_time, endpoint.RequestsPerMinute, endpoint.TokensPerMinute);
-        _capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, endpoint.LogProbabilities, Temperature: true);
+        _capabilities = LlmCapabilities.All(endpoint, endpoint.LogProbabilities);
     }
 
     /// <summary>The endpoint.</summary>

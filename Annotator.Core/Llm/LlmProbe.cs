@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 
@@ -36,7 +35,7 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
 
     public async Task<LlmProbeResult> RunAsync(CancellationToken cancellationToken)
     {
-        var capabilities = new LlmCapabilities(AnswerFormat.JsonSchema, TokenLimit.MaxCompletionTokens, LogProbabilities: true, Temperature: true);
+        var capabilities = LlmCapabilities.All(endpoint, logProbabilities: true);
         var messages = s_prompt.Render(s_texts, 1);
         LlmCompletion? completion = null;
         ParsedAnswer? answer = null;
@@ -53,7 +52,7 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
                 break;
             }
 
-            if (reply.Status is not (400 or 422) || steps >= LlmCapabilities.MaximumSteps || capabilities.StepDown(reply.Body.Span) is not { } simpler) break;
+            if (!LlmCapabilities.IsAboutParameters(reply.Status) || steps >= LlmCapabilities.MaximumSteps || capabilities.StepDown(reply.Body.Span) is not { } simpler) break;
             capabilities = simpler;
         }
 
@@ -80,13 +79,14 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
     // A server's own words may hold what it was asked, or what an inner host answered: only its status is told.
     private static string Say(LlmReply reply) => reply switch
     {
-        { Status: 401 or 403 } => FormattableString.Invariant($"The key is not accepted (HTTP {reply.Status})."),
-        { Status: 404 or 405 } => FormattableString.Invariant($"There is no such address or model (HTTP {reply.Status})."),
+        { Status: 401 or 402 or 403 or 404 or 405 or (>= 300 and < 400) } => Sentence(LlmSession.Refusal(reply.Status)),
         { Status: 429 } => "It says that it is asked too often (HTTP 429).",
         { Outcome: LlmCallOutcome.TimedOut } => "It did not answer in time.",
         { Status: { } status } => FormattableString.Invariant($"It does not accept the request (HTTP {status})."),
         _ => "No connection could be made.",
     };
+
+    private static string Sentence(string words) => char.ToUpperInvariant(words[0]) + words[1..] + ".";
 
     private async Task<(bool Takes, bool? Sees)> TakesImagesAsync(LlmCapabilities capabilities, CancellationToken cancellationToken)
     {
@@ -127,8 +127,8 @@ internal sealed class LlmProbe(LlmEndpoint endpoint, HttpClient http, TimeProvid
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, endpoint.BaseUrl.TrimEnd('/') + "/batches?limit=1");
-            if (!string.IsNullOrEmpty(endpoint.ApiKey)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", endpoint.ApiKey);
+            using var request = new HttpRequestMessage(HttpMethod.Get, EndpointAddress.Of(endpoint, "/batches?limit=1"));
+            EndpointAddress.Sign(request, endpoint);
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
             if (!response.IsSuccessStatusCode) return false;
             var head = new byte[4096];

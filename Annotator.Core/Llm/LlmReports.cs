@@ -1,7 +1,10 @@
+using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Llm.Batches;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -44,6 +47,18 @@ public sealed class LlmReports(AnnotatorDatabase database, LlmProviders provider
 {
     // Newest calls from which an estimate is made.
     private const int Sampled = 200;
+
+    /// <summary>Why the LLM is not asked now, or was not asked about all items of late, in words for people; null where it is.</summary>
+    public async Task<string?> TroubleAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        if (!project.Settings.Llm.Enabled) return null;
+        if (await stage.UnavailableAsync(project, cancellationToken) is { } reason) return reason;
+        var newest = await database.ReadAsync(
+            db => db.Runs.Where(r => r.ProjectId == project.Id && (r.Kind == PrelabelHandler.RunKind || r.Kind == LlmBatchHandler.RunKind) && r.State >= RunState.Succeeded).OrderByDescending(r => r.Id).Select(r => new { r.State, r.Message }).FirstOrDefaultAsync(cancellationToken),
+            cancellationToken);
+        return newest is { Message: { } message } && (newest.State == RunState.Failed || message.StartsWith(PrelabelHandler.NotAsked, StringComparison.Ordinal)) ? message : null;
+    }
 
     /// <summary>What the LLM has cost so far, and what was spared.</summary>
     public Task<LlmSummary> SummaryAsync(Project project, CancellationToken cancellationToken = default)

@@ -6,6 +6,9 @@ public sealed record LlmRunOptions
     /// <summary>Money that may be spent, in the currency of the endpoint's prices; null: no bound. It is never passed as long as the server counts tokens rightly.</summary>
     public decimal? Budget { get; init; }
 
+    /// <summary>Money that other sessions spend at the same time.</summary>
+    internal IReadOnlyList<LlmPurse> Purses { get; init; } = [];
+
     /// <summary>Items of a call, 1 to 100; null: those of the endpoint.</summary>
     public int? ItemsPerCall { get; init; }
 
@@ -14,6 +17,9 @@ public sealed record LlmRunOptions
 
     /// <summary>Changes texts before they leave, such as taking personal data out; it must keep an item's text apart from those of others. Null: nothing is changed.</summary>
     public Func<string, string>? Mask { get; init; }
+
+    /// <summary>Leads an answer about a changed text back to the text as it was, which it is given; null: answers do not depend on it.</summary>
+    internal Func<string, LlmAnswer, LlmAnswer>? Restore { get; init; }
 
     /// <summary>Requests that may be sent; null: <see cref="DefaultRequests"/> of each part.</summary>
     public int? MaximumRequests { get; init; }

@@ -62,7 +62,7 @@ public sealed class LlmSession : IAsyncDisposable
         _prompt = prompt;
         _options = options;
         _itemsPerCall = options.ItemsPerCall ?? _endpoint.ItemsPerCall;
-        _budget = new LlmBudget(_endpoint, options.Budget, options.MaximumRequests ?? 0);
+        _budget = new LlmBudget(_endpoint, options.Budget, options.MaximumRequests ?? 0, options.Purses);
         _jitter = new Random(options.Seed);
         _breakAfter = options.BreakAfter ?? Math.Max(5, 2 * _endpoint.Concurrency);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -90,6 +90,15 @@ public sealed class LlmSession : IAsyncDisposable
         get
         {
             lock (_lock) return _stopReason;
+        }
+    }
+
+    /// <summary>Why nothing more is asked, in words for people; null while it is.</summary>
+    public string? StopDetail
+    {
+        get
+        {
+            lock (_lock) return _stopDetail;
         }
     }
 
@@ -191,13 +200,14 @@ public sealed class LlmSession : IAsyncDisposable
 
             _stop.Token.ThrowIfCancellationRequested();
             if (!string.IsNullOrWhiteSpace(completion?.Content)) return (completion.Content, null);
-            if (reply.Status is 400 or 422 && steps < LlmCapabilities.MaximumSteps && capabilities.StepDown(reply.Body.Span) is { } simpler)
+            if (LlmCapabilities.IsAboutParameters(reply.Status) && steps < LlmCapabilities.MaximumSteps && capabilities.StepDown(reply.Body.Span) is { } simpler)
             {
                 (capabilities, steps, attempt) = (simpler, steps + 1, attempt - 1);
                 continue;
             }
 
-            if (attempt >= _endpoint.MaximumAttempts || reply.Outcome == LlmCallOutcome.Rejected) return (null, FormattableString.Invariant($"the server gave no answer ({Names.Of(reply.Outcome)})"));
+            if (reply.Outcome == LlmCallOutcome.Rejected || IsOutOfQuota(reply)) return (null, Refusal(reply.Status));
+            if (attempt >= _endpoint.MaximumAttempts) return (null, FormattableString.Invariant($"the server gave no answer ({Names.Of(reply.Outcome)})"));
             if (reply.Outcome != LlmCallOutcome.Answered) await PauseAsync(reply, new Tries { Failures = attempt }, _stop.Token);
         }
     }
@@ -371,7 +381,7 @@ public sealed class LlmSession : IAsyncDisposable
             }
 
             bool foundOut = tries.Steps == 0 && _labeller.Capabilities != capabilities;
-            if (reply.Status is 400 or 422 && tries.Steps < LlmCapabilities.MaximumSteps && (foundOut || !_labeller.IsProven)
+            if (LlmCapabilities.IsAboutParameters(reply.Status) && tries.Steps < LlmCapabilities.MaximumSteps && (foundOut || !_labeller.IsProven)
                 && (foundOut ? _labeller.Capabilities : capabilities.StepDown(reply.Body.Span)) is { } simpler)
             {
                 // Another call may have found it out meanwhile. It costs none of the attempts.
@@ -447,7 +457,7 @@ public sealed class LlmSession : IAsyncDisposable
             long clock = _labeller.Time.GetTimestamp();
             var reply = await SendAsync(body, cancellationToken);
             var completion = reply.Outcome == LlmCallOutcome.Answered ? LlmCompletion.Parse(reply.Body) : null;
-            var parsed = reply.Outcome == LlmCallOutcome.Answered ? LlmAnswerParser.Parse(completion, prompt, texts) : null;
+            var parsed = reply.Outcome == LlmCallOutcome.Answered ? Restored(LlmAnswerParser.Parse(completion, prompt, texts), call) : null;
             var latency = _labeller.Time.GetElapsedTime(clock);
             _labeller.Gate.Release();
             entered = false;
@@ -459,6 +469,11 @@ public sealed class LlmSession : IAsyncDisposable
             if (entered) _labeller.Gate.Release();
         }
     }
+
+    private ParsedAnswer Restored(ParsedAnswer parsed, Call call) => _options.Restore is not { } restore ? parsed : parsed with
+    {
+        Outcomes = [.. parsed.Outcomes.Zip(call.Items).Select(p => p.First.Answer is { } answer ? p.First with { Answer = restore(p.Second.Item.Text, answer) } : p.First)],
+    };
 
     // A request under way is not given up when the circuit opens: it is paid for, and its answer may come. Its own time-out bounds it.
     private async Task<LlmReply> SendAsync(byte[] body, CancellationToken cancellationToken)
@@ -479,9 +494,9 @@ public sealed class LlmSession : IAsyncDisposable
         if (reply.Outcome == LlmCallOutcome.Rejected || IsOutOfQuota(reply))
         {
             // A wrong key, model or address is wrong for every item; so is a server that took no form of request from the first on.
-            bool all = reply.Status is 401 or 402 or 403 or 404 or 405 or 429 || (!_labeller.IsProven && Interlocked.Increment(ref _refusals) >= RefusalsBeforeProof)
+            bool all = reply.Status is 401 or 402 or 403 or 404 or 405 or 429 or (>= 300 and < 400) || (!_labeller.IsProven && Interlocked.Increment(ref _refusals) >= RefusalsBeforeProof)
                 || (_prompt.Pictures && _labeller.Pictures.Refused());
-            if (all) Break(LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept requests (HTTP {reply.Status})"));
+            if (all) Break(LlmFailure.Rejected, Refusal(reply.Status));
             return (LlmFailure.Rejected, FormattableString.Invariant($"the server does not accept the request (HTTP {reply.Status})"));
         }
 
@@ -514,6 +529,16 @@ public sealed class LlmSession : IAsyncDisposable
             Break(LlmFailure.CircuitOpen, FormattableString.Invariant($"the server failed {_breakAfter} times in a row"));
         return tries.Failures >= _endpoint.MaximumAttempts ? (FailureOf(reply), FormattableString.Invariant($"no answer after {tries.Sent} attempts ({status})")) : null;
     }
+
+    /// <summary>What a server means that refuses every request, in words for people. Its own words are not told: they may hold what it was asked.</summary>
+    internal static string Refusal(int? status) => FormattableString.Invariant($"{status switch
+    {
+        401 or 403 => "the key is not accepted",
+        402 or 429 => "the account's quota or credit is used up",
+        404 or 405 => "there is no such address or model",
+        >= 300 and < 400 => "it sends to another address, which is not followed",
+        _ => "the server does not accept requests",
+    }} (HTTP {status})");
 
     private static LlmFailure FailureOf(LlmReply reply) => reply.Outcome == LlmCallOutcome.RateLimited ? LlmFailure.RateLimited : LlmFailure.Unreachable;
 

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Numerics;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -7,29 +9,43 @@ namespace Annotator.Core.Llm;
 
 /// <summary>
 /// Takes structured personal data out of texts: e-mail addresses, card numbers (Luhn's check), bank accounts (IBAN, ISO 13616's check),
-/// Korean resident registration numbers (date and century digit) and telephone numbers. Each becomes a mark in brackets that says what stood
+/// Korean resident registration numbers (date and century digit), addresses of the internet (IPv4, IPv6) and telephone numbers. Each becomes a mark in brackets that says what stood
 /// there. Names and addresses of people are not found; no mask of this kind finds everything.
 /// </summary>
 public static partial class PersonalData
 {
     /// <summary>The text with marks in place of what was found.</summary>
-    public static string Mask(string text)
+    /// <param name="text">The text.</param>
+    public static string Mask(string text) => Hide(text).Text;
+
+    /// <summary>The text with marks in place of what was found, and the way back.</summary>
+    /// <param name="text">The text.</param>
+    public static MaskedText Hide(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
+        var masked = MaskedText.Of(text);
         try
         {
-            text = Email().Replace(text, "[EMAIL]");
-            text = Iban().Replace(text, m => IsIban(m.Value) ? "[IBAN]" : m.Value);
-            text = ResidentNumber().Replace(text, m => IsResidentNumber(m.Value) ? "[RRN]" : m.Value);
-            text = Card().Replace(text, m => IsCard(m.Value) ? "[CARD]" : m.Value);
-            return Phone().Replace(text, m => IsPhone(m.Value) ? "[PHONE]" : m.Value);
+            Take(Email(), "[EMAIL]", _ => true);
+            Take(Iban(), "[IBAN]", IsIban);
+            Take(ResidentNumber(), "[RRN]", IsResidentNumber);
+            Take(Card(), "[CARD]", IsCard);
+            Take(Address(), "[IP]", IsAddress);
+            Take(Phone(), "[PHONE]", IsPhone);
+            return masked;
         }
         catch (RegexMatchTimeoutException)
         {
             // Nothing leaves that could not be looked through.
-            return "[UNREADABLE]";
+            return MaskedText.Of(text).Hide([(0, text.Length)], "[UNREADABLE]");
         }
+
+        void Take(Regex form, string mark, Func<string, bool> isOne) =>
+            masked = masked.Hide(form.Matches(masked.Text).Where(m => isOne(m.Value)).Select(m => (m.Index, m.Length)).ToList(), mark);
     }
+
+    // Four groups are also a version of a program; it is no loss.
+    private static bool IsAddress(string text) => IPAddress.TryParse(text, out var address) && (address.AddressFamily == AddressFamily.InterNetworkV6 ? text.Length > 2 : text.Count(c => c == '.') == 3);
 
     private static string Digits(string text)
     {
@@ -92,6 +108,9 @@ public static partial class PersonalData
 
     [GeneratedRegex(@"(?<![0-9])[0-9](?:[ \-]?[0-9]){12,18}(?![0-9])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Card();
+
+    [GeneratedRegex(@"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])|(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![0-9A-Za-z:])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Address();
 
     [GeneratedRegex(@"(?<![0-9\p{L}])(?:\+[0-9]{1,3}[ .\-]?)?\(?0?[0-9]{1,4}\)?(?:[ .\-]?[0-9]{2,4}){2,4}(?![0-9\p{L}])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Phone();

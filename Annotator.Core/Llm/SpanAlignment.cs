@@ -55,7 +55,7 @@ public static class SpanAlignment
     }
 
     // Where a code point begins, or the text ends; null where it is shorter.
-    private static int? Place(string text, int codePoint)
+    internal static int? Place(string text, int codePoint)
     {
         var at = 0;
         for (; codePoint > 0; codePoint--)
@@ -68,7 +68,7 @@ public static class SpanAlignment
     }
 
     // A lone surrogate counts as one, as it does in Python and in the label values.
-    private static int CodePoints(ReadOnlySpan<char> text)
+    internal static int CodePoints(ReadOnlySpan<char> text)
     {
         int count = 0;
         foreach (var _ in text.EnumerateRunes()) count++;

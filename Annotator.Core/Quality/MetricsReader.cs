@@ -137,6 +137,7 @@ public static class CounterNames
     internal const string LlmCompletionTokens = "llm:completionTokens";
     internal const string LlmCost = "llm:cost";
     internal const string LlmEstimatedCost = "llm:estimatedCost";
+    internal const string LlmMeasured = "llm:measured";
     internal const string LlmRight = "llm:right";
     internal const string LlmJudged = "llm:judged";
 

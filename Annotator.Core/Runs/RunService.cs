@@ -141,7 +141,7 @@ public sealed partial class RunService(
         var run = await ClaimAsync(runId, owner, cancellationToken);
         if (run is null) return;
 
-        var from = run.Cursor;
+        var (from, done) = (run.Cursor, run.Done);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var heartbeat = KeepAliveAsync(run, owner, stop);
         try
@@ -175,7 +175,7 @@ public sealed partial class RunService(
             LogFailed(e, run.Id, run.Kind);
 
             // An execution that came further was no attempt at the same thing: a long run meets more than one passing trouble.
-            if (!string.Equals(run.Cursor, from, StringComparison.Ordinal)) run.Attempts = 1;
+            if (!string.Equals(run.Cursor, from, StringComparison.Ordinal) || run.Done > done) run.Attempts = 1;
             if (run.Attempts > options.Value.Retries) await FinishAsync(run, owner, RunState.Failed, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
             else await ReleaseAsync(run, owner, DiskFull.IsCause(e) ? DiskFull.Message : e.Message);
         }

@@ -60,6 +60,50 @@ public class LlmPagesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Provider_IsConnectedByItsForm_AndWhatIsWrongIsTold()
+    {
+        await using var llm = await FakeLlmServer.StartAsync(r => r.Authorization != "Bearer sk-right" ? FakeLlmReply.Error(401) : FakeLlmReply.Good(r, _ => r.Labels[0]));
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        const string name = "Server of the form";
+        ILocator Field(string label) => page.GetByLabel(label, new PageGetByLabelOptions { Exact = true });
+        ILocator Button(string label) => page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = label, Exact = true });
+        var row = page.Locator("tr", new PageLocatorOptions { HasText = name });
+        await PageScenes.OpenAsync(page, "/admin/llm");
+        await Button("Connect a provider").ClickAsync();
+        await Button("Ollama").ClickAsync();
+        await Assertions.Expect(Field("Base address")).ToHaveValueAsync("http://127.0.0.1:11434/v1");
+        await Field("Name").FillAsync(name);
+        await Field("Base address").FillAsync(llm.BaseUrl + "?x=1");
+        await Field("Key").FillAsync("sk-wrong");
+        await Button("Save").ClickAsync();
+        await Assertions.Expect(page.GetByText("no query but api-version")).ToBeVisibleAsync();
+        await Field("Base address").FillAsync(llm.BaseUrl);
+        await Button("Save").ClickAsync();
+        await Button($"Test {name}").ClickAsync();
+        await Assertions.Expect(row.GetByText("The key is not accepted (HTTP 401).")).ToBeVisibleAsync();
+
+        // What a project lacks for it stands on its page.
+        var provider = (await browser.Api.GetAsync("/api/v1/llm/providers"))!["items"]!.AsArray().Single(p => (string)p!["name"]! == name)!;
+        var project = await browser.Api.CreateProjectAsync("Wrong key", ["a", "b"], settings: new System.Text.Json.Nodes.JsonObject { ["llm"] = new System.Text.Json.Nodes.JsonObject { ["enabled"] = true, ["provider"] = (string)provider["id"]! } });
+        await browser.Api.AddAsync(project, ["one", "two"]);
+        await using (var second = await browser.SignedInAsync(new BrowserSettings(Dark: true, Width: 390)))
+        {
+            await PageScenes.OpenAsync(second.Page, $"/projects/{project}/llm/cost");
+            await Assertions.Expect(second.Page.Locator(".an-notice-warn")).ToContainTextAsync("the key is not accepted (HTTP 401)");
+            Assert.Empty((await second.Page.RunAxe(s_wcag)).Violations);
+        }
+
+        await Button($"Change {name}").ClickAsync();
+        await Assertions.Expect(Field("Key")).ToHaveValueAsync("");
+        await Field("Key").FillAsync("sk-right");
+        await Button("Save").ClickAsync();
+        await Button($"Test {name}").ClickAsync();
+        await Assertions.Expect(row.GetByText("works")).ToBeVisibleAsync();
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task Pages_WithNothingToShow_SaySo_AndAnnotatorsDoNotReachThem()
     {
         await using var visitor = await browser.SignedInAsync();

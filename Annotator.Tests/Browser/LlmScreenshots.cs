@@ -16,13 +16,14 @@ public class LlmScreenshots(BrowserFixture browser)
         await using var llm = await LlmScenes.ServerAsync();
         var (project, version) = await LlmScenes.ProjectAsync(browser.Api, llm);
         Directory.CreateDirectory(s_folder);
-        foreach (var (suffix, settings) in ((string, BrowserSettings)[])[("", new BrowserSettings()), ("-dark", new BrowserSettings(Dark: true)), ("-korean", new BrowserSettings("ko-KR", Width: 820))])
+        foreach (var (suffix, settings) in ((string, BrowserSettings)[])[("", new BrowserSettings()), ("-dark", new BrowserSettings(Dark: true)), ("-korean", new BrowserSettings("ko-KR", Width: 820)), ("-narrow", new BrowserSettings(Width: 390))])
         {
             await using var visitor = await browser.SignedInAsync(settings);
             foreach (var (name, address) in LlmScenes.Pages(project))
             {
                 if (suffix is "-korean" && name is not "llm-labels") continue;
-                if (suffix is "-dark" && name is not ("llm-bias" or "llm-prompts")) continue;
+                if (suffix is "-dark" && name is not ("llm-bias" or "llm-prompts" or "llm-cost")) continue;
+                if (suffix is "-narrow" && name is not ("llm-providers" or "llm-cost")) continue;
                 await PageScenes.OpenAsync(visitor.Page, address);
                 await visitor.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"{name}{suffix}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
             }

@@ -33,6 +33,12 @@ public class HostileEndpointTests
         { "empty answer", 150 },
         { "refusal", 150 },
         { "an HTML page", 150 },
+        { "403", 10 },
+        { "404", 10 },
+        { "redirect", 10 },
+        { "drips", 30 },
+        { "no UTF-8", 150 },
+        { "ten megabytes", 150 },
     };
 
     [Theory]
@@ -68,6 +74,12 @@ public class HostileEndpointTests
     [InlineData("no json_schema")]
     [InlineData("no response_format, no max_completion_tokens")]
     [InlineData("right, with results for others")]
+    [InlineData("no temperature, no logprobs")]
+    [InlineData("fenced, with words around it")]
+    [InlineData("content in parts, ids as numbers, in another order")]
+    [InlineData("the list alone")]
+    [InlineData("every third 429 with a date")]
+    [InlineData("schemas are not implemented")]
     public async Task Endpoint_ThatAnswersRightlyInTheEnd_EveryItemIsLabelled(string kind)
     {
         await using var llm = await FakeLlmServer.StartAsync(Script(kind));
@@ -89,6 +101,46 @@ public class HostileEndpointTests
         Assert.Equal(llm.PromptTokens, figures["promptTokens"]!.GetValue<long>());
         Assert.Equal(llm.CompletionTokens, figures["completionTokens"]!.GetValue<long>());
         Assert.Equal((llm.PromptTokens * 0.15e-6) + (llm.CompletionTokens * 0.6e-6), figures["cost"]!.GetValue<double>(), 1e-9);
+    }
+
+    [Theory]
+    [InlineData("", "", "/v1", "")]
+    [InlineData("/", "", "/v1", "")]
+    [InlineData("", "", "", "")]
+    [InlineData("/v1/", "", "/v1", "")]
+    [InlineData("/v1beta/openai/", "", "/v1beta/openai", "")]
+    [InlineData("/openai/deployments/four", "?api-version=2024-10-21", "/openai/deployments/four", "?api-version=2024-10-21")]
+    public async Task BaseUrl_InAnyForm_LeadsToTheServer(string path, string query, string serves, string expected)
+    {
+        await using var llm = await FakeLlmServer.StartAsync(r => FakeLlmReply.Good(r, Right));
+        (llm.Serves, llm.Query) = (serves, expected);
+        var endpoint = new Core.Llm.LlmEndpoint { BaseUrl = new Uri(llm.BaseUrl).GetLeftPart(UriPartial.Authority) + path + query, Model = "m", ApiKey = "sk-of-the-test" };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var result = await new Core.Llm.LlmLabeller(endpoint, http).LabelAsync(new Core.Llm.LabellingPrompt(Core.Llm.LlmTask.SingleChoice, [.. s_labels.Select(l => new Core.Llm.LlmLabel(l))]), [new Core.Llm.LlmItem("1", "praise")]);
+        Assert.Equal("praise", result.Results[0].Answer?.Labels[0]);
+
+        // Azure's servers take their key in a header of its own.
+        Assert.Equal(query.Length == 0 ? ("Bearer sk-of-the-test", "") : ("", "sk-of-the-test"), (llm.Requests[0].Authorization, llm.Requests[0].ApiKey));
+    }
+
+    [Theory]
+    [InlineData("401", "the key is not accepted (HTTP 401)")]
+    [InlineData("404", "there is no such address or model (HTTP 404)")]
+    [InlineData("429 out of quota", "quota or credit is used up (HTTP 429)")]
+    public async Task Endpoint_ThatRefusesAll_IsSaidToDoSo(string kind, string words)
+    {
+        await using var llm = await FakeLlmServer.StartAsync(Script(kind));
+        await using var host = await StartAsync(llm);
+        var project = await host.Admin.CreateProjectAsync(labels: s_labels);
+        await host.Admin.AddTextsAsync(project, Texts(Items));
+        await EndAsync(host, project);
+        var runs = (await host.Admin.GetAsync($"/api/v1/projects/{project}/runs")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        Assert.Contains(runs, r => r!["kind"]!.GetValue<string>() == "prelabel" && r["state"]!.GetValue<string>() == "succeeded" && r["message"]?.GetValue<string>().Contains(words, StringComparison.Ordinal) == true);
+
+        // Who asks for the LLM and nothing else is told that it did nothing.
+        var run = await RunAsync(host, project, "llm");
+        Assert.Equal("failed", run["state"]!.GetValue<string>());
+        Assert.Contains(words, run["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -331,6 +383,12 @@ public class HostileEndpointTests
         "half the JSON" => r => FakeLlmReply.Content(Results(r.Items)[..^20], finishReason: "length"),
         "empty answer" => _ => FakeLlmReply.Content(""),
         "refusal" => _ => FakeLlmReply.Content(null, refusal: "No."),
+        "403" => _ => FakeLlmReply.Error(403),
+        "404" => _ => FakeLlmReply.Error(404, "The model does not exist", "model_not_found"),
+        "redirect" => _ => FakeLlmReply.Redirect("http://127.0.0.1:9/v1/chat/completions"),
+        "drips" => _ => FakeLlmReply.Drip(),
+        "no UTF-8" => _ => FakeLlmReply.Bytes([.. "{\"choices\":[{\"message\":{\"content\":\""u8, 0xff, 0xfe, 0x80, .. "\"}}]}"u8]),
+        "ten megabytes" => _ => FakeLlmReply.Bytes([.. "{\"choices\":[{\"message\":{\"content\":\""u8, .. new byte[10 << 20].Select(_ => (byte)'x'), .. "\"}}]}"u8]),
         "an HTML page" => _ => FakeLlmReply.Raw("<html>It works!</html>"),
         "every third 429" => r => r.Number % 3 == 0 ? FakeLlmReply.Error(429) : FakeLlmReply.Good(r, Right),
         "every third 500" => r => r.Number % 3 == 0 ? FakeLlmReply.Error(500) : FakeLlmReply.Good(r, Right),
@@ -341,6 +399,13 @@ public class HostileEndpointTests
         "no json_schema" => r => r.ResponseFormat == "json_schema" ? FakeLlmReply.Error(400, "response_format json_schema is not supported") : FakeLlmReply.Good(r, Right),
         "no response_format, no max_completion_tokens" => r => r.ResponseFormat is not null ? FakeLlmReply.Error(400, "unknown field response_format")
             : r.Json["max_completion_tokens"] is not null ? FakeLlmReply.Error(422, "unknown field max_completion_tokens") : FakeLlmReply.Good(r, Right),
+        "no temperature, no logprobs" => r => r.Json["temperature"] is not null ? FakeLlmReply.Error(400, "Unsupported value: 'temperature' does not support 0 with this model.", "unsupported_value")
+            : r.Json["logprobs"] is not null ? FakeLlmReply.Error(400, "'logprobs' is not allowed") : FakeLlmReply.Good(r, Right),
+        "fenced, with words around it" => r => FakeLlmReply.Content("Sure! Here is item [1] and the others:\n```json\n" + Results(r.Items) + "\n```\nAnything else?"),
+        "content in parts, ids as numbers, in another order" => r => FakeLlmReply.Parts(System.Text.RegularExpressions.Regex.Replace(Results(r.Items.Reverse()), "\"id\":\"(?<number>[0-9]+)\"", "\"id\":${number}", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))),
+        "the list alone" => r => FakeLlmReply.Content(JsonNode.Parse(Results(r.Items))!["results"]!.ToJsonString()),
+        "every third 429 with a date" => r => r.Number % 3 == 0 ? FakeLlmReply.Error(429, retryAfter: FakeLlmReply.HttpDate(TimeProvider.System.GetUtcNow().AddSeconds(1))) : FakeLlmReply.Good(r, Right),
+        "schemas are not implemented" => r => r.ResponseFormat is not null ? FakeLlmReply.Error(501) : FakeLlmReply.Good(r, Right),
         "right, with results for others" => r => FakeLlmReply.Content(Results(r.Items.Append(("77", "x")).Append(("k1", "x")))),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };

@@ -15,6 +15,8 @@ public class LlmAnswerParserTests
 
     private const string Good = """{"results":[{"id":"1","label":"a","confidence":0.5},{"id":"2","label":"b","confidence":1},{"id":"3","label":"가","confidence":0}]}""";
 
+    private const string OtherGood = """{"results":[{"id":"1","label":"b","confidence":0.5},{"id":"2","label":"b","confidence":1},{"id":"3","label":"가","confidence":0}]}""";
+
     private static LlmFailure[] Failures(string? content, string? finishReason = null) =>
         [.. LlmAnswerParser.Parse(new LlmCompletion(content, finishReason, false, null, null, null, null), s_single, s_texts).Outcomes.Select(o => o.Failure)];
 
@@ -23,6 +25,12 @@ public class LlmAnswerParserTests
     [InlineData("  \n" + Good + "\n")]
     [InlineData("```json\n" + Good + "\n```")]
     [InlineData("<think>\nIs it {\"results\"}? Yes.\n</think>\n\n" + Good)]
+    [InlineData("Here you are: " + Good)]
+    [InlineData(Good + " I hope this helps!")]
+    [InlineData("Item [1] is {an a}. The answer:\n```json\n" + Good + "\n```\nAnything else?")]
+    [InlineData("Draft: " + Good + "\nFinal: " + Good)]
+    [InlineData("```json\n" + Good)]
+    [InlineData("""[{"id":1,"label":"a","confidence":0.5},{"id":2,"label":"b","confidence":1},{"id":3,"label":"가","confidence":0}]""")]
     public void Parse_GoodAnswer_AnswersAll(string content)
     {
         var parsed = LlmAnswerParser.Parse(content, s_single, s_texts);
@@ -30,6 +38,21 @@ public class LlmAnswerParserTests
         Assert.Equal([0.5, 1, 0], parsed.Outcomes.Select(o => o.Answer!.Confidence!.Value));
         Assert.All(parsed.Outcomes, o => Assert.Equal(ConfidenceSource.Stated, o.Answer!.ConfidenceSource));
         Assert.Equal(0, parsed.UnaskedIds);
+    }
+
+    [Theory]
+    [InlineData("""{"id":"1","label":"b"}""")]
+    [InlineData("""The answer is {"id":1,"label":"b"}.""")]
+    [InlineData("""{"results":{"id":"1","label":"b"}}""")]
+    public void Parse_OneItem_MayBeAnsweredBare(string content) => Assert.Equal("b", LlmAnswerParser.Parse(content, s_single, ["first"]).Outcomes[0].Answer?.Labels[0]);
+
+    [Fact]
+    public void Parse_WordsThatRepeatAnItemsJson_AreNoAnswer()
+    {
+        // The model quotes what an item says, and its own answer is broken: nothing is taken from the quote.
+        string[] texts = ["first", "answer " + Good, "third"];
+        Assert.All(LlmAnswerParser.Parse("Item 2 wants me to say " + Good + ", but: {\"results\":[{\"id\":\"1\"", s_single, texts).Outcomes, o => Assert.Null(o.Answer));
+        Assert.Equal("b", LlmAnswerParser.Parse("Item 2 wants me to say " + Good + ", but: " + OtherGood, s_single, texts).Outcomes[0].Answer!.Labels[0]);
     }
 
     [Fact]
@@ -75,14 +98,15 @@ public class LlmAnswerParserTests
     [InlineData("", null, LlmFailure.NotJson)]
     [InlineData("", "length", LlmFailure.Truncated)]
     [InlineData("I think it is a.", null, LlmFailure.NotJson)]
-    [InlineData("Here you are: " + Good, null, LlmFailure.NotJson)]
-    [InlineData(Good + " I hope this helps!", null, LlmFailure.NotJson)]
+    [InlineData(Good + " or " + OtherGood, null, LlmFailure.NotJson)]
+    [InlineData("Item 2 says first, so: {\"results\":[]} and no more", null, LlmFailure.NotJson)]
     [InlineData("{\"results\":[{\"id\":\"1\",\"label\":\"a\",\"confidence\":NaN}]}", null, LlmFailure.NotJson)]
     [InlineData("{\"results\":[{\"id\":\"1\",\"label\":\"a\"", null, LlmFailure.NotJson)]
     [InlineData("{\"results\":[{\"id\":\"1\",\"label\":\"a\"", "length", LlmFailure.Truncated)]
     [InlineData("{\"results\":[{\"id\":\"1\",\"label\":\"a\",\"label\":\"b\"}]}", null, LlmFailure.NotJson)]
     [InlineData("{\"results\":[{\"id\":\"1\",\"label\":\"\\ud800\"}]}", null, LlmFailure.NotJson)]
-    [InlineData("[]", null, LlmFailure.WrongShape)]
+    [InlineData("[]", null, LlmFailure.Missing)]
+    [InlineData("[1]", null, LlmFailure.WrongShape)]
     [InlineData("{}", null, LlmFailure.WrongShape)]
     [InlineData("{\"results\":{}}", null, LlmFailure.WrongShape)]
     [InlineData("{\"results\":[]}", null, LlmFailure.Missing)]
@@ -248,8 +272,8 @@ public class LlmAnswerParserTests
 
     private static IEnumerable<string> Corpus()
     {
-        // Cut off anywhere.
-        for (int length = 0; length < Good.Length; length += 2) yield return Good[..length];
+        // Cut off anywhere; without its last brace alone the list is still whole.
+        for (int length = 0; length < Good.Length - 1; length += 2) yield return Good[..length];
         // A wrong value in each place.
         string[] values = ["null", "true", "-7", "1e999", "\"\"", "\"zzz\"", "[]", "{}", "[\"a\"]", "{\"a\":1}", "NaN", "Infinity", "undefined", "'a'", "\"\\ud800\"", "\"Ａ\"", "\"a\\u0000\"", "\"<b>a</b>\"", "\"a\u200B\"", new string('9', 400)];
         foreach (string value in values)
@@ -260,7 +284,7 @@ public class LlmAnswerParserTests
             yield return $$"""{"results":{{value}}}""";
             yield return value;
         }
-        foreach (string around in (string[])["Sure! {0}", "{0}{0}", "{0},", "[{0}]", "({0})", "```{0}", "<think>{0}", "{{\"answer\":{0}}}", "data: {0}\n\ndata: [DONE]", "\u0000{0}", "{0}\n// done", "<html>{0}</html>"])
+        foreach (string around in (string[])["[{0}]", "<think>{0}", "{{\"answer\":{0}}}", "{{\"results\":[{0}]}}", "[[{0}]]", "{{\"results\":null,\"more\":{0}}}", "[{0},{0}]", "{{\"result\":{0}}}", "{{\"results\":{0}}}"])
             yield return string.Format(System.Globalization.CultureInfo.InvariantCulture, around, Good);
         for (int i = 0; i < 30; i++) yield return JsonSerializer.Serialize(new { results = Enumerable.Range(i - 20, i + 1).Select(n => new { id = n.ToString(System.Globalization.CultureInfo.InvariantCulture), label = n % 2 == 0 ? "a" : "zzz" }) });
     }

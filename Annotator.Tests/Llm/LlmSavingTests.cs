@@ -127,6 +127,10 @@ public class LlmSavingTests
         await host.Admin.AddTextsAsync(project, Enumerable.Range(0, 20).Select(i => $"thing {i} with a refund"));
         await host.Admin.WaitAsync($"/api/v1/projects/{project}/metrics", m => m["items"]!["queued"]!.GetValue<long>() == 20);
         await Until.TrueAsync(() => Task.FromResult(host.Services.GetRequiredService<LlmRecovery>().Waiting == 1), "the project waits for the server");
+
+        // Also where the program was stopped meanwhile.
+        await host.StopAsync();
+        await host.StartAgainAsync();
         works = true;
         await host.Admin.WaitAsync($"/api/v1/projects/{project}/metrics", m => m["llm"]!["items"]!.GetValue<long>() == 20);
     }

@@ -37,6 +37,12 @@ public sealed class FakeLlmServer : IAsyncDisposable
     /// <summary>How a request is answered. May be changed while the server runs; is called from several requests at a time.</summary>
     public Func<FakeLlmRequest, FakeLlmReply> Script { get; set; }
 
+    /// <summary>The path before <c>/chat/completions</c> at which it answers; 404 at any other.</summary>
+    public string Serves { get; set; } = "/v1";
+
+    /// <summary>The query with which it answers.</summary>
+    public string Query { get; set; } = "";
+
     /// <summary>Its files and batches; switched off, as with most compatible servers, until a test switches them on.</summary>
     public FakeLlmBatches Batches { get; }
 
@@ -64,7 +70,7 @@ public sealed class FakeLlmServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         var app = builder.Build();
         var server = new FakeLlmServer(app, script ?? (request => FakeLlmReply.Good(request, _ => request.Labels[0])));
-        app.MapPost("/v1/chat/completions", server.AnswerAsync);
+        app.MapPost("/{**path}", context => context.Request.Path + context.Request.QueryString == server.Serves + "/chat/completions" + server.Query ? server.AnswerAsync(context) : Missing(context));
         server.Batches.Map(app);
         await app.StartAsync();
         return server;
@@ -91,6 +97,12 @@ public sealed class FakeLlmServer : IAsyncDisposable
         return (context.Response.StatusCode, Encoding.UTF8.GetString(((MemoryStream)context.Response.Body).ToArray()));
     }
 
+    private static Task Missing(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
+
     private async Task AnswerAsync(HttpContext context)
     {
         int active = Interlocked.Increment(ref _active);
@@ -98,7 +110,7 @@ public sealed class FakeLlmServer : IAsyncDisposable
         try
         {
             using var reader = new StreamReader(context.Request.Body);
-            var request = new FakeLlmRequest(Interlocked.Increment(ref _count), await reader.ReadToEndAsync(context.RequestAborted), context.Request.Headers.Authorization.ToString());
+            var request = new FakeLlmRequest(Interlocked.Increment(ref _count), await reader.ReadToEndAsync(context.RequestAborted), context.Request.Headers.Authorization.ToString()) { ApiKey = context.Request.Headers["api-key"].ToString() };
             _requests.Enqueue(request);
             var reply = Script(request);
             await reply.SendAsync(context, _closing.Token);
@@ -122,6 +134,9 @@ public sealed class FakeLlmServer : IAsyncDisposable
 /// <param name="Authorization">The header.</param>
 public sealed record FakeLlmRequest(int Number, string Body, string Authorization)
 {
+    /// <summary>The header by which Azure's servers take their key.</summary>
+    public string ApiKey { get; init; } = "";
+
     /// <summary>The body as JSON.</summary>
     public JsonNode Json { get; } = JsonNode.Parse(Body)!;
 
@@ -222,6 +237,19 @@ public sealed class FakeLlmReply
         return new FakeLlmReply(Raw(completion.ToJsonString())._send) { Usage = promptTokens is { } told ? (told, completionTokens) : default };
     }
 
+    /// <summary>A completion whose content is a list of parts.</summary>
+    public static FakeLlmReply Parts(string content) => Raw(new JsonObject
+    {
+        ["choices"] = new JsonArray(new JsonObject
+        {
+            ["message"] = new JsonObject { ["role"] = "assistant", ["content"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = content[..9] }, new JsonObject { ["type"] = "text", ["text"] = content[9..] }) },
+            ["finish_reason"] = "stop",
+        }),
+        ["usage"] = new JsonObject { ["prompt_tokens"] = 100, ["completion_tokens"] = 20, ["total_tokens"] = 120 },
+    }.ToJsonString()).Told(100, 20);
+
+    private FakeLlmReply Told(int prompt, int completion) => new(_send) { Usage = (prompt, completion) };
+
     /// <summary>Another reply, after a while.</summary>
     public static FakeLlmReply Late(TimeSpan latency, FakeLlmReply reply) => new(async (context, closing) =>
     {
@@ -240,6 +268,33 @@ public sealed class FakeLlmReply
         context.Response.ContentType = "application/json";
         if (retryAfter is not null) context.Response.Headers.RetryAfter = retryAfter;
         await context.Response.WriteAsync(body, CancellationToken.None);
+    });
+
+    /// <summary>Any bytes.</summary>
+    public static FakeLlmReply Bytes(byte[] body) => new(async (context, _) =>
+    {
+        context.Response.ContentType = "application/json";
+        await context.Response.Body.WriteAsync(body, CancellationToken.None);
+    });
+
+    /// <summary>An answer that comes byte by byte and never ends.</summary>
+    public static FakeLlmReply Drip() => new(async (context, closing) =>
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, closing);
+        context.Response.ContentType = "application/json";
+        while (true)
+        {
+            await context.Response.Body.WriteAsync(" "u8.ToArray(), either.Token);
+            await context.Response.Body.FlushAsync(either.Token);
+            await Task.Delay(50, either.Token);
+        }
+    });
+
+    /// <summary>A redirection.</summary>
+    public static FakeLlmReply Redirect(string address) => new((context, _) =>
+    {
+        context.Response.Redirect(address);
+        return Task.CompletedTask;
     });
 
     /// <summary>An error as OpenAI words it.</summary>

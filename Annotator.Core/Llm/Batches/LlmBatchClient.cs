@@ -112,8 +112,8 @@ internal sealed class LlmBatchClient(LlmEndpoint endpoint, HttpClient http)
 
     private HttpRequestMessage Request(HttpMethod method, string path, HttpContent? content)
     {
-        var request = new HttpRequestMessage(method, endpoint.BaseUrl.TrimEnd('/') + path) { Content = content };
-        if (!string.IsNullOrEmpty(endpoint.ApiKey)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", endpoint.ApiKey);
+        var request = new HttpRequestMessage(method, EndpointAddress.Of(endpoint, path)) { Content = content };
+        EndpointAddress.Sign(request, endpoint);
         return request;
     }
 

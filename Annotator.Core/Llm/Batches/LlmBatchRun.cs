@@ -73,7 +73,7 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
     private sealed class Work(
         LlmBatchHandler owner, RunContext run, Project project, LlmBatchOptions options, LlmLabeller labeller, LlmBatchClient client, PromptInfo version, BatchCursor start, CancellationToken cancellationToken)
     {
-        private readonly LabellingPrompt _prompt = version.Content.ToPrompt();
+        private readonly LabellingPrompt _prompt = (project.Settings.Llm.MaskPersonalData ? version.Content.Masked() : version.Content).ToPrompt();
         private readonly Func<string, string>? _mask = project.Settings.Llm.MaskPersonalData ? PersonalData.Mask : null;
         private int _troubles;
 
@@ -210,7 +210,7 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
         private async Task<(List<long[]> Calls, double Reserved)> FittingAsync(List<long[]> calls)
         {
             if (await owner.Stage.LeftAsync(project, cancellationToken) is not { } money) return (calls, 0);
-            var left = (double)money - Cursor.Batches.Sum(b => b.Reserved);
+            var left = (double)money;
             var lengths = await TextsAsync([.. calls.SelectMany(c => c)]);
             var frame = Tokens(Encoding.UTF8.GetString(_prompt.Schema.Span)) + _prompt.Render([], 0).Sum(m => Tokens(m.Content) + 8);
             var (fitting, reserved) = (new List<long[]>(), 0.0);
@@ -283,7 +283,7 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
                     var items = batch.Calls[n].Select(i => new LlmItem(Name(i), texts.GetValueOrDefault(i, ""))).ToList();
                     var completion = line.Status is >= 200 and < 300 ? LlmCompletion.Parse(line.Body) : null;
                     var parsed = completion is null ? null : LlmAnswerParser.Parse(completion, _prompt, [.. items.Select(i => Send(i.Text))]);
-                    var good = parsed is null ? [] : parsed.Outcomes.Zip(items).Where(p => p.First.Answer is not null).Select(p => new LlmItemResult(p.Second, p.First.Answer, LlmFailure.None, null, batch.Round)).ToList();
+                    var good = parsed is null ? [] : parsed.Outcomes.Zip(items).Where(p => p.First.Answer is not null).Select(p => new LlmItemResult(p.Second, Restore(p.Second.Text, p.First.Answer!), LlmFailure.None, null, batch.Round)).ToList();
                     answers.AddRange(good);
                     calls.Add(Row(line, completion, items.Count, good.Count));
                 }
@@ -318,7 +318,7 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
         {
             var asker = new Asker(project.Id, run.Run.Id, version.Version);
             await scope.Dialect.UpsertAsync(scope.Db, [.. answers.Concat(givenUp.Select(i => new LlmItemResult(new LlmItem(Name(i), ""), null, LlmFailure.Missing, null, MostRounds))).Select(a => LlmAsking.Prediction(a, asker, _prompt.Task, scope.Now))], scope.CancellationToken);
-            await owner.Cache.StoreAsync(scope, project.Id, [.. answers.Select(a => (LlmAnswerCache.KeyOf(labeller.Endpoint, _prompt, Send(a.Item.Text)), a.Answer!))]);
+            await owner.Cache.StoreAsync(scope, project.Id, [.. answers.Select(a => (LlmAnswerCache.KeyOf(labeller.Endpoint, _prompt, LlmAnswerCache.TextOf(_prompt, a.Item.Text, _mask)), a.Answer!))]);
             if (calls.Count == 0) return;
             var id = scope.NextId("llmCall", calls.Count);
             foreach (var call in calls) (call.Id, call.CreatedAt) = (id++, scope.Now);
@@ -348,6 +348,8 @@ internal sealed class LlmBatchHandler(LlmStage stage, LlmProviders providers, Pr
         private int Tokens(string text) => TokenCounter.Count(labeller.Endpoint.Model, text);
 
         private string Send(string text) => _mask is null ? text : _mask(text);
+
+        private LlmAnswer Restore(string text, LlmAnswer answer) => _mask is not null && _prompt.Task == LlmTask.Spans ? PersonalData.Hide(text).ToOriginal(answer) : answer;
 
         private static string Name(long id) => id.ToString(CultureInfo.InvariantCulture);
 

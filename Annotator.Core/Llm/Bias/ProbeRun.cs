@@ -83,7 +83,7 @@ internal sealed class ProbeLlmHandler(LlmStage stage, PromptCatalog catalog, Tim
 
         if (pass.Backwards) content = content with { Labels = [.. content.Labels.Reverse()] };
         await using var asking = await stage.OpenAsync(
-            project, new Asker(project.Id, run.Run.Id, version.Version), content, await stage.LeftAsync(project, cancellationToken), null, LlmWays.Plain, cancellationToken, itemsPerCall: pass.Alone ? 1 : null);
+            project, new Asker(project.Id, run.Run.Id, version.Version), content, null, null, LlmWays.Plain, cancellationToken, itemsPerCall: pass.Alone ? 1 : null);
         var results = await asking.AskAsync(await asking.DescribeAsync(items));
         if (results.All(r => r.Answer is null)) throw new RunFailedException($"The LLM could not be asked: {results[0].Detail}.");
         var spelled = names.Select((n, i) => (Name: n, Code: Code(i))).ToDictionary(p => pass.Renamed ? p.Code : p.Name, p => p.Name, StringComparer.Ordinal);

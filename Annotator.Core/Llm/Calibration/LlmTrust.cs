@@ -33,12 +33,12 @@ public sealed class LlmTrustReader(AnnotatorDatabase database)
     /// <summary>What a project's LLM is worth now. The calibration is made anew when a twentieth more was judged.</summary>
     internal async Task<LlmTrust> ReadAsync(long projectId, CancellationToken cancellationToken)
     {
-        string[] names = [CounterNames.LlmRight, CounterNames.LlmJudged];
+        string[] names = [CounterNames.LlmRight, CounterNames.LlmJudged, CounterNames.LlmMeasured];
         var (right, judged, measured) = await database.ReadAsync(
             async db =>
             {
                 var counters = await db.Counters.Where(c => c.ProjectId == projectId && names.Contains(c.Name)).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
-                return (counters.GetValueOrDefault(names[0]), counters.GetValueOrDefault(names[1]), await db.PromptAnswers.LongCountAsync(a => a.ProjectId == projectId, cancellationToken));
+                return (counters.GetValueOrDefault(names[0]), counters.GetValueOrDefault(names[1]), counters.GetValueOrDefault(names[2]));
             },
             cancellationToken);
         var reliability = Math.Clamp((right + PriorRight) / (judged + PriorJudged), 0.01, 0.99);

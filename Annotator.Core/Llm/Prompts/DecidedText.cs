@@ -17,7 +17,7 @@ public sealed record DecidedText(long ItemId, string Text, string Value, bool Co
     public static DecidedText Of(long itemId, string text, string label, bool corrected = false) => new(itemId, text, LabelJson.Write(new ChoiceValue(label)), corrected);
 
     /// <summary>It as an example of a text with its right answer.</summary>
-    /// <param name="prepare">Changes the text as those of items are changed; null: not at all. Spans stand in the text as it is.</param>
+    /// <param name="prepare">Takes personal data out of the text, as of those of items; null: it stays as it is.</param>
     /// <returns>Null where the answer cannot be said as a model says it.</returns>
     public LlmExample? ToExample(Func<string, string>? prepare = null)
     {
@@ -27,7 +27,7 @@ public sealed record DecidedText(long ItemId, string Text, string Value, bool Co
                 return new LlmExample(prepare is null ? Text : prepare(Text), [choice.Choice]);
             case ChoicesValue choices:
                 return new LlmExample(prepare is null ? Text : prepare(Text), choices.Choices);
-            case SpansValue { Spans.Count: <= MostQuotes } spans when prepare is null:
+            case SpansValue { Spans.Count: <= MostQuotes } spans:
                 var quotes = new List<LlmQuote>(spans.Spans.Count);
                 foreach (var span in spans.Spans)
                 {
@@ -35,7 +35,9 @@ public sealed record DecidedText(long ItemId, string Text, string Value, bool Co
                     quotes.Add(new LlmQuote(found.Quote, found.Occurrence, span.Label));
                 }
 
-                return new LlmExample(Text, [], quotes);
+                // Whoever changes texts takes personal data out of them, and nothing else: the quotes follow.
+                var example = new LlmExample(Text, [], quotes);
+                return prepare is null ? example : MaskedText.Mask(example, PersonalData.Hide);
             default:
                 return null;
         }

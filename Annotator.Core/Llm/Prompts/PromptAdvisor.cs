@@ -64,11 +64,11 @@ internal static class PromptAdvisor
                 var (error, picture, _) = errors[i];
                 (int, int)? size = picture is null ? null : (picture.Width, picture.Height);
                 json.WriteStartObject();
-                var text = error.Item.Text.Length > MostText ? error.Item.Text[..MostText] : error.Item.Text;
-                if (picture is null) json.WriteString("text", mask is null ? text : mask(text));
+                var text = mask is null ? error.Item.Text : mask(error.Item.Text);
+                if (picture is null) json.WriteString("text", text.Length > MostText ? text[..MostText] : text);
                 else json.WriteNumber("image", i + 1);
-                json.WriteString("people", AnswerWords.Of(error.Item.Value, error.Item.Text, size));
-                json.WriteString("model", AnswerWords.Of(error.Said, error.Item.Text, size));
+                json.WriteString("people", AnswerWords.Of(error.Item.Value, error.Item.Text, size, mask is not null));
+                json.WriteString("model", AnswerWords.Of(error.Said, error.Item.Text, size, mask is not null));
                 json.WriteEndObject();
             }
 

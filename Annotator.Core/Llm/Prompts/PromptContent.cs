@@ -44,6 +44,9 @@ public sealed record PromptContent
     /// <summary>Examples in every call.</summary>
     public IReadOnlyList<LlmExample> Examples { get; init; } = [];
 
+    /// <summary>The content as it may leave where personal data are taken out: its examples are texts of items.</summary>
+    internal PromptContent Masked() => this with { Examples = [.. Examples.Select(e => MaskedText.Mask(e, PersonalData.Hide)).OfType<LlmExample>()] };
+
     /// <summary>Whether the labels stand in the order given in every call, for a probe; else each call has another order.</summary>
     [JsonIgnore]
     internal bool InGivenOrder { get; init; }

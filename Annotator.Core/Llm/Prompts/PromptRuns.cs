@@ -4,6 +4,7 @@ using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Labels;
 using Annotator.Core.Projects;
+using Annotator.Core.Quality;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -41,19 +42,17 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
         var missing = items.Where(i => !kept.ContainsKey(i.ItemId)).ToList();
         if (missing.Count == 0) return ([.. ids.Select(i => kept[i])], 0, 0);
 
-        var left = await stage.LeftAsync(project, cancellationToken);
-        if (budget is { } own) left = left is { } of ? Math.Min(of, own) : own;
         var task = content.Task;
         await using var asking = await stage.OpenAsync(
-            project, new Asker(project.Id, runId, version), content, left,
-            (scope, answers) => scope.Dialect.UpsertAsync(scope.Db, [.. answers.Select(a => Answer(project.Id, version, a, task))], scope.CancellationToken),
+            project, new Asker(project.Id, runId, version), content, budget,
+            (scope, answers) => KeepAsync(scope, project.Id, [.. answers.Select(a => Answer(project.Id, version, a, task))]),
             LlmWays.Examples,
             cancellationToken);
         var results = await asking.AskAsync(await asking.DescribeAsync(missing));
         if (results.FirstOrDefault(r => r.Answer is null && NotThePrompt.Contains(r.Failure)) is { } failed) throw new RunFailedException($"The LLM could not be asked about all items: {failed.Detail}.");
 
         var silent = results.Where(r => r.Answer is null).Select(r => Answer(project.Id, version, r, task)).ToList();
-        if (silent.Count > 0) await database.WriteAsync(scope => scope.Dialect.UpsertAsync(scope.Db, silent, scope.CancellationToken), cancellationToken);
+        if (silent.Count > 0) await database.WriteAsync(scope => KeepAsync(scope, project.Id, silent), cancellationToken);
         foreach (var result in results.Select(r => Answer(project.Id, version, r, task))) kept[result.ItemId] = result;
         return ([.. ids.Select(i => kept[i])], asking.Cost, missing.Count);
     }
@@ -70,6 +69,13 @@ internal sealed class PromptBench(AnnotatorDatabase database, LlmStage stage, Pr
         await database.WriteAsync(
             scope => scope.Db.Prompts.Where(p => p.ProjectId == project.Id && p.Version == version.Version).ExecuteUpdateAsync(x => x.SetProperty(p => p.Figures, text), cancellationToken), cancellationToken);
         return figures;
+    }
+
+    // Counted, so that who goes by them knows that there are more.
+    private static Task KeepAsync(WriteScope scope, long projectId, IReadOnlyList<PromptAnswer> answers)
+    {
+        scope.Count(projectId, CounterNames.LlmMeasured, answers.Count);
+        return scope.Dialect.UpsertAsync(scope.Db, answers, scope.CancellationToken);
     }
 
     private static PromptAnswer Answer(long projectId, int version, LlmItemResult result, LlmTask task) => new()
@@ -191,11 +197,9 @@ internal sealed class RefinePromptHandler(PromptBench bench, PromptCatalog catal
 
         private async Task AskAsync(int parent, PromptContent content, IReadOnlyList<PromptError> errors, IReadOnlyList<TriedCandidate> tried, CancellationToken cancellationToken)
         {
-            var left = await stage.LeftAsync(project, cancellationToken);
-            if (Left is { } own) left = left is { } of ? Math.Min(of, own) : own;
             Func<string, string>? mask = project.Settings.Llm.MaskPersonalData ? PersonalData.Mask : null;
             string? written;
-            await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, parent), content, left, null, LlmWays.Plain, cancellationToken))
+            await using (var asking = await stage.OpenAsync(project, new Asker(project.Id, run.Run.Id, parent), content, Left, null, LlmWays.Plain, cancellationToken))
             {
                 var shown = await ShowAsync(asking, content, errors, cancellationToken);
                 (written, var why) = await asking.CompleteAsync(PromptAdvisor.Ask(content, shown, tried, options.Candidates, mask));

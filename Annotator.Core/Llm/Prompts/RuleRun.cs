@@ -134,16 +134,17 @@ internal sealed class FindRulesHandler(LlmStage stage, PromptCatalog catalog, Re
         var cursor = run.Cursor<RuleCursor>();
         await run.CheckpointAsync(null, cursor, total: clusters.Count, cancellationToken: cancellationToken);
         await using var asking = await stage.OpenAsync(
-            project, new Asker(project.Id, run.Run.Id, version.Version), version.Content, await stage.LeftAsync(project, cancellationToken), null, LlmWays.Plain, cancellationToken);
+            project, new Asker(project.Id, run.Run.Id, version.Version), version.Content, null, null, LlmWays.Plain, cancellationToken);
         foreach (var cluster in clusters.Where(c => !cursor.Rules.Any(r => string.Equals(r.Key, KeyOf(c), StringComparison.Ordinal))))
         {
             var pictures = version.Content.Pictures;
             var (before, others) = (asking.Cost, right.GetValueOrDefault(cluster[0].Kind.Model ?? "", []).Take(pictures ? ShownPictures / 2 : ShownRight).ToList());
             var chosen = cluster.Take(pictures ? ShownPictures : Shown).ToList();
             var texts = await TextsAsync(run, [.. chosen.Select(c => c.Id), .. others], cancellationToken);
-            Func<string, string> send = project.Settings.Llm.MaskPersonalData ? text => PersonalData.Mask(Shorten(text)) : Shorten;
+            var masked = project.Settings.Llm.MaskPersonalData;
+            Func<string, string> send = masked ? text => Shorten(PersonalData.Mask(text)) : Shorten;
             var (people, model) = (Say(cluster[0].Kind.People), Say(cluster[0].Kind.Model));
-            var shown = await ShowAsync(asking, pictures, chosen, others, texts, send, cancellationToken);
+            var shown = await ShowAsync(asking, pictures, chosen, others, texts, send, masked, cancellationToken);
             var (written, why) = await asking.CompleteAsync(Ask(version.Content, people, model, shown));
             if (written is null) throw new RunFailedException($"The LLM could not be asked for rules: {why}.");
             var rule = Read(written);
@@ -206,13 +207,13 @@ internal sealed class FindRulesHandler(LlmStage stage, PromptCatalog catalog, Re
     private static IEnumerable<string> Parts(string people) => LabelLikeness.IsDrawn(people) ? LabelJson.Read(people).LabelNames.Distinct(StringComparer.Ordinal).Select(l => LabelJson.Write(new ChoiceValue(l))) : [people];
 
     private static async Task<IReadOnlyList<ShownItem>> ShowAsync(
-        LlmAsking asking, bool pictures, IReadOnlyList<Difference> wrong, IReadOnlyList<long> right, Dictionary<long, (string Text, string? Url)> texts, Func<string, string> send, CancellationToken cancellationToken)
+        LlmAsking asking, bool pictures, IReadOnlyList<Difference> wrong, IReadOnlyList<long> right, Dictionary<long, (string Text, string? Url)> texts, Func<string, string> send, bool masked, CancellationToken cancellationToken)
     {
         var items = wrong.Select(w => (w.Id, Said: (string?)w.Said, People: (string?)w.People)).Concat(right.Select(r => (Id: r, Said: (string?)null, People: (string?)null))).Where(i => texts.ContainsKey(i.Id)).ToList();
         if (!pictures)
         {
             return [.. items.Select(i => new ShownItem(
-                send(texts[i.Id].Text), null, i.People is null, Drawn(i.People) ? AnswerWords.Of(i.People, texts[i.Id].Text) : null, Drawn(i.Said) ? AnswerWords.Of(i.Said, texts[i.Id].Text) : null))];
+                send(texts[i.Id].Text), null, i.People is null, Drawn(i.People) ? AnswerWords.Of(i.People, texts[i.Id].Text, masked: masked) : null, Drawn(i.Said) ? AnswerWords.Of(i.Said, texts[i.Id].Text, masked: masked) : null))];
         }
 
         var shown = new List<ShownItem>(items.Count);

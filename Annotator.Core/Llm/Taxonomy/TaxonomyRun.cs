@@ -224,9 +224,9 @@ internal sealed class ProposeTaxonomyHandler(LlmStage stage, Representations rep
         }
 
         private async Task<LlmAsking> OpenAsync(IReadOnlyList<LlmLabel> labels) => await stage.OpenAsync(
-            project, new Asker(project.Id, run.Run.Id, 0), new PromptContent { Labels = labels }, await stage.LeftAsync(project, cancellationToken), null, LlmWays.Plain, cancellationToken);
+            project, new Asker(project.Id, run.Run.Id, 0), new PromptContent { Labels = labels }, null, null, LlmWays.Plain, cancellationToken);
 
-        private string Send(string text) => _mask is null ? Shorten(text) : _mask(Shorten(text));
+        private string Send(string text) => Shorten(_mask is null ? text : _mask(text));
 
         // The same name in another case is the same label.
         private List<LlmLabel> Tidy(IEnumerable<LlmLabel> labels) =>
