@@ -75,7 +75,8 @@ internal sealed class PrelabelHandler(
         var begun = cursor;
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
         var total = Math.Max(run.Run.Total, left);
-        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
+        var missing = await run.Database.ReadAsync(db => ModelChoice.MissingAsync(db, project, cancellationToken), cancellationToken);
+        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, message: missing, cancellationToken: cancellationToken);
         var (changed, accepted, asked, answered, lost) = (0L, 0L, 0L, 0L, 0L);
 
         // A steered project is looked at as a whole after each training; here its new items get their first opinions.
@@ -152,7 +153,7 @@ internal sealed class PrelabelHandler(
         if (lost > 0 && asking is not null) recovery.Remember(project.Id, asking.Failed(anyAnswered: answered > 0));
         await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
-        run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
+        run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked, missing });
 
         // What people are shown next gets the new student's opinion and order at once, however many items there are; its turn comes again with the others.
         async Task FrontAsync(LoadedStudent student)

@@ -21,6 +21,8 @@ public class MediaFormatTests
 
     private static readonly Gen<LabelValue> s_polygons = Gen.Select(s_label, Gen.Select(s_pixel, s_pixel).Array[3, 8], (l, p) => new Polygon(l, p)).Array[0, 4].Select(p => (LabelValue)new PolygonsValue(p));
 
+    private static readonly Gen<LabelValue> s_classes = s_label.Select(l => (LabelValue)new ChoiceValue(l));
+
     private static readonly Gen<LabelValue> s_tracks = Gen.Select(
             s_label, Gen.Int[0, 60].ArrayUnique[1, 6], Gen.Select(s_pixel, s_pixel, s_length, s_length, Gen.Bool).Array[6],
             (label, frames, boxes) => (label, keyframes: frames.Order().Select((f, i) => new Keyframe(f, boxes[i].Item1, boxes[i].Item2, boxes[i].Item3, boxes[i].Item4, i > 0 && boxes[i].Item5)).ToArray()))
@@ -37,9 +39,12 @@ public class MediaFormatTests
     [InlineData("cvat", TaskType.Tracks)]
     [InlineData("label-studio", TaskType.Boxes)]
     [InlineData("label-studio", TaskType.Polygons)]
+    [InlineData("coco", TaskType.Classification)]
+    [InlineData("cvat", TaskType.Classification)]
+    [InlineData("label-studio", TaskType.Classification)]
     public void A_round_trip_loses_nothing(string format, TaskType type)
     {
-        var values = type switch { TaskType.Boxes => s_boxes, TaskType.Polygons => s_polygons, _ => s_tracks };
+        var values = type switch { TaskType.Boxes => s_boxes, TaskType.Polygons => s_polygons, TaskType.Classification => s_classes, _ => s_tracks };
         values.Array[1, 4].Sample(labels =>
         {
             var (read, losses) = RoundTrip(format, type, labels);

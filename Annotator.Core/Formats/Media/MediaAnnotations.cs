@@ -15,6 +15,9 @@ internal sealed record MediaAnnotation(string FileName, Func<ImageSize?, LabelVa
     /// <summary>Width and height that the file of annotations states; null where it does not.</summary>
     public ImageSize? Stated { get; init; }
 
+    /// <summary>Whether there is anything but that it was looked at.</summary>
+    public bool SaysSomething { get; init; }
+
     /// <summary>An address at which the file may be had, where the annotations have one.</summary>
     public string? Url { get; init; }
 }
@@ -87,20 +90,33 @@ internal static class MediaFormats
     public static IMediaFormatReader Reader(string name, MediaSource source) =>
         s_readers[string.Equals(name, Zip, StringComparison.OrdinalIgnoreCase) ? Detect(source) : name]();
 
+    // So many files of a kind tell what the others are.
+    private const int Looked = 20;
+
     // By what every archive of a format has.
     private static string Detect(MediaSource source)
     {
         var names = source.Names;
         if (names.Any(n => Is(n, "data.yaml") || Is(n, "data.yml") || Is(n, "obj.data") || (Is(n, "classes.txt") && names.Any(IsText)))) return "yolo";
         if (names.Any(n => Is(n, "gt.txt"))) return "mot";
-        if (names.FirstOrDefault(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase)) is { } xml) return RootOf(source, xml) is "annotations" ? "cvat" : "voc";
-        foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(20))
+        var broken = false;
+
+        // Other programs write XML too: what is none of ours does not hide what is.
+        foreach (var name in names.Where(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase)).Take(Looked))
+        {
+            var root = RootOf(source, name);
+            if (root is "annotations" or "annotation") return root is "annotations" ? "cvat" : "voc";
+            broken |= root is null;
+        }
+
+        foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(Looked))
         {
             if (CocoReader.IsCoco(source, name)) return "coco";
             if (BeginsWith(source, name, '[')) return "label-studio";
         }
 
-        return Folders;
+        // Its reader says what is wrong with each file.
+        return broken ? "voc" : Folders;
     }
 
     private static bool IsText(string name) => name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) && name.Contains("labels/", StringComparison.OrdinalIgnoreCase);
