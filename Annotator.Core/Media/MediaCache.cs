@@ -55,6 +55,9 @@ public sealed class MediaCache(MediaCacheFolder folder, IOptions<MediaOptions> o
     public string Begin(string key, string extension)
     {
         Directory.CreateDirectory(folder.Path);
+
+        // What is there already is looked at before anything is made: that would be taken for an earlier process's.
+        lock (_lock) Entries();
         return Path.Combine(folder.Path, $"{key}{Mark}{Guid.NewGuid():n}{Unfinished}{extension}");
     }
 

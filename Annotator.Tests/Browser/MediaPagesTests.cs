@@ -69,6 +69,12 @@ public class MediaPagesTests(BrowserFixture browser)
         await page.Locator(".an-form-foot .an-button-primary").ClickAsync();
         await Until.HoldsAsync(async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}"))!["settings"]!["vision"]!, v => (string?)v["model"] == model && (double)v["jobSeconds"]! == 60, "the model is chosen");
         Assert.Empty((await page.RunAxe(s_wcag)).Violations);
+
+        // Removed since: the project's page says so, and where to choose another.
+        await browser.Api.SendAsync(HttpMethod.Delete, $"/api/v1/models/{model}");
+        await PageScenes.OpenAsync(page, $"/projects/{project}");
+        await Assertions.Expect(page.Locator(".an-notice-warn")).ToContainTextAsync("was removed");
+        Assert.Empty((await page.RunAxe(s_wcag)).Violations);
         Assert.Empty(visitor.Troubles);
     }
 

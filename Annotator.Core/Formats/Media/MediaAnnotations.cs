@@ -146,28 +146,3 @@ internal static class MediaFormats
     /// <summary>Whether the last part of a path is a name.</summary>
     public static bool Is(string path, string name) => Path.GetFileName(path).Equals(name, StringComparison.OrdinalIgnoreCase);
 }
-
-/// <summary>Images in folders named after their classes (ImageNet, torchvision, Ultralytics "classify"); images without a folder have no label.</summary>
-internal sealed class FolderReader : IMediaFormatReader
-{
-    /// <inheritdoc/>
-    public MediaAnnotations Read(MediaSource source, LabelSchema schema)
-    {
-        var annotations = new MediaAnnotations();
-        if (schema.Type != TaskType.Classification) return annotations;
-
-        // Folders are classes only where the project has their labels, or has none yet: else they are just folders.
-        var keyed = source.Names.Select(n => (Name: n, Parts: MediaKeys.Of(n).Split('/'))).Where(p => p.Parts.Length == 2).ToList();
-        var classes = keyed.Select(p => p.Parts[0]).Distinct(StringComparer.Ordinal).ToList();
-        if (classes.Count == 0 || (schema.Labels.Count > 0 && !classes.Any(schema.Contains)) || (schema.Labels.Count == 0 && classes.Count < 2)) return annotations;
-        var line = 0L;
-        foreach (var (name, parts) in keyed)
-        {
-            line++;
-            LabelValue value = schema.Multiple ? new ChoicesValue([parts[0]]) : new ChoiceValue(parts[0]);
-            annotations.Items.Add(new MediaAnnotation(name, _ => value, line));
-        }
-
-        return annotations;
-    }
-}
