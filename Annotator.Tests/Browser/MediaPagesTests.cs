@@ -56,6 +56,21 @@ public class MediaPagesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Addresses_BecomeItems_AndOneThatMayNotBeFetchedSaysWhy()
+    {
+        var project = await ProjectAsync(browser);
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
+        var section = page.Locator("section[aria-labelledby=addresses-title]");
+        await section.Locator("textarea").FillAsync("https://example.org/a.png\n\ns3://somewhere/b.png\n");
+        await section.Locator("button").ClickAsync();
+        await Assertions.Expect(section.Locator(".an-notice-danger")).ToContainTextAsync("Line 3: The bucket");
+        await Assertions.Expect(section.Locator(".an-notice-danger")).ToContainTextAsync("1 added");
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task Model_IsChosenInTheSettings()
     {
         var (project, model) = (await ProjectAsync(browser, "video", "tracks"), await DetectorAsync(browser));
