@@ -122,6 +122,7 @@ public static class AnnotatorApp
         app.MapSignedMediaApi();
         app.MapTilesApi();
         app.MapVideoApi();
+        app.MapPlayableFilmsApi();
         app.MapFramesApi();
         app.MapFrameSourcesApi();
         app.MapModelsApi();

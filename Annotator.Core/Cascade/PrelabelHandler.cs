@@ -78,7 +78,8 @@ internal sealed class PrelabelHandler(
         var begun = cursor;
         var left = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id && i.State != ItemState.Final && i.Id > begun.After, cancellationToken), cancellationToken);
         var total = Math.Max(run.Run.Total, left);
-        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, cancellationToken: cancellationToken);
+        var missing = await run.Database.ReadAsync(db => ModelChoice.MissingAsync(db, project, cancellationToken), cancellationToken);
+        await run.CheckpointAsync(null, cursor, total - left - run.Run.Done, total: total, message: missing, cancellationToken: cancellationToken);
         var (changed, accepted, asked, answered) = (0L, 0L, 0L, 0L);
         var budgetSpent = false;
 
@@ -159,7 +160,7 @@ internal sealed class PrelabelHandler(
         if (why is not null) await run.CheckpointAsync(null, cursor, message: $"{NotAsked}: {why}. What it did not answer waits for people.", cancellationToken: cancellationToken);
         await firstSample.PlaceAsync(run, null, cancellationToken);
         if (steered && asked > 0) learning.DecisionsRecorded(project.Id);
-        run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked });
+        run.SetResult(new { studentVersion = cursor.StudentVersion, changed, accepted, askedLlm = asked, missing });
 
         // What people are shown next gets the new student's opinion and order at once, however many items there are; its turn comes again with the others.
         async Task FrontAsync(LoadedStudent student)

@@ -49,17 +49,17 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
 
     private async Task<ImportCursor> ReadArchiveAsync(RunContext run, Project project, ImportOptions upload, MediaArchive archive, ImportCursor cursor, CancellationToken cancellationToken)
     {
-        var files = archive.Files.ToDictionary(f => f.Name, StringComparer.Ordinal);
+        var broken = await BrokenAsync(archive, cancellationToken);
+        var files = archive.Files.Where(f => !broken.ContainsKey(f)).ToDictionary(f => f.Name, StringComparer.Ordinal);
         var source = new MediaSource([.. files.Keys], name => new MemoryStream(archive.ReadAsync(files[name], cancellationToken).GetAwaiter().GetResult(), writable: false));
-        var format = upload.MediaFormat!;
-        var annotations = await Task.Run(() => Checked(() => MediaFormats.Reader(format, source).Read(source, project.Schema)), cancellationToken);
+        var contents = archive.Files.Where(f => !MediaArchiveNames.IsAnnotation(f.Name)).ToList();
+        var annotations = await Task.Run(() => AnnotationsOf(upload.MediaFormat!, source, project.Schema, contents.Count > 0), cancellationToken);
         var lookup = new AnnotationLookup(annotations.Items);
 
         // What is no medium and no annotation is said once, with what the archive itself refuses.
-        var contents = archive.Files.Where(f => !MediaArchiveNames.IsAnnotation(f.Name)).ToList();
         if (cursor.Offset == 0)
         {
-            var refused = archive.Refused.Select(r => ((long)r.Number, r.Reason)).Concat(annotations.Rejected).ToList();
+            var refused = archive.Refused.Select(r => ((long)r.Number, r.Reason)).Concat(broken.Select(b => ((long)b.Key.Number, b.Value))).Concat(annotations.Rejected).ToList();
             if (refused.Count > 0) await new ImportHandler.BatchWriter(run, new ImportHandler.MappedBatch([], refused), project, new ImportedAnnotators(project.Id)).CommitAsync(cursor, contents.Count, cancellationToken);
         }
 
@@ -77,6 +77,41 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
         foreach (var skipped in contents.Take((int)Math.Min(cursor.Offset, contents.Count))) lookup.Find(skipped.Name);
         (cursor, _) = await LabelStoredAsync(run, project, [.. lookup.Left.Skip((int)Math.Max(0, cursor.Offset - contents.Count))], cursor, cancellationToken);
         return cursor with { Notes = [.. annotations.Losses.Lines] };
+    }
+
+    // Files of annotations whose bytes are not what the archive says of them: they are refused alone, as images are.
+    private static async Task<Dictionary<ArchiveFile, string>> BrokenAsync(MediaArchive archive, CancellationToken cancellationToken)
+    {
+        var broken = new Dictionary<ArchiveFile, string>();
+        foreach (var file in archive.Files.Where(f => MediaArchiveNames.IsAnnotation(f.Name)))
+        {
+            try
+            {
+                await using var content = archive.OpenFile(file);
+                await content.CopyToAsync(Stream.Null, cancellationToken);
+            }
+            catch (Exception e) when (e is ArchiveRefusedException or InvalidDataException)
+            {
+                broken[file] = $"{MediaArchive.Shown(file.Name)}: {(e is ArchiveRefusedException ? e.Message : "it is damaged: its bytes are not what the archive says of them")}";
+            }
+        }
+
+        return broken;
+    }
+
+    // Where nobody said which format it is, images come in also if what looks like annotations cannot be read.
+    private static MediaAnnotations AnnotationsOf(string format, MediaSource source, LabelSchema schema, bool hasContents)
+    {
+        try
+        {
+            return Checked(() => MediaFormats.Reader(format, source).Read(source, schema));
+        }
+        catch (FormatException e) when (hasContents && string.Equals(format, MediaFormats.Zip, StringComparison.OrdinalIgnoreCase))
+        {
+            var none = new MediaAnnotations();
+            none.Rejected.Add((1, $"the annotations are not read: {e.Message}"));
+            return none;
+        }
     }
 
     private async Task<ImportCursor> ReadBareAsync(RunContext run, Project project, ImportOptions upload, Stream file, ImportCursor cursor, CancellationToken cancellationToken)
@@ -125,7 +160,7 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
             LabelValue? value = null;
             try
             {
-                value = annotation?.Value(size);
+                value = annotation is null ? null : Checked(() => annotation.Value(size));
             }
             catch (FormatException e)
             {
@@ -209,10 +244,11 @@ internal sealed class MediaImport(MediaService media, IOptions<MediaOptions> opt
                 try
                 {
                     var size = key is null ? annotation.Stated : MediaMetadata.SizeOf(there[key]) ?? annotation.Stated;
-                    if (annotation.Value(size) is not { } value && key is not null) continue;
+                    var value = Checked(() => annotation.Value(size));
+                    if (value is null && key is not null) continue;
                     var record = new ImportRecord(key ?? MediaKeys.Of(annotation.FileName), false, "", null, null, key is null ? MediaMetadata.Of(annotation.FileName, annotation.Stated) : null, annotation.Line, key is null ? annotation.Url : null);
                     records.Add(record);
-                    if (annotation.Value(size) is { } known) values[record] = known;
+                    if (value is not null) values[record] = value;
                 }
                 catch (FormatException e)
                 {

@@ -195,6 +195,9 @@ public static class LabelJson
             if (!schema.Contains(name)) return $"There is no label '{Shorten(name)}' in this project.";
         }
 
+        // What comes after the end of every film would be written out frame by frame all the same.
+        if (value is TracksValue { Tracks: var tracks } && tracks.FirstOrDefault(t => t.Keyframes.Any(k => k.Frame is < 0 or > TrackFrames.MostFrames)) is { } beyond)
+            return $"Track '{Shorten(beyond.Id)}' has a keyframe before frame 0 or after frame {TrackFrames.MostFrames}.";
         if (value is SpansValue spans && textLength is { } length)
         {
             foreach (var span in spans.Spans)

@@ -3,6 +3,9 @@ namespace Annotator.Core.Labels;
 /// <summary>Where a track's box is at each frame: linear between keyframes, out of sight from a keyframe that says so until the next that does not, and still after the last.</summary>
 public static class TrackFrames
 {
+    /// <summary>Frames that a film can have at the most, and the bound of keyframes: over nine hours at thirty a second.</summary>
+    public const int MostFrames = 1_000_000;
+
     // Boxes that differ by less than this are the same: a thousandth of a pixel.
     private const double Same = 1e-3;
 

@@ -74,7 +74,8 @@ internal sealed class TrainHandler(
             return;
         }
 
-        await run.CheckpointAsync(null, null, total: loaded.Labelled, cancellationToken: cancellationToken);
+        var missing = await run.Database.ReadAsync(db => Models.ModelChoice.MissingAsync(db, project, cancellationToken), cancellationToken);
+        await run.CheckpointAsync(null, null, total: loaded.Labelled, message: missing, cancellationToken: cancellationToken);
         var names = project.Schema.Leaves();
         var trainer = workspace.TrainerOf(project);
         TrainedStudent trained;
@@ -98,7 +99,7 @@ internal sealed class TrainHandler(
 
         // The first student is wanted at once; the next one finds its neighbours ready.
         if (steered && workspace.Neighbours is null) workspace.Neighbours = await Task.Run(() => NeighboursOf(workspace, trainer, cancellationToken), cancellationToken);
-        run.SetResult(new { trained = true, version = row.Version, trainedOn = loaded.Labelled, llmAnswers = loaded.Answered, accuracy = quality.Accuracy, ece = quality.Ece, milliseconds = row.TrainingMilliseconds });
+        run.SetResult(new { trained = true, version = row.Version, trainedOn = loaded.Labelled, llmAnswers = loaded.Answered, accuracy = quality.Accuracy, ece = quality.Ece, milliseconds = row.TrainingMilliseconds, missing });
     }
 
     private static SteeringView Learn(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedLabels loaded, int classes, CancellationToken cancellationToken)

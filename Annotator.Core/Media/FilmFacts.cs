@@ -12,26 +12,30 @@ public sealed record FilmFacts(ImageSize Size, int Frames, double Seconds, byte[
     // Many films begin with black: the picture is taken a little later.
     private const double PictureAt = 0.1;
 
-    /// <summary>Looks at a stored film; null where ffmpeg is not there, or cannot read it. The film is kept all the same: a browser may play it.</summary>
+    /// <summary>Looks at a stored film. Nothing is found, and nothing refused, where ffmpeg is not there: a browser may play it.</summary>
     /// <param name="blobs">The store.</param>
     /// <param name="blob">The film's name there.</param>
-    /// <param name="side">Longest side of the thumbnail in pixels.</param>
+    /// <param name="bounds">How large its picture may be, and the thumbnail.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    public static async Task<FilmFacts?> ReadAsync(IBlobStore blobs, string blob, int side, CancellationToken cancellationToken = default)
+    /// <returns>What was found, or why the file is no film that can be taken.</returns>
+    public static async Task<(FilmFacts? Found, string? Refused)> ReadAsync(IBlobStore blobs, string blob, MediaOptions bounds, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(bounds);
         await using var file = await LocalMedia.OpenAsync(blobs, blob, cancellationToken);
-        if (file is null) return null;
+        if (file is null) return (null, "The file is gone.");
+        var (frames, wrong) = await VideoProbe.LookAsync(file.Path, cancellationToken);
+        if (wrong is not null) return (null, wrong);
+        if (!frames.Succeeded) return (null, string.Equals(frames.Errors[0].Message, VideoProbe.Missing, StringComparison.Ordinal) ? null : frames.Errors[0].Message);
         try
         {
-            var frames = await VideoProbe.ProbeAsync(file.Path, cancellationToken);
-            if (!frames.Succeeded) return null;
             var size = await VideoDecoder.SizeAsync(file.Path, cancellationToken);
+            if (size.Width < 1 || size.Height < 1 || (long)size.Width * size.Height > bounds.Megapixels * 1_000_000L) return (null, $"The video's picture has {size.Width} x {size.Height} pixels; at most {bounds.Megapixels} million are taken.");
             var seconds = frames.Value.Length;
-            return new FilmFacts(size, frames.Value.Count, seconds, await PictureAsync(file.Path, size, seconds * PictureAt, side, cancellationToken));
+            return (new FilmFacts(size, frames.Value.Count, seconds, await PictureAsync(file.Path, size, seconds * PictureAt, bounds.ThumbnailPixels, cancellationToken)), null);
         }
-        catch (VideoRefusedException)
+        catch (VideoRefusedException e)
         {
-            return null;
+            return (null, e.Message);
         }
     }
 

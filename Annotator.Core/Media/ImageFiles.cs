@@ -153,9 +153,8 @@ public static class ImageFiles
     /// <param name="target">The file that is made: a TIFF of tiles.</param>
     /// <param name="side">Width and height of a tile in pixels.</param>
     /// <param name="quality">Quality of the tiles, 1 to 100.</param>
-    /// <returns>The scales, the largest first.</returns>
     /// <exception cref="ImageRefusedException">The pixels cannot be decoded to the end.</exception>
-    internal static IReadOnlyList<TileLevel> MakeTiles(string path, string target, int side, int quality)
+    internal static void MakeTiles(string path, string target, int side, int quality)
     {
         if (Missing is { } reason) throw new ImageRefusedException(reason);
         using var image = Open(File.ReadAllBytes(path));
@@ -166,12 +165,19 @@ public static class ImageFiles
             shown.Tiffsave(target, compression: Enums.ForeignTiffCompression.Jpeg, q: quality, tile: true, tileWidth: side, tileHeight: side, pyramid: true, keep: Enums.ForeignKeep.None);
             return true;
         });
+    }
+
+    /// <summary>The scales of a file that <see cref="MakeTiles"/> made, the largest first.</summary>
+    /// <param name="path">The file of tiles.</param>
+    /// <exception cref="ImageRefusedException">It cannot be read.</exception>
+    internal static IReadOnlyList<TileLevel> TileLevels(string path)
+    {
         var levels = new List<TileLevel>();
-        using var whole = Guarded(() => Image.Tiffload(target));
+        using var whole = Guarded(() => Image.Tiffload(path));
         var pages = whole.Contains("n-pages") && whole.Get("n-pages") is int count ? count : 1;
         for (var page = 0; page < pages; page++)
         {
-            using var level = Guarded(() => Image.Tiffload(target, page: page));
+            using var level = Guarded(() => Image.Tiffload(path, page: page));
             levels.Add(new TileLevel(page, level.Width, level.Height));
         }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -19,9 +21,9 @@ public sealed record TileSet(int Width, int Height, int Side, IReadOnlyList<Tile
 
 /// <summary>
 /// Large images by parts at several scales, so that a browser shows a hundred million pixels without ever decoding them all. The parts are made when somebody first wants to see one, as one file of tiles, and kept
-/// on this machine as long as there is room; they can be made again at any time.
+/// on this machine as long as there is room (<see cref="MediaCache"/>); they can be made again at any time.
 /// </summary>
-public sealed class ImageTiles(AnnotatorDatabase database, IBlobStore blobs, IOptions<MediaOptions> options) : IDisposable
+public sealed class ImageTiles(AnnotatorDatabase database, IBlobStore blobs, MediaCache cache, IOptions<MediaOptions> options) : IDisposable
 {
     /// <summary>Media type of tiles.</summary>
     public const string TileType = "image/jpeg";
@@ -31,16 +33,19 @@ public sealed class ImageTiles(AnnotatorDatabase database, IBlobStore blobs, IOp
 
     // Making one holds the decoded image in memory.
     private readonly SemaphoreSlim _making = new(1, 1);
-    private readonly Dictionary<(long Project, string Name), (string Path, TileSet Set, long Bytes, long Used)> _made = [];
-    private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("annotator-tiles-"));
-    private long _clock;
+    private readonly ConcurrentDictionary<string, TileSet> _sets = new(StringComparer.Ordinal);
 
     /// <summary>How an image is cut; null where there is none, or where it is so small that it is shown whole.</summary>
     /// <param name="projectId">The project.</param>
     /// <param name="name">The last part of the item's address.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="ImageRefusedException">The image cannot be decoded.</exception>
-    public async Task<TileSet?> DescribeAsync(long projectId, string name, CancellationToken cancellationToken = default) => (await FindAsync(projectId, name, cancellationToken))?.Set;
+    public async Task<TileSet?> DescribeAsync(long projectId, string name, CancellationToken cancellationToken = default)
+    {
+        if (await FindAsync(projectId, name, cancellationToken) is not { } found) return null;
+        found.File.Dispose();
+        return found.Set;
+    }
 
     /// <summary>A tile as a JPEG file; null where there is none.</summary>
     /// <param name="projectId">The project.</param>
@@ -52,47 +57,53 @@ public sealed class ImageTiles(AnnotatorDatabase database, IBlobStore blobs, IOp
     /// <exception cref="ImageRefusedException">The image cannot be decoded.</exception>
     public async Task<byte[]?> TileAsync(long projectId, string name, int level, int column, int row, CancellationToken cancellationToken = default)
     {
-        if (await FindAsync(projectId, name, cancellationToken) is not { } made || made.Set.Levels.FirstOrDefault(l => l.Level == level) is not { } scale) return null;
-        var (x, y) = (column * (long)Side, row * (long)Side);
-        if (column < 0 || row < 0 || x >= scale.Width || y >= scale.Height) return null;
-        return await Task.Run(() => ImageFiles.Tile(made.Path, level, (int)x, (int)y, (int)Math.Min(Side, scale.Width - x), (int)Math.Min(Side, scale.Height - y), Quality), cancellationToken);
+        for (var again = false; ; again = true)
+        {
+            if (await FindAsync(projectId, name, cancellationToken) is not { } found) return null;
+            using var file = found.File;
+            if (found.Set.Levels.FirstOrDefault(l => l.Level == level) is not { } scale) return null;
+            var (x, y) = (column * (long)Side, row * (long)Side);
+            if (column < 0 || row < 0 || x >= scale.Width || y >= scale.Height) return null;
+            try
+            {
+                return await Task.Run(() => ImageFiles.Tile(file.Path, level, (int)x, (int)y, (int)Math.Min(Side, scale.Width - x), (int)Math.Min(Side, scale.Height - y), Quality), cancellationToken);
+            }
+            catch (ImageRefusedException) when (!again && !File.Exists(file.Path))
+            {
+                // Another process, or a person, cleared the folder: it is made once more.
+            }
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _making.Dispose();
-        if (_folder.IsValueCreated) _folder.Value.Delete(recursive: true);
-    }
+    public void Dispose() => _making.Dispose();
 
-    private async Task<(string Path, TileSet Set)?> FindAsync(long projectId, string name, CancellationToken cancellationToken)
+    private async Task<(CachedFile File, TileSet Set)?> FindAsync(long projectId, string name, CancellationToken cancellationToken)
     {
-        if (Known(projectId, name) is { } known) return known;
+        var key = string.Create(CultureInfo.InvariantCulture, $"tiles-{projectId}-{name}");
+        if (_sets.ContainsKey(key) && Known(key) is { } known) return known;
         var file = await database.ReadAsync(db => db.MediaFiles.FirstOrDefaultAsync(m => m.ProjectId == projectId && m.Name == name, cancellationToken), cancellationToken);
         if (file is null || (long)file.Width * file.Height <= options.Value.TiledMegapixels * 1_000_000L || !file.ContentType.StartsWith("image/", StringComparison.Ordinal)) return null;
         await _making.WaitAsync(cancellationToken);
         try
         {
-            if (Known(projectId, name) is { } meanwhile) return meanwhile;
+            if (Known(key) is { } meanwhile) return meanwhile;
             await using var local = await LocalMedia.OpenAsync(blobs, MediaService.BlobOf(projectId, MediaService.AddressOf(projectId, name))!, cancellationToken);
             if (local is null) return null;
-            var path = Path.Combine(_folder.Value.FullName, $"{Guid.NewGuid():n}.tif");
-
-            // Who goes away meanwhile will be back: what was begun is finished.
-            var levels = await Task.Run(() => ImageFiles.MakeTiles(local.Path, path, Side, Quality), CancellationToken.None);
-            var set = new TileSet(file.Width, file.Height, Side, levels);
-            lock (_made)
+            var made = cache.Begin(key, ".tif");
+            try
             {
-                _made[(projectId, name)] = (path, set, new FileInfo(path).Length, ++_clock);
-                while (_made.Count > 1 && _made.Values.Sum(m => m.Bytes) > options.Value.TileMegabytes * 1_000_000L)
-                {
-                    var oldest = _made.MinBy(m => m.Value.Used);
-                    _made.Remove(oldest.Key);
-                    File.Delete(oldest.Value.Path);
-                }
+                // Who goes away meanwhile will be back: what was begun is finished.
+                await Task.Run(() => ImageFiles.MakeTiles(local.Path, made, Side, Quality), CancellationToken.None);
+            }
+            catch
+            {
+                File.Delete(made);
+                throw;
             }
 
-            return (path, set);
+            var kept = cache.Keep(key, made);
+            return (kept, _sets[key] = SetOf(kept.Path));
         }
         finally
         {
@@ -100,13 +111,24 @@ public sealed class ImageTiles(AnnotatorDatabase database, IBlobStore blobs, IOp
         }
     }
 
-    private (string Path, TileSet Set)? Known(long projectId, string name)
+    private (CachedFile File, TileSet Set)? Known(string key)
     {
-        lock (_made)
+        if (cache.Find(key) is not { } file) return null;
+        try
         {
-            if (!_made.TryGetValue((projectId, name), out var known)) return null;
-            _made[(projectId, name)] = known with { Used = ++_clock };
-            return (known.Path, known.Set);
+            return (file, _sets.GetOrAdd(key, _ => SetOf(file.Path)));
         }
+        catch (ImageRefusedException)
+        {
+            // Of an earlier process, and broken since: it is made anew.
+            file.Dispose();
+            return null;
+        }
+    }
+
+    private static TileSet SetOf(string path)
+    {
+        var levels = ImageFiles.TileLevels(path);
+        return new TileSet(levels[0].Width, levels[0].Height, Side, levels);
     }
 }

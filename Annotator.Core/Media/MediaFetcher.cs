@@ -7,16 +7,16 @@ namespace Annotator.Core.Media;
 
 /// <summary>
 /// Fetches images and videos that a table of addresses names, from the hosts that the settings allow (<see cref="MediaOptions.FetchedHosts"/>) and no others. Private
-/// networks are never reached, also where a name of an allowed host leads there, and redirects are not followed.
+/// networks are never reached, also where a name of an allowed host leads there, and redirects are not followed. Objects of a store (<c>s3://</c>) come from the buckets that the settings allow.
 /// </summary>
-public sealed class MediaFetcher(MediaService media, IOptions<MediaOptions> options) : IDisposable
+public sealed class MediaFetcher(MediaService media, S3Source store, IOptions<MediaOptions> options) : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
     private readonly HttpClient _client = OutboundHttp.Create(allowPrivate: false);
 
-    /// <summary>Whether an address is fetched; else it stays an address.</summary>
+    /// <summary>Whether an address is fetched; else it stays an address. One of an object store always is: no browser could show it, so that one that may not be fetched is refused.</summary>
     public bool Fetches(string address) =>
-        options.Value.FetchedHosts.Length > 0 && Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && options.Value.FetchedHosts.Any(h => IsOf(uri.IdnHost, h));
+        S3Address.IsMeant(address) || options.Value.FetchedHosts.Length > 0 && Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && options.Value.FetchedHosts.Any(h => IsOf(uri.IdnHost, h));
 
     /// <summary>Fetches a file and keeps it.</summary>
     /// <param name="project">A project of images or videos.</param>
@@ -24,6 +24,7 @@ public sealed class MediaFetcher(MediaService media, IOptions<MediaOptions> opti
     /// <param name="cancellationToken">Cancels.</param>
     public async Task<KeptMedia> FetchAsync(Project project, string address, CancellationToken cancellationToken = default)
     {
+        if (S3Address.IsMeant(address)) return await FetchObjectAsync(project, address, cancellationToken);
         if (!Fetches(address)) return new KeptMedia(null, "The address is not of a host that the settings allow.");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Longest);
@@ -48,6 +49,13 @@ public sealed class MediaFetcher(MediaService media, IOptions<MediaOptions> opti
         {
             return new KeptMedia(null, $"It took longer than {Longest.TotalMinutes} minutes.");
         }
+    }
+
+    private async Task<KeptMedia> FetchObjectAsync(Project project, string address, CancellationToken cancellationToken)
+    {
+        var most = (project?.Modality == Labels.Modality.Video ? options.Value.VideoMegabytes : options.Value.ImageMegabytes) * 1_000_000L;
+        var (kept, problem) = await store.ReadAsync(address, most, (content, cancel) => media.KeepAsync(project!, content, cancel), cancellationToken);
+        return kept ?? new KeptMedia(null, problem);
     }
 
     /// <inheritdoc/>

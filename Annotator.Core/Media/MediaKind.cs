@@ -27,20 +27,31 @@ public sealed record MediaKind(string ContentType, Modality Modality)
         if (head.StartsWith("II*\0"u8) || head.StartsWith("MM\0*"u8)) return new("image/tiff", Modality.Image);
         if (head.Length >= 12 && head.StartsWith("RIFF"u8) && head[8..12].SequenceEqual("AVI "u8)) return new("video/x-msvideo", Modality.Video);
 
-        // ISO base media: a box "ftyp" whose brand tells images from films.
+        // ISO base media: a box "ftyp" whose brands tell images from films, the first of them best.
         if (head.Length >= 12 && head[4..8].SequenceEqual("ftyp"u8))
         {
-            return Encoding.ASCII.GetString(head[8..12]) switch
+            for (var at = 8; at + 4 <= head.Length; at += at == 8 ? 8 : 4)
             {
-                "avif" or "avis" => new("image/avif", Modality.Image),
-                "qt  " => new("video/quicktime", Modality.Video),
-                "isom" or "iso2" or "iso4" or "iso5" or "iso6" or "mp41" or "mp42" or "avc1" or "M4V " or "dash" or "MSNV" => new("video/mp4", Modality.Video),
-                _ => null,
-            };
+                if (OfBrand(Encoding.ASCII.GetString(head[at..(at + 4)])) is { } kind) return kind;
+            }
+
+            return null;
         }
+
+        // QuickTime before brands.
+        if (head.Length >= 12 && (head[4..8].SequenceEqual("moov"u8) || head[4..8].SequenceEqual("mdat"u8) || head[4..8].SequenceEqual("wide"u8))) return new("video/quicktime", Modality.Video);
 
         // EBML with the document type of WebM (Matroska that is no WebM is not played by browsers).
         if (head.StartsWith((ReadOnlySpan<byte>)[0x1A, 0x45, 0xDF, 0xA3]) && head.IndexOf("webm"u8) >= 0) return new("video/webm", Modality.Video);
         return null;
     }
+
+    private static MediaKind? OfBrand(string brand) => brand switch
+    {
+        "avif" or "avis" => new("image/avif", Modality.Image),
+        "qt  " => new("video/quicktime", Modality.Video),
+        "isom" or "iso2" or "iso3" or "iso4" or "iso5" or "iso6" or "iso7" or "iso8" or "iso9" or "mp41" or "mp42" or "mp71" or "avc1" or "av01" or "M4V " or "M4VH" or "M4VP" or "F4V " or "dash" or "cmfc" or "MSNV"
+            or "3gp4" or "3gp5" or "3gp6" or "3g2a" => new("video/mp4", Modality.Video),
+        _ => null,
+    };
 }

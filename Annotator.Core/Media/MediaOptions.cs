@@ -63,4 +63,7 @@ public sealed class MediaOptions
     /// <summary>Hosts whose images and videos are fetched and kept when a table of addresses is imported: names, or <c>*.example.org</c> for all below one. Other addresses stay addresses.</summary>
     /// <value>Default none.</value>
     public string[] FetchedHosts { get; set; } = [];
+
+    /// <summary>The object store that addresses <c>s3://bucket/key</c> of such tables are fetched from.</summary>
+    public S3Options S3 { get; set; } = new();
 }

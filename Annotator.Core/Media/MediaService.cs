@@ -182,15 +182,25 @@ public sealed class MediaService(AnnotatorDatabase database, IBlobStore blobs, I
     private async Task<KeptMedia> KeepVideoAsync(Project project, MediaKind kind, Stream content, CancellationToken cancellationToken)
     {
         var (blob, length) = await blobs.PutAsync(Folder(project.Id), content, cancellationToken);
+        var looked = false;
         FilmFacts? film;
+        string? refused;
         await s_decoding.WaitAsync(cancellationToken);
         try
         {
-            film = await FilmFacts.ReadAsync(blobs, blob, options.Value.ThumbnailPixels, cancellationToken);
+            (film, refused) = await FilmFacts.ReadAsync(blobs, blob, options.Value, cancellationToken);
+            looked = true;
         }
         finally
         {
             s_decoding.Release();
+            if (!looked) await blobs.DeleteAsync(blob, CancellationToken.None);
+        }
+
+        if (refused is not null)
+        {
+            await blobs.DeleteAsync(blob, CancellationToken.None);
+            return Refuse(refused);
         }
 
         var thumbnail = film?.Thumbnail is { } picture ? (await blobs.PutAsync(ThumbnailFolder(project.Id), new MemoryStream(picture, writable: false), cancellationToken)).Name : null;

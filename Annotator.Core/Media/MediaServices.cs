@@ -11,9 +11,12 @@ public static class MediaServices
         services.AddOptions<MediaOptions>();
         services.AddSingleton<MediaService>();
         services.AddSingleton<MediaLinks>();
+        services.AddSingleton<MediaCache>();
         services.AddSingleton<ImageTiles>();
+        services.AddSingleton<PlayableFilms>();
         services.AddSingleton<ItemImages>();
         services.AddSingleton<VideoProbe>();
+        services.AddSingleton<S3Source>();
         services.AddSingleton<MediaFetcher>();
         services.AddSingleton<Cascade.FrameDoubt>();
         services.AddSingleton<Cascade.FrameSources>();

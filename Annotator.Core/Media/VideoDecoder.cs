@@ -163,7 +163,7 @@ public static class VideoDecoder
     }
 
     // The first line says what is wrong; the rest must be read all the same, or the program would wait.
-    private static async Task<string> ReadSomeAsync(StreamReader reader, CancellationToken cancellationToken)
+    internal static async Task<string> ReadSomeAsync(StreamReader reader, CancellationToken cancellationToken)
     {
         var first = "";
         while (await reader.ReadLineAsync(cancellationToken) is { } line)

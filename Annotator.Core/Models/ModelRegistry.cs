@@ -83,6 +83,17 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
     public async Task<VisionModelInfo?> FindAsync(long id, CancellationToken cancellationToken = default) =>
         await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken) is { } row ? Info(row) : null;
 
+    /// <summary>Which models that a project has chosen are not there any more: the detector or classifier, and the encoder.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<(bool Model, bool Encoder)> GoneAsync(Project project, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        var vision = project.Settings.Vision;
+        if (vision is { Model: null, Encoder: null }) return (false, false);
+        return await database.ReadAsync(async db => (await ModelChoice.IsGoneAsync(db, vision.Model, cancellationToken), await ModelChoice.IsGoneAsync(db, vision.Encoder, cancellationToken)), cancellationToken);
+    }
+
     /// <summary>Removes a model; projects that use it go on without.</summary>
     /// <returns>False where there is none.</returns>
     public async Task<bool> DeleteAsync(long id, CancellationToken cancellationToken = default)

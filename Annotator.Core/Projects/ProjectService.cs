@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
 using Annotator.Core.Labels;
+using Annotator.Core.Models;
 using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Live;
 using Annotator.Core.Quality.Tallies;
@@ -54,6 +55,8 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
         return await database.WriteAsync(
             async scope =>
             {
+                var wrong = await ModelChoice.CheckAsync(scope.Db, schema, wanted.Modality, settings.Vision, before: null, cancellationToken);
+                if (wrong.Count > 0) return Outcome<Project>.Fail(wrong);
                 var project = new Project
                 {
                     Name = wanted.Name!.Trim(),
@@ -101,6 +104,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             var errors = Check(change.Name ?? project.Name, change.Guidelines, schema, project.Modality, settings);
             if (change.Task is not null) errors.AddRange(await CheckSchemaChangeAsync(scope.Db, project, schema, cancellationToken));
             if (change.Settings?["work"] is not null) errors.AddRange(await CheckWorkAsync(scope.Db, schema, settings.Work, cancellationToken));
+            if (change.Settings?["vision"] is not null) errors.AddRange(await ModelChoice.CheckAsync(scope.Db, schema, project.Modality, settings.Vision, project.Settings.Vision, cancellationToken));
             if (errors.Count > 0) return Outcome<Project>.Fail(errors);
 
             var written = ProjectJson.WriteSchema(schema.WithDefaults());

@@ -228,6 +228,38 @@ public class CanvasBoxesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Pen_DrawsAtOnce_AndTakesHandles()
+    {
+        var (_, visitor, canvas) = await OpenAsync("Pen", [null]);
+        await using var __ = visitor;
+        var client = await visitor.Context.NewCDPSessionAsync(visitor.Page);
+        async Task PenAsync(string type, double x, double y)
+        {
+            var place = await canvas.AtAsync(x, y);
+            await client.SendAsync("Input.dispatchMouseEvent", new Dictionary<string, object>
+            {
+                ["type"] = type, ["x"] = place.X, ["y"] = place.Y, ["pointerType"] = "pen", ["button"] = "left", ["buttons"] = type is "mouseReleased" ? 0 : 1, ["clickCount"] = 1, ["force"] = 0.5,
+            });
+        }
+
+        async Task StrokeAsync((double X, double Y) from, (double X, double Y) to)
+        {
+            await PenAsync("mousePressed", from.X, from.Y);
+            await PenAsync("mouseMoved", (from.X + to.X) / 2, (from.Y + to.Y) / 2);
+            await PenAsync("mouseMoved", to.X, to.Y);
+            await PenAsync("mouseReleased", to.X, to.Y);
+        }
+
+        await canvas.Page.EvaluateAsync("() => { window.pens = 0; document.addEventListener('pointerdown', (e) => { window.pens += e.pointerType === 'pen' ? 1 : 0; }, true); }");
+        await StrokeAsync((100, 100), (300, 250));
+        await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":200,"height":150}]}""");
+        await StrokeAsync((300, 250), (340, 280));
+        await canvas.HoldsAsync("""{"boxes":[{"label":"car","x":100,"y":100,"width":240,"height":180}]}""");
+        Assert.Equal(2, await canvas.Page.EvaluateAsync<int>("() => window.pens"));
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task FiveThousandBoxes_AreMovedAndZoomed_TheFrameRateIsTold()
     {
         var boxes = new JsonArray([.. Enumerable.Range(0, 5_000).Select(i => (JsonNode)new JsonObject

@@ -39,6 +39,52 @@ public class CanvasFilmTests(BrowserFixture browser)
         Assert.Empty(visitor.Troubles);
     }
 
+    [Theory]
+    [InlineData(".avi", "mpeg4", "-q:v", "1")]
+    [InlineData(".mov", "prores_ks", "-pix_fmt", "yuv422p10le")]
+    public async Task FilmThatNoBrowserPlays_IsMadeReady_FrameForFrame(string extension, string codec, string option, string value)
+    {
+        var film = await TestFilm.MadeAsync("nullsrc=s=64x48:r=25:d=2,format=yuv420p,geq=lum='16+4*N':cb=128:cr=128", extension, "-c:v", codec, option, value);
+        var (project, _) = await CanvasScenes.ProjectAsync(browser, $"Film {codec}", "tracks", [($"odd{extension}", film, null)], modality: "video");
+        await using var visitor = await browser.SignedInAsync();
+        var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
+        Assert.Equal(50, await canvas.Page.EvaluateAsync<int>("() => window.annotatorReview.view.film.count"));
+        foreach (var (key, frame) in ((string, int)[])[("f", 1), ("v", 11), ("End", 49), ("d", 48)])
+        {
+            await canvas.Page.Keyboard.PressAsync(key);
+            await canvas.FrameAsync(frame);
+            Assert.InRange(await BrightnessAsync(canvas.Page), TestFilm.Brightness(frame) - 3, TestFilm.Brightness(frame) + 3);
+        }
+
+        await canvas.DragAsync(10, 10, 20, 20);
+        await canvas.HoldsAsync("""{"tracks":[{"id":"t1","label":"car","keyframes":[{"frame":48,"x":10,"y":10,"width":10,"height":10,"outside":false}]}]}""");
+    }
+
+    [Fact]
+    public async Task Propagate_KeepsTheObjectWhereItIsForTenFrames()
+    {
+        var (_, _, visitor, canvas) = await OpenAsync("Propagate", "tracks");
+        await using var __ = visitor;
+        var keys = canvas.Page.Keyboard;
+        await canvas.DragAsync(10, 10, 20, 20);
+        await keys.PressAsync("v");
+        await canvas.FrameAsync(10);
+        await canvas.DragAsync(15, 15, 35, 25);
+        await keys.PressAsync("Home");
+        await canvas.FrameAsync(0);
+        await keys.PressAsync("f");
+        await keys.PressAsync("f");
+        await canvas.FrameAsync(2);
+
+        // From frame 2 on it stands still up to 12, whatever stood between; and the film goes there.
+        await keys.PressAsync("Control+b");
+        await canvas.FrameAsync(12);
+        await canvas.HoldsAsync(Tracks("car", (0, 10, 10, false), (2, 14, 12, false), (12, 14, 12, false)));
+        await keys.PressAsync("Control+z");
+        await canvas.HoldsAsync(Tracks("car", (0, 10, 10, false), (10, 30, 20, false)));
+        Assert.Empty(visitor.Troubles);
+    }
+
     [Fact]
     public async Task Track_IsCorrectedAtKeyframesOnly_SplitAndMergedAgain()
     {

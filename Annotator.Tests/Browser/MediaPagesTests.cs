@@ -56,6 +56,21 @@ public class MediaPagesTests(BrowserFixture browser)
     }
 
     [Fact]
+    public async Task Addresses_BecomeItems_AndOneThatMayNotBeFetchedSaysWhy()
+    {
+        var project = await ProjectAsync(browser);
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+        await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
+        var section = page.Locator("section[aria-labelledby=addresses-title]");
+        await section.Locator("textarea").FillAsync("https://example.org/a.png\n\ns3://somewhere/b.png\n");
+        await section.Locator("button").ClickAsync();
+        await Assertions.Expect(section.Locator(".an-notice-danger")).ToContainTextAsync("Line 3: The bucket");
+        await Assertions.Expect(section.Locator(".an-notice-danger")).ToContainTextAsync("1 added");
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
     public async Task Model_IsChosenInTheSettings()
     {
         var (project, model) = (await ProjectAsync(browser, "video", "tracks"), await DetectorAsync(browser));
@@ -68,6 +83,12 @@ public class MediaPagesTests(BrowserFixture browser)
         await page.Keyboard.PressAsync("Tab");
         await page.Locator(".an-form-foot .an-button-primary").ClickAsync();
         await Until.HoldsAsync(async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}"))!["settings"]!["vision"]!, v => (string?)v["model"] == model && (double)v["jobSeconds"]! == 60, "the model is chosen");
+        Assert.Empty((await page.RunAxe(s_wcag)).Violations);
+
+        // Removed since: the project's page says so, and where to choose another.
+        await browser.Api.SendAsync(HttpMethod.Delete, $"/api/v1/models/{model}");
+        await PageScenes.OpenAsync(page, $"/projects/{project}");
+        await Assertions.Expect(page.Locator(".an-notice-warn")).ToContainTextAsync("was removed");
         Assert.Empty((await page.RunAxe(s_wcag)).Violations);
         Assert.Empty(visitor.Troubles);
     }

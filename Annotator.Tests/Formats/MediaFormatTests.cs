@@ -21,9 +21,11 @@ public class MediaFormatTests
 
     private static readonly Gen<LabelValue> s_polygons = Gen.Select(s_label, Gen.Select(s_pixel, s_pixel).Array[3, 8], (l, p) => new Polygon(l, p)).Array[0, 4].Select(p => (LabelValue)new PolygonsValue(p));
 
+    private static readonly Gen<LabelValue> s_classes = s_label.Select(l => (LabelValue)new ChoiceValue(l));
+
     private static readonly Gen<LabelValue> s_tracks = Gen.Select(
             s_label, Gen.Int[0, 60].ArrayUnique[1, 6], Gen.Select(s_pixel, s_pixel, s_length, s_length, Gen.Bool).Array[6],
-            (label, frames, boxes) => (label, keyframes: frames.Order().Select((f, i) => new Keyframe(f, boxes[i].Item1, boxes[i].Item2, boxes[i].Item3, boxes[i].Item4, i > 0 && boxes[i].Item5)).ToArray()))
+            (label, frames, boxes) => (label, keyframes: frames.Order().Select((f, i) => new Keyframe(f, boxes[i].Item1, boxes[i].Item2, boxes[i].Item3, boxes[i].Item4, i > 0 && boxes[i].Item5, i % 3 == 1)).ToArray()))
         .Array[0, 4].Select(tracks => (LabelValue)new TracksValue(tracks.Select((t, i) => new Track($"{i + 1}", t.label, t.keyframes))));
 
     [Theory]
@@ -37,9 +39,13 @@ public class MediaFormatTests
     [InlineData("cvat", TaskType.Tracks)]
     [InlineData("label-studio", TaskType.Boxes)]
     [InlineData("label-studio", TaskType.Polygons)]
+    [InlineData("coco", TaskType.Classification)]
+    [InlineData("cvat", TaskType.Classification)]
+    [InlineData("label-studio", TaskType.Classification)]
+    [InlineData("image-folder", TaskType.Classification)]
     public void A_round_trip_loses_nothing(string format, TaskType type)
     {
-        var values = type switch { TaskType.Boxes => s_boxes, TaskType.Polygons => s_polygons, _ => s_tracks };
+        var values = type switch { TaskType.Boxes => s_boxes, TaskType.Polygons => s_polygons, TaskType.Classification => s_classes, _ => s_tracks };
         values.Array[1, 4].Sample(labels =>
         {
             var (read, losses) = RoundTrip(format, type, labels);
@@ -148,6 +154,7 @@ public class MediaFormatTests
             "yolo" => new YoloWriter(schema, memory, null),
             "voc" => new VocWriter(schema, memory, null),
             "mot" => new MotWriter(schema, memory, null),
+            "image-folder" => new FolderWriter(memory, (_, _) => Task.FromResult<Stream?>(new MemoryStream([1]))),
             _ => new CvatWriter(schema, "p", video, memory, null),
         };
         for (var i = 0; i < labels.Count; i++)
@@ -202,7 +209,7 @@ public class MediaFormatTests
         {
             BoxesValue boxes => [.. boxes.Boxes.SelectMany(b => new[] { b.X, b.Y, b.Width, b.Height })],
             PolygonsValue polygons => [.. polygons.Polygons.SelectMany(p => p.Points.SelectMany(c => new[] { c.X, c.Y }))],
-            TracksValue tracks => [.. tracks.Tracks.SelectMany(t => t.Keyframes.SelectMany(k => new[] { k.Frame, k.X, k.Y, k.Width, k.Height, k.Outside ? 1 : 0 }))],
+            TracksValue tracks => [.. tracks.Tracks.SelectMany(t => t.Keyframes.SelectMany(k => new[] { k.Frame, k.X, k.Y, k.Width, k.Height, k.Outside ? 1 : 0, k.Occluded ? 1 : 0 }))],
             _ => [],
         };
         Assert.Equal(expected.GetType(), actual.GetType());

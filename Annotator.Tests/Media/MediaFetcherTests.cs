@@ -21,14 +21,14 @@ public class MediaFetcherTests(SharedHost shared)
     [InlineData("http://127.0.0.1/a.png", false)]
     public void Only_allowed_hosts_are_fetched(string address, bool fetched)
     {
-        using var fetcher = new MediaFetcher(null!, Options.Create(new MediaOptions { FetchedHosts = ["images.example.org", "*.example.net"] }));
+        using var fetcher = new MediaFetcher(null!, null!, Options.Create(new MediaOptions { FetchedHosts = ["images.example.org", "*.example.net"] }));
         Assert.Equal(fetched, fetcher.Fetches(address));
     }
 
     [Fact]
     public async Task An_allowed_name_that_leads_inside_is_not_reached()
     {
-        using var fetcher = new MediaFetcher(null!, Options.Create(new MediaOptions { FetchedHosts = ["localhost", "169.254.169.254"] }));
+        using var fetcher = new MediaFetcher(null!, null!, Options.Create(new MediaOptions { FetchedHosts = ["localhost", "169.254.169.254"] }));
         foreach (var address in (string[])["http://localhost:1/a.png", "http://169.254.169.254/latest/meta-data"])
         {
             var kept = await fetcher.FetchAsync(null!, address, TestContext.Current.CancellationToken);
@@ -41,11 +41,13 @@ public class MediaFetcherTests(SharedHost shared)
     {
         var host = shared.Host;
         var project = (await host.Admin.PostAsync("/api/v1/projects", new { name = "Addresses", modality = "image", task = new { type = "classification", labels = new[] { new { name = "a" }, new { name = "b" } } } })).Expect(HttpStatusCode.Created)["id"]!.GetValue<string>();
-        using var body = new ByteArrayContent(Encoding.UTF8.GetBytes("id,url,class\n1,https://example.org/1.jpg,a\n2,s3://bucket/2.jpg,b\n3,javascript:alert(1),a\n"));
+        using var body = new ByteArrayContent(Encoding.UTF8.GetBytes("id,url,class\n1,https://example.org/1.jpg,a\n2,http://example.org/2.jpg,b\n3,javascript:alert(1),a\n4,s3://bucket/4.jpg,b\n"));
         var run = (await host.Admin.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/imports?format=csv&key=id&label=class", body)).Expect(HttpStatusCode.Accepted);
         var ended = await host.Admin.WaitRunAsync(run["id"]!.GetValue<string>());
-        Assert.Equal((2, 1), (ended["result"]!["labelled"]!.GetValue<int>(), ended["rejected"]!.GetValue<int>()));
+
+        // No browser shows what lies in an object store: a bucket that may not be fetched from is an error.
+        Assert.Equal((2, 2), (ended["result"]!["labelled"]!.GetValue<int>(), ended["rejected"]!.GetValue<int>()));
         var items = (await host.Admin.GetAsync($"/api/v1/projects/{project}/items?limit=10")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
-        Assert.Equal(["https://example.org/1.jpg", "s3://bucket/2.jpg"], items.Select(i => i!["url"]!.GetValue<string>()));
+        Assert.Equal(["https://example.org/1.jpg", "http://example.org/2.jpg"], items.Select(i => i!["url"]!.GetValue<string>()));
     }
 }

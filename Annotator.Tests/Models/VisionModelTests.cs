@@ -42,9 +42,24 @@ public class VisionModelTests(SharedHost shared)
         Assert.Equal("""{"label":"thing","x":24,"y":24,"width":16,"height":16}""", boxes[0]);
         Assert.Equal("""{"label":"thing","x":48,"y":48,"width":32,"height":16}""", boxes[1]);
 
+        // A project names what is there and can do it, and one that vanished since stands in no other change's way; a run says that it did.
+        await RefusedAsync("boxes", new { model = "987654321" }, "settings.vision.model");
+        await RefusedAsync("boxes", new { model = "../etc" }, "settings.vision.model");
+        await RefusedAsync("classification", new { encoder = "987654321" }, "settings.vision.encoder");
+        await RefusedAsync("classification", new { model = id }, "settings.vision.model");
+        await RefusedAsync("classification", new { encoder = id }, "settings.vision.encoder");
+        (await _host.Admin.PatchAsync($"/api/v1/projects/{project}", new { settings = new { vision = new { model = "987654321" } } })).ExpectProblem(HttpStatusCode.BadRequest, "settings.vision.model");
+
         (await _host.Admin.DeleteAsync($"/api/v1/models/{id}")).Expect(HttpStatusCode.NoContent);
         (await _host.Admin.GetAsync($"/api/v1/models/{id}")).ExpectProblem(HttpStatusCode.NotFound);
+        (await _host.Admin.PatchAsync($"/api/v1/projects/{project}", new { settings = new { vision = new { threshold = 0.4 } } })).Expect(HttpStatusCode.OK);
+        var again = (await _host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind = "prelabel" })).Expect(HttpStatusCode.Accepted);
+        var said = await _host.Admin.WaitRunAsync(again["id"]!.GetValue<string>());
+        Assert.Contains($"The model {id}", said["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
+
+    private async Task RefusedAsync(string type, object vision, string field) =>
+        (await _host.Admin.PostAsync("/api/v1/projects", new { name = "Refused", modality = "image", task = new { type, labels = new[] { new { name = "thing" }, new { name = "other" } } }, settings = new { vision } })).ExpectProblem(HttpStatusCode.BadRequest, field);
 
     [Theory]
     [InlineData("pickle")]

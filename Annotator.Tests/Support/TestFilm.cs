@@ -19,13 +19,19 @@ internal static class TestFilm
 
     /// <summary>A film of a graph of ffmpeg's filters, as H.264 with frames that refer to later ones.</summary>
     /// <param name="graph">The graph; it has one output.</param>
-    public static async Task<byte[]> MadeAsync(string graph)
+    public static Task<byte[]> MadeAsync(string graph) => MadeAsync(graph, ".mp4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "4", "-bf", "2", "-g", "12");
+
+    /// <summary>A film of a graph of ffmpeg's filters, coded as is said.</summary>
+    /// <param name="graph">The graph; it has one output.</param>
+    /// <param name="extension">How the file's name ends, which tells the container.</param>
+    /// <param name="coding">Arguments of ffmpeg's for the output.</param>
+    public static async Task<byte[]> MadeAsync(string graph, string extension, params string[] coding)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.mp4");
+        var path = Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}{extension}");
         try
         {
             var start = new ProcessStartInfo("ffmpeg") { RedirectStandardError = true, UseShellExecute = false };
-            foreach (var argument in (string[])["-v", "error", "-filter_complex", graph, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "4", "-bf", "2", "-g", "12", path]) start.ArgumentList.Add(argument);
+            foreach (var argument in (string[])["-v", "error", "-filter_complex", graph, .. coding, path]) start.ArgumentList.Add(argument);
             using var process = Process.Start(start)!;
             var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Annotator.Core.Media;
 using Annotator.Core.Storage;
 
 namespace Annotator.Web.Hosting;
@@ -84,6 +85,7 @@ internal static class StorageSetup
         builder.Services.AddAnnotatorStorage(provider, connection);
         builder.Services.AddSingleton(_ => DataDirectory.Open(directory, sqlite));
         builder.Services.AddSingleton<IBlobStore>(new FolderBlobStore(Path.Combine(directory, "blobs")));
+        builder.Services.AddSingleton(new MediaCacheFolder(Path.Combine(directory, "cache", "media")));
         builder.Services.AddSingleton(new DatabaseAddress(provider, connection));
         return options;
     }

@@ -292,8 +292,10 @@ export async function addAddresses(project, area) {
   const wrong = lines.find((l) => !/^(https?|s3):\/\/\S+$/i.test(l.url));
   if (wrong) return { added: 0, existing: 0, line: wrong.line, reason: wrong.url.slice(0, 200) };
   let [added, existing] = [0, 0];
-  for (let from = 0; from < lines.length; from += 500) {
-    const part = lines.slice(from, from + 500);
+  const stored = lines.filter((l) => /^s3:/i.test(l.url));
+  const named = lines.filter((l) => !/^s3:/i.test(l.url));
+  for (let from = 0; from < named.length; from += 500) {
+    const part = named.slice(from, from + 500);
     try {
       const { value } = await call("POST", `/api/v1/projects/${project}/items`, { body: { items: part.map((l) => ({ url: l.url })) } });
       added += value.items.filter((i) => i.created).length;
@@ -303,8 +305,32 @@ export async function addAddresses(project, area) {
       return { added, existing, line: part[0].line, reason: String(reason).slice(0, 500) };
     }
   }
+  if (stored.length > 0) {
+    try {
+      const { created, there, refused } = await fetchObjects(project, stored);
+      added += created;
+      existing += there;
+      if (refused) return { added, existing, ...refused };
+    } catch (error) {
+      return { added, existing, line: stored[0].line, reason: String(error instanceof ApiError ? error.message : error).slice(0, 500) };
+    }
+  }
   area.value = "";
   return { added, existing, line: 0, reason: null };
+}
+
+// No browser shows what lies in an object store: the server fetches it, by a run.
+async function fetchObjects(project, lines) {
+  const body = lines.map((l) => `${JSON.stringify({ key: l.url, url: l.url })}\n`).join("");
+  let { value: run } = await call("POST", `/api/v1/projects/${project}/imports?format=jsonl&key=key&text=url&name=addresses.jsonl`, { body });
+  while (run.state === "queued" || run.state === "running") {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    ({ value: run } = await call("GET", `/api/v1/runs/${run.id}`));
+  }
+
+  if (run.state !== "succeeded") throw new Error(run.message ?? run.state);
+  const [first] = run.rejected > 0 ? (await call("GET", `/api/v1/runs/${run.id}/rejections?limit=1`)).value.items : [];
+  return { created: run.result.created, there: run.result.existing, refused: first ? { line: lines[first.line - 1]?.line ?? first.line, reason: first.reason } : null };
 }
 
 function cut(text) {

@@ -24,17 +24,52 @@ internal sealed class CocoReader : IMediaFormatReader
     public MediaAnnotations Read(MediaSource source, LabelSchema schema)
     {
         var annotations = new MediaAnnotations();
-        var any = false;
+        var (any, place) = (false, 0L);
+        var read = new List<(string Name, bool Fits, List<MediaAnnotation> Items)>();
         foreach (var name in source.Names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Where(n => source.Names.Count == 1 || IsCoco(source, n)))
         {
             any = true;
-            using var stream = source.Open(name);
-            using var document = Parse(stream);
-            Read(document.RootElement, schema, annotations);
+            place++;
+            try
+            {
+                using var stream = source.Open(name);
+                using var document = Parse(stream);
+                var items = new List<MediaAnnotation>();
+                Read(document.RootElement, schema, annotations, items);
+                read.Add((name, schema.Type == TaskType.Polygons && HasPolygons(document.RootElement), items));
+            }
+            catch (FormatException e) when (source.Names.Count > 1)
+            {
+                // The images of an archive, and its other files, are worth something without.
+                annotations.Rejected.Add((place, $"{MediaArchive.Shown(name)}: {e.Message}"));
+            }
         }
 
+        AddOnce(read, annotations);
         return any ? annotations : throw new FormatException("There is no COCO file (JSON with \"images\" and \"annotations\").");
     }
+
+    // Sets often have a file a task of the same images (boxes, instances, key points): of each image the first that says something of it is read, those that fit the project's task before others.
+    private static void AddOnce(List<(string Name, bool Fits, List<MediaAnnotation> Items)> read, MediaAnnotations annotations)
+    {
+        var places = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var item in read.OrderByDescending(r => r.Fits).ThenBy(r => r.Name, StringComparer.Ordinal).SelectMany(r => r.Items))
+        {
+            if (places.TryAdd(item.FileName, annotations.Items.Count))
+            {
+                annotations.Items.Add(item);
+                continue;
+            }
+
+            var place = places[item.FileName];
+            if (!annotations.Items[place].SaysSomething) annotations.Items[place] = item;
+            else if (item.SaysSomething) annotations.Losses.Count("images are in more than one list of annotations, of which one was read");
+        }
+    }
+
+    private static bool HasPolygons(JsonElement root) =>
+        root.TryGetProperty("annotations", out var list) && list.ValueKind == JsonValueKind.Array
+        && list.EnumerateArray().Take(100).Any(a => a.ValueKind == JsonValueKind.Object && a.TryGetProperty("segmentation", out var segmentation) && segmentation.ValueKind == JsonValueKind.Array && segmentation.GetArrayLength() > 0);
 
     internal static JsonDocument Parse(Stream stream)
     {
@@ -48,7 +83,7 @@ internal sealed class CocoReader : IMediaFormatReader
         }
     }
 
-    private static void Read(JsonElement root, LabelSchema schema, MediaAnnotations into)
+    private static void Read(JsonElement root, LabelSchema schema, MediaAnnotations into, List<MediaAnnotation> items)
     {
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("images", out var images) || images.ValueKind != JsonValueKind.Array)
             throw new FormatException("The file has no list \"images\": it is no COCO file.");
@@ -85,8 +120,9 @@ internal sealed class CocoReader : IMediaFormatReader
             }
 
             var (found, wrong) = Id(image, "id") is { } id && shapes.TryGetValue(id, out var of) ? of : ([], []);
-            into.Items.Add(new MediaAnnotation(file.GetString()!, _ => wrong.Count > 0 ? throw new FormatException(wrong[0]) : ValueOf(found, schema, into.Losses), place)
+            items.Add(new MediaAnnotation(file.GetString()!, _ => wrong.Count > 0 ? throw new FormatException(wrong[0]) : ValueOf(found, schema, into.Losses), place)
             {
+                SaysSomething = found.Count > 0 || wrong.Count > 0,
                 Stated = Number(image, "width") is { } width && Number(image, "height") is { } height ? new ImageSize((int)width, (int)height) : null,
                 Url = image.TryGetProperty("coco_url", out var url) && url.ValueKind == JsonValueKind.String ? url.GetString() : null,
             });

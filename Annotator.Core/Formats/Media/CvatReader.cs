@@ -30,6 +30,10 @@ internal sealed class CvatReader : IMediaFormatReader
             {
                 throw new FormatException($"{Path.GetFileName(name)} is no valid XML: line {e.LineNumber}.", e);
             }
+            catch (FormatException e)
+            {
+                throw new FormatException($"{Path.GetFileName(name)}: {e.Message}", e);
+            }
 
             if (root.Name.LocalName is not "annotations") throw new FormatException($"{Path.GetFileName(name)} has no <annotations> at its root: it is no CVAT file.");
             if (root.Elements("track").Any() || schema.Type is TaskType.Tracks) ReadTracks(root, name, source, schema, annotations);

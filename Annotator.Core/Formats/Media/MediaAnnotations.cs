@@ -15,6 +15,9 @@ internal sealed record MediaAnnotation(string FileName, Func<ImageSize?, LabelVa
     /// <summary>Width and height that the file of annotations states; null where it does not.</summary>
     public ImageSize? Stated { get; init; }
 
+    /// <summary>Whether there is anything but that it was looked at.</summary>
+    public bool SaysSomething { get; init; }
+
     /// <summary>An address at which the file may be had, where the annotations have one.</summary>
     public string? Url { get; init; }
 }
@@ -87,20 +90,33 @@ internal static class MediaFormats
     public static IMediaFormatReader Reader(string name, MediaSource source) =>
         s_readers[string.Equals(name, Zip, StringComparison.OrdinalIgnoreCase) ? Detect(source) : name]();
 
+    // So many files of a kind tell what the others are.
+    private const int Looked = 20;
+
     // By what every archive of a format has.
     private static string Detect(MediaSource source)
     {
         var names = source.Names;
         if (names.Any(n => Is(n, "data.yaml") || Is(n, "data.yml") || Is(n, "obj.data") || (Is(n, "classes.txt") && names.Any(IsText)))) return "yolo";
         if (names.Any(n => Is(n, "gt.txt"))) return "mot";
-        if (names.FirstOrDefault(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase)) is { } xml) return RootOf(source, xml) is "annotations" ? "cvat" : "voc";
-        foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(20))
+        var broken = false;
+
+        // Other programs write XML too: what is none of ours does not hide what is.
+        foreach (var name in names.Where(n => n.EndsWith(".xml", StringComparison.OrdinalIgnoreCase)).Take(Looked))
+        {
+            var root = RootOf(source, name);
+            if (root is "annotations" or "annotation") return root is "annotations" ? "cvat" : "voc";
+            broken |= root is null;
+        }
+
+        foreach (var name in names.Where(n => n.EndsWith(".json", StringComparison.OrdinalIgnoreCase)).Take(Looked))
         {
             if (CocoReader.IsCoco(source, name)) return "coco";
             if (BeginsWith(source, name, '[')) return "label-studio";
         }
 
-        return Folders;
+        // Its reader says what is wrong with each file.
+        return broken ? "voc" : Folders;
     }
 
     private static bool IsText(string name) => name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) && name.Contains("labels/", StringComparison.OrdinalIgnoreCase);
@@ -129,29 +145,4 @@ internal static class MediaFormats
 
     /// <summary>Whether the last part of a path is a name.</summary>
     public static bool Is(string path, string name) => Path.GetFileName(path).Equals(name, StringComparison.OrdinalIgnoreCase);
-}
-
-/// <summary>Images in folders named after their classes (ImageNet, torchvision, Ultralytics "classify"); images without a folder have no label.</summary>
-internal sealed class FolderReader : IMediaFormatReader
-{
-    /// <inheritdoc/>
-    public MediaAnnotations Read(MediaSource source, LabelSchema schema)
-    {
-        var annotations = new MediaAnnotations();
-        if (schema.Type != TaskType.Classification) return annotations;
-
-        // Folders are classes only where the project has their labels, or has none yet: else they are just folders.
-        var keyed = source.Names.Select(n => (Name: n, Parts: MediaKeys.Of(n).Split('/'))).Where(p => p.Parts.Length == 2).ToList();
-        var classes = keyed.Select(p => p.Parts[0]).Distinct(StringComparer.Ordinal).ToList();
-        if (classes.Count == 0 || (schema.Labels.Count > 0 && !classes.Any(schema.Contains)) || (schema.Labels.Count == 0 && classes.Count < 2)) return annotations;
-        var line = 0L;
-        foreach (var (name, parts) in keyed)
-        {
-            line++;
-            LabelValue value = schema.Multiple ? new ChoicesValue([parts[0]]) : new ChoiceValue(parts[0]);
-            annotations.Items.Add(new MediaAnnotation(name, _ => value, line));
-        }
-
-        return annotations;
-    }
 }

@@ -67,11 +67,26 @@ internal sealed class VocReader : IMediaFormatReader
 /// <summary>XML of strangers: no document types, no entities, no addresses.</summary>
 internal static class SafeXml
 {
+    // Deeper than any tool writes: an element within an element costs a step of the stack in many a place.
+    private const int MostDepth = 64;
+
     public static XElement Load(Stream stream)
     {
-        using var reader = XmlReader.Create(stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = 1L << 30, CloseInput = false });
+        var start = stream.Position;
+        using (var scan = XmlReader.Create(stream, Bounds()))
+        {
+            while (scan.Read())
+            {
+                if (scan.Depth > MostDepth) throw new FormatException($"elements lie {MostDepth} deep and deeper within each other");
+            }
+        }
+
+        stream.Position = start;
+        using var reader = XmlReader.Create(stream, Bounds());
         return XDocument.Load(reader, LoadOptions.None).Root ?? throw new FormatException("it is empty");
     }
+
+    private static XmlReaderSettings Bounds() => new() { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = 1L << 30, CloseInput = false };
 
     public static double Number(XElement element, string child) => Parse(element.Element(child)?.Value, child);
 

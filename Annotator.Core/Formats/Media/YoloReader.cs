@@ -16,6 +16,8 @@ internal sealed class YoloReader : IMediaFormatReader
     // A coordinate times the image's size: six decimals of a pixel are what the division before left intact.
     private const int Decimals = 6;
 
+    private const int MostDepth = 32;
+
     /// <inheritdoc/>
     public MediaAnnotations Read(MediaSource source, LabelSchema schema)
     {
@@ -79,13 +81,26 @@ internal sealed class YoloReader : IMediaFormatReader
         return reader.ReadToEnd().Split('\n', StringSplitOptions.TrimEntries).Where(n => n.Length > 0).Select((n, i) => (n, i)).ToDictionary(p => p.i, p => p.n);
     }
 
+    // Lists within lists are read by a call within a call.
+    private static void CheckDepth(string text, string name)
+    {
+        var parser = new Parser(new StringReader(text));
+        for (var depth = 0; parser.MoveNext();)
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > MostDepth) throw new FormatException($"{Path.GetFileName(name)} has lists more than {MostDepth} deep within each other.");
+        }
+    }
+
     private static Dictionary<int, string> FromYaml(MediaSource source, string name)
     {
         using var reader = new StreamReader(source.Open(name));
+        var text = reader.ReadToEnd();
         var stream = new YamlStream();
         try
         {
-            stream.Load(reader);
+            CheckDepth(text, name);
+            stream.Load(new StringReader(text));
         }
         catch (YamlException e)
         {

@@ -6,6 +6,20 @@ import { ApiError, call } from "../review/api.js";
 /** Speeds of playing. */
 export const speeds = [0.25, 0.5, 1, 1.5, 2, 4];
 
+// A film as the browser plays it, once its first picture is there. One of which it plays the sound only is none.
+function playing(url) {
+  const element = document.createElement("video");
+  Object.assign(element, { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true });
+  const ready = new Promise((resolve, reject) => {
+    element.addEventListener("loadeddata", () => (element.videoWidth > 0 ? resolve(element) : reject(new Error(""))), { once: true });
+    element.addEventListener("error", () => reject(new Error(element.error?.message ?? "")), { once: true });
+  });
+  // Handled by who waits for it; a film that fails while its frames are still asked for must not count as nobody's.
+  ready.catch(() => {});
+  element.src = url;
+  return ready;
+}
+
 export class Film extends EventTarget {
   #stage;
   #url = null;
@@ -49,7 +63,7 @@ export class Film extends EventTarget {
   /**
    * Opens a film on the stage.
    * @param {string|null} url
-   * @param {object} parts failed(title, text) shows what is wrong; loading() that it is on its way; first, end: the frames that are worked on, all where they are not given
+   * @param {object} parts failed(why, text) shows what is wrong; loading(share) that it is on its way, with the part from 0 to 1 that is made of one that no browser plays; first, end: the frames that are worked on, all where they are not given
    */
   async open(url, { failed, loading, first = 0, end = null }) {
     this.close();
@@ -60,33 +74,41 @@ export class Film extends EventTarget {
     }
 
     loading();
-    const element = document.createElement("video");
     const stop = this.#stop = new AbortController();
-    Object.assign(element, { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true });
-    const ready = new Promise((resolve, reject) => {
-      element.addEventListener("loadeddata", resolve, { once: true });
-      element.addEventListener("error", () => reject(new Error(element.error?.message ?? "")), { once: true });
-    });
-    // Handled below; a film that fails while its frames are still asked for must not count as nobody's.
-    ready.catch(() => {});
-    element.src = url;
+    const own = url.startsWith("/");
+    const shown = playing(url);
     let frames = null;
     let problem = null;
     try {
-      if (url.startsWith("/")) frames = (await call("GET", `${url}/frames`, { timeout: 90_000 })).value;
+      if (own) frames = (await call("GET", `${url}/frames`, { timeout: 90_000 })).value;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       problem = error.message;
     }
 
+    let element = null;
     try {
-      await ready;
+      element = await shown;
     } catch (error) {
-      if (this.#url === url) failed("unplayable", error.message);
-      return;
+      if (stop.signal.aborted) return;
+      if (!own || !frames) {
+        failed("unplayable", problem ?? error.message);
+        return;
+      }
     }
 
-    if (this.#url !== url || stop.signal.aborted) return;
+    // What no browser plays the server makes into what they play, frame for frame.
+    if (!element) {
+      try {
+        frames = await this.#playable(url, loading, stop.signal);
+        element = frames ? await playing(`${url}/playable.mp4`) : null;
+      } catch (error) {
+        if (!stop.signal.aborted) failed("unplayable", error instanceof ApiError ? error.message : "");
+        return;
+      }
+    }
+
+    if (stop.signal.aborted || !element) return;
     if (!frames) {
       failed("frames", problem ?? "");
       return;
@@ -106,6 +128,19 @@ export class Film extends EventTarget {
     this.#stage.place(element, element.videoWidth, element.videoHeight);
     this.dispatchEvent(new Event("open"));
     this.go(this.first);
+  }
+
+  // Asks until the film that can be played is there; null where nobody waits any more.
+  async #playable(url, loading, signal) {
+    while (!signal.aborted) {
+      const { done, frames } = (await call("GET", `${url}/playable`, { timeout: 90_000 })).value;
+      if (signal.aborted) break;
+      if (frames) return frames;
+      loading(done);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+
+    return null;
   }
 
   close() {

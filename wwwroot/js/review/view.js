@@ -160,10 +160,10 @@ export class View {
     this.film.open(url, {
       first: firstFrame,
       end: endFrame,
-      loading: () => stage.wait(t("Canvas.LoadingFilm")),
+      loading: (share) => stage.wait(share === undefined ? t("Canvas.LoadingFilm") : t("Canvas.MakingFilm", Math.floor(share * 100))),
       failed: (why, detail) => {
         if (why === "frames") stage.fail(t("Canvas.NoFrames"), detail);
-        else stage.fail(t(why === "none" ? "Canvas.NoAddress" : "Canvas.FilmFailed"), why === "none" ? "" : t(url.startsWith("/") ? "Canvas.FilmFailedOwn" : "Canvas.FailedForeign", url));
+        else stage.fail(t(why === "none" ? "Canvas.NoAddress" : "Canvas.FilmFailed"), why === "none" ? "" : url.startsWith("/") ? detail || t("Canvas.FilmFailedOwn") : t("Canvas.FailedForeign", url));
       },
     });
   }
