@@ -121,7 +121,7 @@ public class QualityPagesTests(BrowserFixture browser)
         Assert.All((string[])["Ivo", "Jun"], n => Assert.True(others[n].Share < careful.Min(c => c.Share), $"{n} is below everybody careful"));
 
         // All votes together say it of each of them, whoever they were paired with.
-        var estimates = (await services.GetRequiredService<Core.Quality.TeamQualityReader>().EstimatesAsync(scene.Project, TestContext.Current.CancellationToken))!.Annotators.ToDictionary(e => board.Annotators.Single(a => a.UserId == e.Key).Name, e => e.Value, StringComparer.Ordinal);
+        var estimates = (await services.GetRequiredService<Core.Quality.TeamQualityReader>().EstimatesAsync(grant.Project, null, TestContext.Current.CancellationToken))!.Annotators.ToDictionary(e => board.Annotators.Single(a => a.UserId == e.Key).Name, e => e.Value, StringComparer.Ordinal);
         Assert.All((string[])["Ivo", "Jun", "Karl", "Lena"], n => Assert.True(estimates[n].Accuracy < TeamScene.Names.Take(8).Min(c => estimates[c].Accuracy), $"{n} is estimated below everybody careful"));
         var confused = estimates["Lena"].Confusions[0];
         Assert.All((string[])[confused.Right, confused.Given], v => Assert.Contains(Core.Labels.LabelJson.Read(v).LabelNames.Single(), grant.Project.Schema.Leaves().Take(2)));

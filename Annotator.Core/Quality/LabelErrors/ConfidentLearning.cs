@@ -11,6 +11,12 @@ public enum PruneRule
 
     /// <summary>What both flag.</summary>
     Both,
+
+    /// <summary>
+    /// As many as were estimated to be wrong in all, those whose label is least probable, whatever the class. Where classes are many and small the estimate for a pair of
+    /// them is a guess, and the sum of all is not.
+    /// </summary>
+    ByConfidence,
 }
 
 /// <summary>A row whose label is probably wrong.</summary>
@@ -35,13 +41,24 @@ public static class ConfidentLearning
     /// <param name="classes">Number of classes.</param>
     /// <param name="rule">Which to flag.</param>
     /// <exception cref="ArgumentException">The probabilities are not one a row and class, or a label is no class.</exception>
-    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, PruneRule rule = PruneRule.ByNoiseRate)
+    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, PruneRule rule = PruneRule.ByNoiseRate) =>
+        Find(probabilities, given, classes, Joint(probabilities, given, classes), rule);
+
+    /// <summary>The same, with the counts of wrong labels known from elsewhere, as from other probabilities.</summary>
+    /// <param name="probabilities">[row, class], row-major, out of fold: what rows are chosen by.</param>
+    /// <param name="given">Label of each row.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="joint">How many rows to choose: [given class, true class], see <see cref="Joint"/>.</param>
+    /// <param name="rule">Which to flag.</param>
+    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int[,] joint, PruneRule rule = PruneRule.ByNoiseRate)
     {
-        var joint = Joint(probabilities, given, classes);
-        var flagged = new bool[given.Length];
-        var byNoise = rule is PruneRule.ByClass ? null : ByNoiseRate(probabilities, given, classes, joint);
-        var byClass = rule is PruneRule.ByNoiseRate ? null : ByClass(probabilities, given, classes, joint);
-        for (var i = 0; i < flagged.Length; i++) flagged[i] = byNoise?[i] != false && byClass?[i] != false;
+        ArgumentNullException.ThrowIfNull(joint);
+        Check(probabilities, given, classes);
+        if (joint.GetLength(0) != classes || joint.GetLength(1) != classes) throw new ArgumentException($"{joint.GetLength(0)} x {joint.GetLength(1)} counts are not {classes} x {classes}.", nameof(joint));
+        var flagged = rule == PruneRule.ByConfidence ? ByConfidence(probabilities, given, classes, joint) : new bool[given.Length];
+        var byNoise = rule is PruneRule.ByClass or PruneRule.ByConfidence ? null : ByNoiseRate(probabilities, given, classes, joint);
+        var byClass = rule is PruneRule.ByNoiseRate or PruneRule.ByConfidence ? null : ByClass(probabilities, given, classes, joint);
+        for (var i = 0; rule != PruneRule.ByConfidence && i < flagged.Length; i++) flagged[i] = byNoise?[i] != false && byClass?[i] != false;
         var suspects = new List<SuspectLabel>();
         for (var i = 0; i < given.Length; i++)
         {
@@ -160,6 +177,24 @@ public static class ConfidentLearning
             for (var m = 0; m < own.Length; m++) flagged[members[g][m]] |= own[m] <= threshold;
         }
 
+        return flagged;
+    }
+
+    private static bool[] ByConfidence(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int[,] joint)
+    {
+        var flagged = new bool[given.Length];
+        var wrong = 0;
+        for (var g = 0; g < classes; g++)
+        {
+            for (var c = 0; c < classes; c++) wrong += c == g ? 0 : joint[g, c];
+        }
+
+        var own = new double[given.Length];
+        for (var i = 0; i < own.Length; i++) own[i] = probabilities[(i * classes) + given[i]];
+        var sorted = (double[])own.Clone();
+        Array.Sort(sorted);
+        var threshold = wrong <= 0 ? double.NegativeInfinity : sorted[Math.Min(wrong, sorted.Length) - 1];
+        for (var i = 0; i < own.Length; i++) flagged[i] = own[i] <= threshold;
         return flagged;
     }
 
