@@ -16,7 +16,8 @@ public readonly record struct MeasuredFigure(double? Value, double? Lower, doubl
 /// <param name="Naming">Of what both see in the same place, the share that both name alike.</param>
 /// <param name="Strict">F1 of shapes from an overlap of three quarters; of spans that overlap at all, of the same label.</param>
 /// <param name="Overlap">Mean overlap (IoU) of shapes that both drew; of spans in characters.</param>
-public sealed record DrawnReport(MeasuredFigure F1, MeasuredFigure Boundaries, MeasuredFigure Naming, MeasuredFigure Strict, MeasuredFigure Overlap);
+/// <param name="IsText">Whether these are spans.</param>
+public sealed record DrawnReport(MeasuredFigure F1, MeasuredFigure Boundaries, MeasuredFigure Naming, MeasuredFigure Strict, MeasuredFigure Overlap, bool IsText);
 
 /// <summary>What people agree on, with all coefficients that suit the labels.</summary>
 /// <param name="Scale">What labels were taken for.</param>

@@ -33,7 +33,7 @@ internal static class DrawnFigures
         MeasuredFigure At(int figure) => AgreementReport.Measured(own[figure], drawn.Select(d => d[figure]));
         return new AgreementReport(
             scale, all.Count, all.Sum(v => v.Length), all.SelectMany(v => v).Select(v => v.UserId).Distinct().Count(), At(0), default, default, default, default, default, At(1),
-            new DrawnReport(At(0), At(2), At(3), At(4), At(5)));
+            new DrawnReport(At(0), At(2), At(3), At(4), At(5), LabelJson.Read(taken[0][0].Value) is SpansValue));
     }
 
     private static double?[] Figures(List<Sums> items, double? chance)

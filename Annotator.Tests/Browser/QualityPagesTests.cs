@@ -29,7 +29,7 @@ public class QualityPagesTests(BrowserFixture browser)
         var scene = await SceneAsync();
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark, width));
         var found = new List<string>();
-        foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
+        foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=consensus&method=mace", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
         {
             await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{tab}");
             found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));

@@ -184,7 +184,7 @@ public sealed partial class QualityPage : LiveComponent
         var began = Time.GetTimestamp();
         var project = _grant!.Project;
         _board = await Dashboards.ReadAsync(project, _address.FilterAt(Time.GetUtcNow()), Stopping);
-        if (_people.Count == 0 || _address.By is null) _people = [.. _board.Annotators.Select(a => (a.UserId, a.Name))];
+        if (_grant.IsLead) _people = await Dashboards.PeopleAsync(project, Stopping);
         if (_address.By is { } chosen && _people.All(p => p.Id != chosen)) _people = [.. _people, (chosen, await Annotators.NameAsync(chosen, Stopping) ?? "")];
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.

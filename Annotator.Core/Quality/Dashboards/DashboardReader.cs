@@ -84,6 +84,16 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         },
         cancellationToken);
 
+    /// <summary>Everybody who decided something in a project, by name.</summary>
+    public Task<List<(long Id, string Name)>> PeopleAsync(Project project, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var ids = await db.Tallies.Where(t => t.ProjectId == project.Id && t.Kind == TallyKind.LabelsEver && t.Hour == 0 && t.UserId > 0).Select(t => t.UserId).Distinct().ToListAsync(cancellationToken);
+            var users = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, Name = u.DisplayName == null || u.DisplayName == "" ? u.Email ?? "" : u.DisplayName }).ToListAsync(cancellationToken);
+            return users.OrderBy(u => u.Name, StringComparer.OrdinalIgnoreCase).ThenBy(u => u.Id).Select(u => (u.Id, u.Name)).ToList();
+        },
+        cancellationToken);
+
     /// <summary>What people said of the items of a part of a project, for statistics over it; see <see cref="WorkPart"/> for its bounds.</summary>
     internal Task<IReadOnlyDictionary<long, Vote[]>> VotesAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Votes(), cancellationToken);

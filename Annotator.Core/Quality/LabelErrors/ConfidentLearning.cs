@@ -11,12 +11,6 @@ public enum PruneRule
 
     /// <summary>What both flag.</summary>
     Both,
-
-    /// <summary>
-    /// As many as were estimated to be wrong in all, those whose label is least probable, whatever the class. Where classes are many and small the estimate for a pair of
-    /// them is a guess, and the sum of all is not.
-    /// </summary>
-    ByConfidence,
 }
 
 /// <summary>A row whose label is probably wrong.</summary>
@@ -55,10 +49,10 @@ public static class ConfidentLearning
         ArgumentNullException.ThrowIfNull(joint);
         Check(probabilities, given, classes);
         if (joint.GetLength(0) != classes || joint.GetLength(1) != classes) throw new ArgumentException($"{joint.GetLength(0)} x {joint.GetLength(1)} counts are not {classes} x {classes}.", nameof(joint));
-        var flagged = rule == PruneRule.ByConfidence ? ByConfidence(probabilities, given, classes, joint) : new bool[given.Length];
-        var byNoise = rule is PruneRule.ByClass or PruneRule.ByConfidence ? null : ByNoiseRate(probabilities, given, classes, joint);
-        var byClass = rule is PruneRule.ByNoiseRate or PruneRule.ByConfidence ? null : ByClass(probabilities, given, classes, joint);
-        for (var i = 0; rule != PruneRule.ByConfidence && i < flagged.Length; i++) flagged[i] = byNoise?[i] != false && byClass?[i] != false;
+        var flagged = new bool[given.Length];
+        var byNoise = rule is PruneRule.ByClass ? null : ByNoiseRate(probabilities, given, classes, joint);
+        var byClass = rule is PruneRule.ByNoiseRate ? null : ByClass(probabilities, given, classes, joint);
+        for (var i = 0; i < flagged.Length; i++) flagged[i] = byNoise?[i] != false && byClass?[i] != false;
         var suspects = new List<SuspectLabel>();
         for (var i = 0; i < given.Length; i++)
         {
@@ -79,6 +73,13 @@ public static class ConfidentLearning
         Array.Sort(all, (a, b) => a.Margin != b.Margin ? a.Margin.CompareTo(b.Margin) : a.Row.CompareTo(b.Row));
         return all;
     }
+
+    /// <summary>
+    /// So many rows whose label is least probable, whatever the class, least probable first; those whose label is the most probable one are left out. Where classes are many and
+    /// small the estimate for a pair of them is a guess, and the sum of all is not.
+    /// </summary>
+    public static SuspectLabel[] LeastProbable(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int count) =>
+        [.. Rank(probabilities, given, classes).OrderBy(s => s.SelfConfidence).ThenBy(s => s.Row).Take(count).Where(s => s.Suggested != s.Given)];
 
     /// <summary>The confident joint: [given class, true class] estimated counts, whose rows sum to the counts of the labels.</summary>
     public static int[,] Joint(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes)
@@ -177,24 +178,6 @@ public static class ConfidentLearning
             for (var m = 0; m < own.Length; m++) flagged[members[g][m]] |= own[m] <= threshold;
         }
 
-        return flagged;
-    }
-
-    private static bool[] ByConfidence(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int[,] joint)
-    {
-        var flagged = new bool[given.Length];
-        var wrong = 0;
-        for (var g = 0; g < classes; g++)
-        {
-            for (var c = 0; c < classes; c++) wrong += c == g ? 0 : joint[g, c];
-        }
-
-        var own = new double[given.Length];
-        for (var i = 0; i < own.Length; i++) own[i] = probabilities[(i * classes) + given[i]];
-        var sorted = (double[])own.Clone();
-        Array.Sort(sorted);
-        var threshold = wrong <= 0 ? double.NegativeInfinity : sorted[Math.Min(wrong, sorted.Length) - 1];
-        for (var i = 0; i < own.Length; i++) flagged[i] = own[i] <= threshold;
         return flagged;
     }
 

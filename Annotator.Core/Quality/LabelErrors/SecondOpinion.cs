@@ -38,7 +38,7 @@ public static class SecondOpinion
     {
         var judged = Judge(trainer, rows, labels, classes, first, temperature, ids, parallelism, cancellationToken);
         return (
-            judged.InRows(ConfidentLearning.Find(judged.Probabilities, judged.Given, classes, judged.Joint, PruneRule.ByConfidence)),
+            judged.InRows(ConfidentLearning.LeastProbable(judged.Probabilities, judged.Given, classes, judged.Wrong)),
             judged.InRows([.. ConfidentLearning.Rank(judged.Probabilities, judged.Given, classes).OrderBy(s => s.SelfConfidence).ThenBy(s => s.Row)]));
     }
 
@@ -55,13 +55,14 @@ public static class SecondOpinion
         var own = Array.ConvertAll(judged, r => given[r]);
         var before = Of(first.Probabilities(temperature), places, classes);
         var joint = ConfidentLearning.Joint(before, own, classes);
+        var wrong = ConfidentLearning.Find(before, own, classes, joint).Length;
         var doubted = places.Length is < StudentTraining.FewestForFolds or > MostRows ? [] : ConfidentLearning.Find(before, own, classes, joint, PruneRule.Both).Select(s => judged[s.Row]).ToHashSet();
-        if (doubted.Count == 0) return new Judged(judged, own, before, joint);
+        if (doubted.Count == 0) return new Judged(judged, own, before, wrong);
         var set = TrainingSet.Create(rows, [.. labels.Select(l => doubted.Contains(l.Row) ? l with { Weight = Doubted } : l)], classes, trainer.Features, trainer.Options);
         var second = OutOfFold.Predict(set, trainer, ids ?? (row => row), OutOfFold.FoldsFor(set.Rows.Length), first, parallelism, cancellationToken);
         var at = second.Rows.Select((row, i) => (row, i)).ToDictionary(r => r.row, r => r.i);
         var after = Of(second.Probabilities(second.FitTemperature()), Array.ConvertAll(judged, r => at[r]), classes);
-        return new Judged(judged, own, Mean(before, after, classes), joint);
+        return new Judged(judged, own, Mean(before, after, classes), wrong);
     }
 
     private static double[] Of(float[] probabilities, int[] places, int classes)
@@ -90,7 +91,7 @@ public static class SecondOpinion
     }
 
     // Rows of the features with their labels, what both rounds say of them, and how many the first counts as wrong.
-    private sealed record Judged(int[] Rows, int[] Given, double[] Probabilities, int[,] Joint)
+    private sealed record Judged(int[] Rows, int[] Given, double[] Probabilities, int Wrong)
     {
         public SuspectLabel[] InRows(SuspectLabel[] found) => Array.ConvertAll(found, s => s with { Row = Rows[s.Row] });
     }
