@@ -13,19 +13,21 @@ internal static class ActiveTime
 
     /// <summary>
     /// The 95 % bootstrap interval of the mean, in seconds: of each length as many decisions are drawn as Poisson's law gives (Hanley and MacGibbon 2006), each with the mean
-    /// time of its length.
+    /// time of its length. Decisions of a part of what the lengths are known of have the spread of all of it.
     /// </summary>
+    /// <param name="mean">The mean, in seconds.</param>
+    /// <param name="timed">Decisions that it is of.</param>
     /// <param name="lengths">Decisions by length; several of one length may be given.</param>
     /// <returns>The interval; null with fewer than five decisions.</returns>
-    public static Interval? IntervalOf(IEnumerable<TimedDecisions> lengths)
+    public static Interval? IntervalOf(double mean, long timed, IEnumerable<TimedDecisions> lengths)
     {
         var all = lengths.Where(l => l.Count > 0).ToArray();
         var (count, sum) = (all.Sum(l => l.Count), all.Sum(l => l.Milliseconds) / 1_000.0);
-        if (count < Fewest) return null;
-        var mean = sum / count;
+        if (count < Fewest || timed < Fewest) return null;
+        var centre = sum / count;
         var means = Array.ConvertAll(all, l => l.Milliseconds / 1_000.0 / l.Count);
         var found = Bootstrap.Of(
-            mean,
+            centre,
             random =>
             {
                 var (drawn, seconds) = (0L, 0.0);
@@ -38,6 +40,7 @@ internal static class ActiveTime
                 return drawn == 0 ? null : seconds / drawn;
             },
             Resamples);
-        return found is { } i ? new Interval(mean, Math.Min(mean, i.Lower), Math.Max(mean, i.Upper)) : null;
+        var scale = Math.Sqrt((double)count / timed);
+        return found is { } i ? new Interval(mean, Math.Max(0, mean - (scale * Math.Max(0, centre - i.Lower))), mean + (scale * Math.Max(0, i.Upper - centre))) : null;
     }
 }

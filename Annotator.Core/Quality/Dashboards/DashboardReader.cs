@@ -48,7 +48,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             var (first, last) = await SpanAsync(read, filter, now);
             var length = last - first <= MostHours && filter.Label is null ? 1 : last - first <= MostDays * Day ? Day : 7 * Day;
             var cells = await read.WorkAsync(length >= Day);
-            var lengths = await read.SecondsAsync(length >= Day);
+            var lengths = await read.SecondsAsync();
             var finals = await read.FinalAsync(length >= Day);
             var pairs = await read.LabelPairsAsync();
             var looked = await read.FirstPassAsync();
@@ -66,7 +66,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
                 DecisionsBefore = filter.From is null ? 0 : await read.DecisionsBeforeAsync(first),
                 Work = WorkSum.Of(cells),
                 OverTime = Buckets(drawn, lengths, finals, first, last, length),
-                Made = TimeOf(lengths),
+                Made = TimeOf(WorkSum.Of(cells), lengths),
                 Sources = [.. cells.Where(c => c.Outcome != WorkOutcome.Imported).GroupBy(c => c.Source).OrderBy(g => g.Key == Tally.NoSource ? int.MaxValue : g.Key)
                     .Select(g => new SourceWork(g.Key == Tally.NoSource ? null : (LabelSource)g.Key, WorkSum.Of(g)))],
                 Labels = LabelsOf(pairs),
@@ -125,13 +125,16 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     private static List<TimeBucket> Buckets(List<WorkCell> cells, List<SecondsCell> lengths, List<FinalCell> finals, int first, int last, int length)
     {
         var work = cells.ToLookup(c => (c.Hour - first) / length);
-        var timed = lengths.Where(c => c.Hour >= first && c.Hour < last).ToLookup(c => (c.Hour - first) / length);
+
+        // Lengths are kept by days: an hour has the spread of its day.
+        var timed = lengths.ToLookup(c => length < Day ? c.Hour : (c.Hour - first + Day - 1) / length);
+        IEnumerable<SecondsCell> TimedIn(int bucket) => timed[length < Day ? first + bucket - ((first + bucket) % Day) : bucket];
         var final = finals.Where(f => f.Hour >= first && f.Hour < last).ToLookup(f => (f.Hour - first) / length);
         var count = ((last - first) + length - 1) / length;
         return
         [
-            .. Enumerable.Range(0, count).Select(i => new TimeBucket(
-                At(first + (i * length)), WorkSum.Of(work[i]), final[i].GroupBy(f => f.Source).ToDictionary(g => g.Key, g => g.Sum(f => f.Count))) { Made = TimeOf([.. timed[i]]) }),
+            .. Enumerable.Range(0, count).Select(i => (Index: i, Work: WorkSum.Of(work[i]))).Select(b => new TimeBucket(
+                At(first + (b.Index * length)), b.Work, final[b.Index].GroupBy(f => f.Source).ToDictionary(g => g.Key, g => g.Sum(f => f.Count))) { Made = TimeOf(b.Work, [.. TimedIn(b.Index)]) }),
         ];
     }
 
@@ -167,7 +170,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
                 known.Imported,
                 WorkSum.Of(work[user]),
                 MeasuredShare.Of(first[user].Where(l => l.Taken).Sum(l => l.Count), first[user].Sum(l => l.Count)),
-                MeasuredShare.Of(with[user].Where(p => p.Equal).Sum(p => p.Count), with[user].Sum(p => p.Count))) { Made = TimeOf([.. timed[user]]) })
+                MeasuredShare.Of(with[user].Where(p => p.Equal).Sum(p => p.Count), with[user].Sum(p => p.Count))) { Made = TimeOf(WorkSum.Of(work[user]), [.. timed[user]]) })
                 .OrderBy(a => a.Name, StringComparer.OrdinalIgnoreCase).ThenBy(a => a.UserId),
         ];
     }
@@ -251,8 +254,8 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             .ToDictionaryAsync(u => u.Id, u => (string.IsNullOrEmpty(u.DisplayName) ? u.Email ?? "" : u.DisplayName, u.IsImported), cancellationToken);
     }
 
-    private static Lazy<Interval?> TimeOf(IReadOnlyCollection<SecondsCell> lengths) =>
-        new(() => ActiveTime.IntervalOf(lengths.GroupBy(l => l.Bin).OrderBy(g => g.Key).Select(g => new TimedDecisions(g.Sum(l => l.Count), g.Sum(l => l.Milliseconds)))));
+    private static Lazy<Interval?> TimeOf(WorkSum work, IReadOnlyCollection<SecondsCell> lengths) =>
+        new(() => work.SecondsEach is not { } mean ? null : ActiveTime.IntervalOf(mean, work.Timed, lengths.GroupBy(l => l.Bin).OrderBy(g => g.Key).Select(g => new TimedDecisions(g.Sum(l => l.Count), g.Sum(l => l.Milliseconds)))));
 
     private static DateTimeOffset At(int hour) => DateTimeOffset.FromUnixTimeSeconds(hour * 3_600L);
 
@@ -300,12 +303,12 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             return groups.ConvertAll(g => new WorkCell(g.Hour, g.UserId, g.Source, (WorkOutcome)g.Outcome, g.Count, g.Timed, g.Amount));
         }
 
-        public async Task<List<SecondsCell>> SecondsAsync(bool daily)
+        public async Task<List<SecondsCell>> SecondsAsync()
         {
             var rows = Of(TallyKind.Seconds);
             if (filter.UserId is { } user) rows = rows.Where(t => t.UserId == user);
             if (filter.Source is { } source) rows = rows.Where(t => t.Source == (int)source);
-            var groups = await rows.GroupBy(t => new { Hour = daily ? t.Hour - (t.Hour % Day) : t.Hour, t.UserId, Bin = t.Outcome })
+            var groups = await rows.GroupBy(t => new { t.Hour, t.UserId, Bin = t.Outcome })
                 .Select(g => new { g.Key.Hour, g.Key.UserId, g.Key.Bin, Count = g.Sum(t => t.Count), Amount = g.Sum(t => t.Amount) }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new SecondsCell(g.Hour, g.UserId, g.Bin, g.Count, g.Amount));
         }
@@ -404,7 +407,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
 
         private IQueryable<Tally> Of(TallyKind kind)
         {
-            var from = kind is TallyKind.Work or TallyKind.Final or TallyKind.Seconds ? _from : FromDay;
+            var from = kind is TallyKind.Work or TallyKind.Final ? _from : FromDay;
             var to = _to;
             var rows = tallies(kind).Where(t => t.Kind == kind);
             if (from != int.MinValue) rows = rows.Where(t => t.Hour >= from);

@@ -15,7 +15,7 @@ namespace Annotator.Core.Quality.Dashboards;
 internal sealed class WorkPart
 {
     /// <summary>Items of a part at the most.</summary>
-    public const int MostItems = 20_000;
+    public const int MostItems = 5_000;
 
     // Decisions, and items, that are looked through for those of the part, newest first.
     private const int MostLookedAt = 200_000;

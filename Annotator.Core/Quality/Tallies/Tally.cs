@@ -36,7 +36,7 @@ public enum TallyKind
     /// <summary>Items there are; kept for slices only, projects have counters.</summary>
     Items,
 
-    /// <summary>Timed decisions by hour, annotator, source and length (as outcome, see <see cref="TallyRules.SecondsBin"/>); <c>Amount</c> milliseconds.</summary>
+    /// <summary>Timed decisions by day, annotator, source and length (as outcome, see <see cref="TallyRules.SecondsBin"/>); <c>Amount</c> milliseconds.</summary>
     Seconds,
 }
 

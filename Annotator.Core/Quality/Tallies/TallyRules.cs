@@ -73,7 +73,7 @@ internal static class TallyRules
         var (given, shown) = (LabelOf(decision.Value), LabelOf(decision.ShownValue));
         var day = Day(decision.CreatedAt);
         sums.Add(new TallyKey(project, TallyKind.Work, Hour(decision.CreatedAt), user, 0, source, (int)outcome, "", ""), sign, sign * timed, sign * milliseconds);
-        if (timed == 1) sums.Add(new TallyKey(project, TallyKind.Seconds, Hour(decision.CreatedAt), user, 0, source, SecondsBin(decision.Seconds!.Value), "", ""), sign, 0, sign * milliseconds);
+        if (timed == 1) sums.Add(new TallyKey(project, TallyKind.Seconds, Day(decision.CreatedAt), user, 0, source, SecondsBin(decision.Seconds!.Value), "", ""), sign, 0, sign * milliseconds);
         sums.Add(new TallyKey(project, TallyKind.Labels, day, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
         sums.Add(new TallyKey(project, TallyKind.LabelsEver, 0, user, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
         sums.Add(new TallyKey(project, TallyKind.LabelsEver, 0, Tally.Everybody, 0, source, (int)outcome, given, shown), sign, sign * timed, sign * milliseconds);
