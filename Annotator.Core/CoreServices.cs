@@ -53,6 +53,8 @@ public static class CoreServices
         services.AddSingleton<ItemReopening>();
         services.AddSingleton<BulkActions>();
         services.AddSingleton<AuditReader>();
+        services.AddSingleton<AuditVerifier>();
+        services.AddSingleton<IRunHandler, VerifyAuditHandler>().AddStartableRun(VerifyAuditHandler.RunKind);
         services.AddSingleton<ImportService>();
         services.AddSingleton<MediaImport>();
         services.AddSingleton<IRunHandler, ImportHandler>();

@@ -22,6 +22,7 @@ using Annotator.Web.Streaming;
 using Annotator.Web.Hosting.Api;
 using Annotator.Web.Live;
 using Annotator.Web.Map;
+using Annotator.Web.Team;
 using Annotator.Web.Work;
 
 namespace Annotator.Web;
@@ -131,7 +132,9 @@ public static class AnnotatorApp
         app.MapResultsApi();
         app.MapQualityApi();
         app.MapDashboardApi();
+        app.MapTeamApi();
         app.MapChecksApi();
+        app.MapAuditApi();
         app.MapLlmApi();
         app.MapPromptsApi();
         app.MapEdgeApi();

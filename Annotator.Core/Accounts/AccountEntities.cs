@@ -113,6 +113,12 @@ public sealed class AuditEntry
 
     /// <summary>When.</summary>
     public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>Place in the log of its project, or of what concerns none, from 1 without gaps.</summary>
+    public long Sequence { get; set; }
+
+    /// <summary>SHA-256 over the hash of the entry before and this one's content, as 64 hexadecimal digits; see <see cref="AuditChain"/>.</summary>
+    public string Hash { get; set; } = "";
 }
 
 /// <summary>The answer to a POST that carried an <c>Idempotency-Key</c>.</summary>

@@ -41,6 +41,9 @@ public sealed class ItemQueries(AnnotatorDatabase database, ITextIndex index)
     private const int FirstStep = 500;
     private const int LargestStep = 20_000;
 
+    // What fewer than one in so many items have is rare: the index has it at hand.
+    private const int RareShare = 200;
+
     /// <summary>Items in order of arrival.</summary>
     /// <param name="projectId">The project.</param>
     /// <param name="filter">Which.</param>
@@ -86,6 +89,8 @@ public sealed class ItemQueries(AnnotatorDatabase database, ITextIndex index)
         var rows = new List<Item>();
         var (from, through) = (after, await index.ThroughAsync(db, projectId, cancellationToken) ?? 0);
         if (from < through && await db.Items.Where(i => i.ProjectId == projectId).OrderBy(i => i.Id).Select(i => i.Id).FirstOrDefaultAsync(cancellationToken) is var first) from = Math.Max(from, first - 1);
+        (from, var read) = await ReadFirstAsync(db, items, projectId, query, from, through, limit, cancellationToken);
+        rows.AddRange(read);
         var named = Containing(items, query.Parts.Where(p => TextGrams.OfPart(p).Begin));
         for (var step = Math.Max(FirstStep, limit); from < through && rows.Count < limit; step = Math.Min(LargestStep, step * 4))
         {
@@ -97,6 +102,23 @@ public sealed class ItemQueries(AnnotatorDatabase database, ITextIndex index)
         if (rows.Count >= limit) return rows;
         rows.AddRange(await Containing(items.Where(i => i.Id > from), query.Parts).OrderBy(i => i.Id).Take(limit - rows.Count).ToListAsync(cancellationToken));
         return rows;
+    }
+
+    // A word that many items have is found soon by reading them, where the index would gather all of them first: the text of a window tells which it is.
+    private async Task<(long From, List<Item> Rows)> ReadFirstAsync(AnnotatorDbContext db, IQueryable<Item> items, long projectId, SearchQuery query, long from, long through, int limit, CancellationToken cancellationToken)
+    {
+        var rows = new List<Item>();
+        for (var window = index.ReadFirst; window > 0 && from < through && rows.Count < limit; window = Math.Min(LargestStep, window * 2))
+        {
+            var after = from;
+            var end = await db.Items.Where(i => i.ProjectId == projectId && i.Id > after && i.Id <= through).OrderBy(i => i.Id).Skip(window - 1).Select(i => (long?)i.Id).FirstOrDefaultAsync(cancellationToken) ?? through;
+            var found = await Containing(db.Items.Where(i => i.ProjectId == projectId && i.Id > after && i.Id <= end), query.Parts).OrderBy(i => i.Id).Select(i => i.Id).ToListAsync(cancellationToken);
+            if (found.Count > 0) rows.AddRange(await items.Where(i => found.Contains(i.Id)).OrderBy(i => i.Id).Take(limit - rows.Count).ToListAsync(cancellationToken));
+            from = rows.Count < limit ? end : rows[^1].Id;
+            if (found.Count * RareShare < window) break;
+        }
+
+        return (from, rows);
     }
 
     private IQueryable<Item> Containing(IQueryable<Item> items, IEnumerable<string> parts) => parts.Aggregate(items, index.Containing);

@@ -28,7 +28,7 @@ public sealed record AgreementIntervals(Interval? Cohen, Interval? Fleiss, Inter
         if (resamples < Fewest) return null;
         var countable = ratings.Categories <= TeamAgreement.MostCategories;
         var figures = new (double? Cohen, double? Fleiss, double? Alpha, double? Gwet, double? Percent)[resamples];
-        Parallel.For(0, resamples, i =>
+        Parallel.For(0, resamples, Bootstrap.Threads, i =>
         {
             var drawn = ratings.Resample(new Random(i + 1));
             figures[i] = (countable ? Kappa.CohenPairwise(drawn) : null, Kappa.Fleiss(drawn), countable ? Krippendorff.Alpha(drawn) : null, Kappa.GwetAc1(drawn), Kappa.Percent(drawn));

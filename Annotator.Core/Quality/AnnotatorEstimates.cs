@@ -85,7 +85,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
         var resamples = (int)Math.Min(200, BootstrapWork / Math.Max(1, (long)answers.Count * answers.Classes));
         if (resamples < 40) return intervals;
         var trust = new double[resamples][];
-        Parallel.For(0, resamples, i => trust[i] = DawidSkene.Aggregate(Resample(answers, new Random(i + 1)), options).Trust);
+        Parallel.For(0, resamples, Bootstrap.Threads, i => trust[i] = DawidSkene.Aggregate(Resample(answers, new Random(i + 1)), options).Trust);
         for (var w = 0; w < intervals.Length; w++)
         {
             var sorted = trust.Select(t => t[w]).Order().ToArray();
@@ -95,7 +95,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
         return intervals;
     }
 
-    private static CrowdLabels Resample(CrowdLabels answers, Random random)
+    internal static CrowdLabels Resample(CrowdLabels answers, Random random)
     {
         List<int> tasks = new(answers.Count), workers = new(answers.Count), labels = new(answers.Count);
         for (var t = 0; t < answers.Tasks; t++)

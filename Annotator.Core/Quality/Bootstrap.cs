@@ -6,6 +6,9 @@ public static class Bootstrap
     /// <summary>Usual number of resamples.</summary>
     public const int UsualResamples = 1_000;
 
+    /// <summary>What resamples may take of the machine: two processors at the most, and one less than there are, so that requests beside them find one.</summary>
+    internal static ParallelOptions Threads { get; } = new() { MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount - 1, 1, 2) };
+
     /// <summary>The interval of a figure.</summary>
     /// <param name="estimate">The figure of the sample itself.</param>
     /// <param name="resampled">The figure of one resample, drawn with the generator it is given; null where undefined.</param>
@@ -19,12 +22,24 @@ public static class Bootstrap
         ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 20);
         if (!(confidence is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(confidence), confidence, "A confidence lies between 0 and 1.");
         var figures = new double?[resamples];
-        Parallel.For(0, resamples, i => figures[i] = resampled(new Random(unchecked((seed * 1_000_003) + i))));
+        Parallel.For(0, resamples, Threads, i => figures[i] = resampled(new Random(unchecked((seed * 1_000_003) + i))));
         var sorted = figures.OfType<double>().Order().ToArray();
         if (sorted.Length < resamples / 2) return null;
         var tail = (1 - confidence) / 2;
         return new Interval(estimate, Quantile(sorted, tail), Quantile(sorted, 1 - tail));
     }
+
+    /// <summary>How often something happens that happens so often in the mean: Knuth's way for small means, the normal curve for large ones.</summary>
+    internal static long Poisson(Random random, double mean)
+    {
+        if (mean > 30) return Math.Max(0, (long)Math.Round(mean + (Math.Sqrt(mean) * Normal(random))));
+        var (limit, product, count) = (Math.Exp(-mean), random.NextDouble(), 0);
+        for (; product > limit; count++) product *= random.NextDouble();
+        return count;
+    }
+
+    /// <summary>A number of the standard normal curve (Box and Muller 1958).</summary>
+    internal static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
 
     private static double Quantile(double[] sorted, double q)
     {

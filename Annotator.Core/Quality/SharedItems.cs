@@ -27,7 +27,11 @@ public sealed class SharedItems(AnnotatorDatabase database)
     private readonly ConcurrentDictionary<long, Entry> _projects = new();
 
     /// <summary>Computes something from the votes, at most once per change; the votes of an item are of different people.</summary>
-    internal async Task<T> ComputeAsync<T>(long projectId, Func<IReadOnlyCollection<Vote[]>, T> compute, CancellationToken cancellationToken)
+    internal Task<T> ComputeAsync<T>(long projectId, Func<IReadOnlyCollection<Vote[]>, T> compute, CancellationToken cancellationToken)
+        where T : class? => ComputeByItemAsync(projectId, "", votes => compute((IReadOnlyCollection<Vote[]>)votes.Values), cancellationToken);
+
+    /// <summary>Computes something from the votes by item, at most once per change and variant.</summary>
+    internal async Task<T> ComputeByItemAsync<T>(long projectId, string variant, Func<IReadOnlyDictionary<long, Vote[]>, T> compute, CancellationToken cancellationToken)
         where T : class?
     {
         var entry = _projects.GetOrAdd(projectId, _ => new Entry());
@@ -47,9 +51,9 @@ public sealed class SharedItems(AnnotatorDatabase database)
                 throw;
             }
 
-            if (entry.Computed.TryGetValue(typeof(T), out var known)) return (T)known!;
-            var value = await Task.Run(() => compute(entry.Votes.Values), cancellationToken);
-            entry.Computed[typeof(T)] = value;
+            if (entry.Computed.TryGetValue((typeof(T), variant), out var known)) return (T)known!;
+            var value = await Task.Run(() => compute(entry.Votes), cancellationToken);
+            entry.Computed[(typeof(T), variant)] = value;
             return value;
         }
         finally
@@ -147,7 +151,7 @@ public sealed class SharedItems(AnnotatorDatabase database)
 
         public SortedDictionary<long, Vote[]> Votes { get; } = [];
 
-        public Dictionary<Type, object?> Computed { get; } = [];
+        public Dictionary<(Type Type, string Variant), object?> Computed { get; } = [];
 
         /// <summary>One string for equal labels: most items have one of a few.</summary>
         public string Shared(string value)

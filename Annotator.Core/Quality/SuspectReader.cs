@@ -17,7 +17,7 @@ namespace Annotator.Core.Quality;
 public sealed record SuspectItem(Item Item, string Suggested, double Score);
 
 /// <summary>
-/// Finds labels of people and of the data that are probably wrong, by confident learning on predictions of students that had not seen them.
+/// Finds labels of people and of the data that are probably wrong, by confident learning on predictions of students that had not seen them, see <see cref="SecondOpinion"/>.
 /// Computed at most once per training; where this process has not trained yet, it trains once for the purpose.
 /// </summary>
 public sealed class SuspectReader
@@ -70,7 +70,7 @@ public sealed class SuspectReader
             var given = labels.ToLookup(l => l.Row, l => l.Class);
             var found = new Found(student, project.Schema.Multiple
                 ? Several(folds.Rows, folds.Probabilities(student.Temperature), given, names, workspace.IdOf)
-                : One(folds.Rows, folds.Probabilities(student.Temperature), given, names, workspace.IdOf));
+                : await Task.Run(() => One(workspace, project, labels, folds, student.Temperature, names, cancellationToken), cancellationToken));
             _found[project.Id] = found;
             return found;
         }
@@ -80,19 +80,10 @@ public sealed class SuspectReader
         }
     }
 
-    private static List<Suspect> One(IReadOnlyList<int> rows, float[] probabilities, ILookup<int, int> given, IReadOnlyList<string> names, Func<int, long> idOf)
-    {
-        // A row whose label was taken away since has none to doubt.
-        var places = Enumerable.Range(0, rows.Count).Where(i => given[rows[i]].Any()).ToArray();
-        var own = new double[places.Length * names.Count];
-        for (var p = 0; p < places.Length; p++)
-        {
-            for (var c = 0; c < names.Count; c++) own[(p * names.Count) + c] = probabilities[(places[p] * names.Count) + c];
-        }
-
-        var labels = Array.ConvertAll(places, p => given[rows[p]].First());
-        return [.. ConfidentLearning.Find(own, labels, names.Count).Select(s => new Suspect(idOf(rows[places[s.Row]]), Choice(names[s.Given]), Choice(names[s.Suggested]), s.SelfConfidence))];
-    }
+    private static List<Suspect> One(
+        TrainingWorkspace workspace, Project project, IReadOnlyList<LabelledRow> labels, OutOfFoldPredictions folds, double temperature, IReadOnlyList<string> names, CancellationToken cancellationToken) =>
+        [.. SecondOpinion.Find(workspace.TrainerOf(project), workspace.Rows, labels, names.Count, folds, temperature, workspace.FoldOf, cancellationToken: cancellationToken)
+            .Select(s => new Suspect(workspace.IdOf(s.Row), Choice(names[s.Given]), Choice(names[s.Suggested]), s.SelfConfidence))];
 
     // Each class is a question of its own, yes or no; an item is as suspect as its most doubtful answer.
     private static List<Suspect> Several(IReadOnlyList<int> rows, float[] probabilities, ILookup<int, int> given, IReadOnlyList<string> names, Func<int, long> idOf)

@@ -1,11 +1,62 @@
+using Annotator.Core.Projects;
+using Annotator.Core.Quality.Agreement;
+using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Storage;
+using Microsoft.EntityFrameworkCore;
+
 namespace Annotator.Core.Quality;
 
-/// <summary>Reads what can be said of a team from all its votes: how right each annotator probably is, and how far the coefficients of agreement would move with other items.</summary>
-public sealed class TeamQualityReader(SharedItems shared)
+/// <summary>
+/// Reads what can be said of a team from all its votes, or from those of a part of the work: how right each annotator probably is, what they agree on, and what they say together.
+/// Votes of a part are read from its newest items, see <see cref="WorkPart"/>.
+/// </summary>
+public sealed class TeamQualityReader(SharedItems shared, DashboardReader dashboards, AnnotatorDatabase database)
 {
-    /// <summary>How right each annotator probably is; null where too few items have several labels, or labels are drawn.</summary>
-    public Task<AnnotatorEstimates?> EstimatesAsync(long projectId, CancellationToken cancellationToken = default) => shared.ComputeAsync(projectId, AnnotatorEstimates.Of, cancellationToken);
+    // Items whose labels differ from what the team says together, those that it is surest of.
+    private const int MostDifferences = 200;
 
-    /// <summary>95 % intervals of the coefficients; null where no two people decided the same item, or so many items were that an interval would say nothing.</summary>
-    public Task<AgreementIntervals?> IntervalsAsync(long projectId, CancellationToken cancellationToken = default) => shared.ComputeAsync(projectId, AgreementIntervals.Of, cancellationToken);
+    /// <summary>How right each annotator probably is; null where too few items have several labels, or labels are drawn.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="filter">What part of it; null: all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<AnnotatorEstimates?> EstimatesAsync(Project project, DashboardFilter? filter = null, CancellationToken cancellationToken = default) =>
+        OfAsync(project, filter, "", votes => AnnotatorEstimates.Of([.. votes.Values]), cancellationToken);
+
+    /// <summary>The coefficients of agreement with their intervals; null where no two people decided the same item.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="scale">What the labels are: names, or ranks or numbers in the order of the labels.</param>
+    /// <param name="filter">What part of it; null: all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<AgreementReport?> AgreementAsync(Project project, MeasurementScale scale = MeasurementScale.Nominal, DashboardFilter? filter = null, CancellationToken cancellationToken = default) =>
+        OfAsync(project, filter, $"{scale} {project.Schema.Labels.Count}", votes => AgreementReport.Of([.. votes.Values], project.Schema, scale), cancellationToken);
+
+    /// <summary>What the team says together, and how each annotator's labels differ from it; null where too few items have several labels, or labels are drawn.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="method">How votes are weighed.</param>
+    /// <param name="filter">What part of it; null: all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<(Consensus Found, IReadOnlyList<ConsensusDifference> Differences)?> ConsensusAsync(Project project, ConsensusMethod method, DashboardFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        if (await OfAsync(project, filter, method.ToString(), votes => Consensus.Of(votes, method), cancellationToken) is not { } found) return null;
+        var differences = new List<ConsensusDifference>();
+        foreach (var part in found.Items.OrderByDescending(i => i.Probability).ThenBy(i => i.ItemId).Chunk(1_000))
+        {
+            if (differences.Count >= MostDifferences) break;
+            var ids = Array.ConvertAll(part, i => i.ItemId);
+            var labels = await database.ReadAsync(
+                db => db.Items.Where(i => i.ProjectId == project.Id && ids.Contains(i.Id)).Select(i => new { i.Id, i.Key, i.LabelValue }).ToDictionaryAsync(i => i.Id, cancellationToken), cancellationToken);
+            differences.AddRange(part.Where(i => labels.TryGetValue(i.ItemId, out var item) && item.LabelValue is { } label && !string.Equals(label, i.Value, StringComparison.Ordinal))
+                .Select(i => new ConsensusDifference(i.ItemId, labels[i.ItemId].Key, labels[i.ItemId].LabelValue!, i.Value, i.Probability, i.Votes)));
+        }
+
+        return (found, differences.Count > MostDifferences ? differences.GetRange(0, MostDifferences) : differences);
+    }
+
+    private async Task<T> OfAsync<T>(Project project, DashboardFilter? filter, string variant, Func<IReadOnlyDictionary<long, Vote[]>, T> compute, CancellationToken cancellationToken)
+        where T : class?
+    {
+        if (filter is null || filter == DashboardFilter.None) return await shared.ComputeByItemAsync(project.Id, variant, compute, cancellationToken);
+        var votes = await dashboards.VotesAsync(project, filter, cancellationToken);
+        return await Task.Run(() => compute(votes), cancellationToken);
+    }
 }

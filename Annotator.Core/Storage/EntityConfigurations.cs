@@ -242,6 +242,7 @@ internal sealed class AuditEntryConfiguration : IEntityTypeConfiguration<AuditEn
     public void Configure(EntityTypeBuilder<AuditEntry> builder)
     {
         builder.ToTable("audit_log");
+        builder.Property(e => e.Hash).HasMaxLength(64);
         builder.HasIndex(e => new { e.ProjectId, e.Id });
     }
 }

@@ -29,7 +29,7 @@ public class QualityPagesTests(BrowserFixture browser)
         var scene = await SceneAsync();
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark, width));
         var found = new List<string>();
-        foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
+        foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=consensus&method=mace", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
         {
             await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{tab}");
             found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));
@@ -121,7 +121,7 @@ public class QualityPagesTests(BrowserFixture browser)
         Assert.All((string[])["Ivo", "Jun"], n => Assert.True(others[n].Share < careful.Min(c => c.Share), $"{n} is below everybody careful"));
 
         // All votes together say it of each of them, whoever they were paired with.
-        var estimates = (await services.GetRequiredService<Core.Quality.TeamQualityReader>().EstimatesAsync(scene.Project, TestContext.Current.CancellationToken))!.Annotators.ToDictionary(e => board.Annotators.Single(a => a.UserId == e.Key).Name, e => e.Value, StringComparer.Ordinal);
+        var estimates = (await services.GetRequiredService<Core.Quality.TeamQualityReader>().EstimatesAsync(grant.Project, null, TestContext.Current.CancellationToken))!.Annotators.ToDictionary(e => board.Annotators.Single(a => a.UserId == e.Key).Name, e => e.Value, StringComparer.Ordinal);
         Assert.All((string[])["Ivo", "Jun", "Karl", "Lena"], n => Assert.True(estimates[n].Accuracy < TeamScene.Names.Take(8).Min(c => estimates[c].Accuracy), $"{n} is estimated below everybody careful"));
         var confused = estimates["Lena"].Confusions[0];
         Assert.All((string[])[confused.Right, confused.Given], v => Assert.Contains(Core.Labels.LabelJson.Read(v).LabelNames.Single(), grant.Project.Schema.Leaves().Take(2)));

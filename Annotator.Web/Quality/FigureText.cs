@@ -16,6 +16,10 @@ internal static class FigureText
     /// <summary>Seconds of work.</summary>
     public static string Seconds(double? seconds) => seconds is { } s ? s.ToString(s < 10 ? "0.0" : "0", CultureInfo.CurrentCulture) + " s" : "–";
 
+    /// <summary>Seconds of work with their interval: <c>4.2 s [3.9–4.6]</c>.</summary>
+    public static string Seconds(double? seconds, Interval? interval) =>
+        interval is { } i && seconds is not null ? string.Create(CultureInfo.CurrentCulture, $"{Seconds(seconds)} [{i.Lower:0.0}–{i.Upper:0.0}]") : Seconds(seconds);
+
     /// <summary>Hours and minutes of work.</summary>
     public static string Hours(IStringLocalizer<Text> texts, double seconds) => Runs.RunTexts.Duration(texts, TimeSpan.FromSeconds(seconds));
 

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
+using Annotator.Core.Quality;
+using Annotator.Core.Quality.Agreement;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Quality.Tallies;
 
@@ -16,12 +18,15 @@ namespace Annotator.Web.Quality;
 /// <param name="Label">Only this label.</param>
 /// <param name="By">Only this annotator.</param>
 /// <param name="Source">Only pre-labels of this source.</param>
-/// <param name="Slice">Only items of this slice, as <c>field=value</c>.</param>
+/// <param name="Slice">Only items with this in their metadata, as <c>field=value</c>.</param>
+/// <param name="Scale">What labels are for the coefficients of agreement; null: names.</param>
+/// <param name="Method">How votes are made one label; null: the first.</param>
 public sealed record QualityAddress(
-    long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null, string? Slice = null)
+    long ProjectId, string? Tab = null, string? Period = null, DateOnly? From = null, DateOnly? To = null, string? Label = null, long? By = null, LabelSource? Source = null, string? Slice = null, MeasurementScale? Scale = null,
+    ConsensusMethod? Method = null)
 {
     /// <summary>The parts of the page, in order; the first is shown where none is named.</summary>
-    public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "checks", "certificate", "suspects"];
+    public static IReadOnlyList<string> Tabs { get; } = ["progress", "models", "labels", "people", "agreement", "consensus", "checks", "certificate", "suspects"];
 
     /// <summary>Lengths of time up to now.</summary>
     public static IReadOnlyList<string> Periods { get; } = ["24h", "7d", "30d", "90d"];
@@ -69,6 +74,8 @@ public sealed record QualityAddress(
         Add("by", By?.ToString(CultureInfo.InvariantCulture));
         Add("source", Source is { } source ? Names.Of(source) : null);
         Add("slice", Slice);
+        Add("scale", Scale is { } scale and not MeasurementScale.Nominal ? Names.Of(scale) : null);
+        Add("method", Method is { } method and not ConsensusMethod.DawidSkene ? Names.Of(method) : null);
         return text.ToString();
     }
 }

@@ -4,6 +4,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Live;
 using Annotator.Core.Quality;
+using Annotator.Core.Quality.Agreement;
 using Annotator.Core.Quality.Certificate;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review.Checks;
@@ -26,9 +27,10 @@ public sealed partial class QualityPage : LiveComponent
     private Dashboard? _board;
     private ProjectMetrics? _metrics;
     private ProjectCosts? _costs;
-    private AgreementMetrics? _agreement;
+    private AgreementReport? _agreement;
     private bool _agreementRead;
-    private AgreementIntervals? _intervals;
+    private (Consensus Found, IReadOnlyList<ConsensusDifference> Differences)? _consensus;
+    private bool _consensusRead;
     private AnnotatorEstimates? _estimates;
     private bool _estimatesRead;
     private AnnotatorQuality? _own;
@@ -77,6 +79,14 @@ public sealed partial class QualityPage : LiveComponent
     /// <summary>A slice of the items, as <c>field=value</c>.</summary>
     [SupplyParameterFromQuery]
     public string? Slice { get; set; }
+
+    /// <summary>What labels are for the coefficients of agreement, as the API names it.</summary>
+    [SupplyParameterFromQuery]
+    public string? Scale { get; set; }
+
+    /// <summary>How votes are made one label, as the API names it.</summary>
+    [SupplyParameterFromQuery]
+    public string? Method { get; set; }
 
     /// <summary>Who looks.</summary>
     [CascadingParameter]
@@ -155,11 +165,15 @@ public sealed partial class QualityPage : LiveComponent
             string.IsNullOrWhiteSpace(Label) ? null : Label,
             _grant is { IsLead: true } ? by : _caller?.UserId,
             Names.TryParse<LabelSource>(Source, out var source) ? source : null,
-            QualityAddress.SliceOf(Slice) is null ? null : Slice);
+            QualityAddress.SliceOf(Slice) is null ? null : Slice,
+            Names.TryParse<MeasurementScale>(Scale, out var scale) ? scale : null,
+            Names.TryParse<ConsensusMethod>(Method, out var method) ? method : null);
     }
 
     private Task ShowAsync(QualityAddress address)
     {
+        // What is shown of another scale or method would be taken for the one asked for.
+        if (address with { Tab = null } != _address with { Tab = null }) (_agreementRead, _consensusRead, _estimatesRead) = (false, false, false);
         _address = address;
         _tab = address.Tab ?? QualityAddress.Tabs[0];
         return ReadAsync();
@@ -170,7 +184,7 @@ public sealed partial class QualityPage : LiveComponent
         var began = Time.GetTimestamp();
         var project = _grant!.Project;
         _board = await Dashboards.ReadAsync(project, _address.FilterAt(Time.GetUtcNow()), Stopping);
-        if (_people.Count == 0 || _address.By is null) _people = [.. _board.Annotators.Select(a => (a.UserId, a.Name))];
+        if (_grant.IsLead) _people = await Dashboards.PeopleAsync(project, Stopping);
         if (_address.By is { } chosen && _people.All(p => p.Id != chosen)) _people = [.. _people, (chosen, await Annotators.NameAsync(chosen, Stopping) ?? "")];
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
@@ -180,7 +194,8 @@ public sealed partial class QualityPage : LiveComponent
             _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
             _statement = await Statements.FindAsync(project, Stopping);
         }
-        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(ProjectId, Stopping);
+        var part = _address.FilterAt(Time.GetUtcNow());
+        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(project, null, Stopping);
         if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
         else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));
@@ -188,14 +203,19 @@ public sealed partial class QualityPage : LiveComponent
         {
             StateHasChanged();
             _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
-            (_estimates, _estimatesRead) = (await Votes.EstimatesAsync(ProjectId, Stopping), true);
+            (_estimates, _estimatesRead) = (await Votes.EstimatesAsync(project, part with { UserId = null }, Stopping), true);
         }
         else if (_tab is "agreement")
         {
             StateHasChanged();
-            (_agreement, _agreementRead) = ((await Metrics.ReadAsync(ProjectId, Stopping)).Agreement, true);
+            (_agreement, _agreementRead) = (await Votes.AgreementAsync(project, _address.Scale ?? MeasurementScale.Nominal, part, Stopping), true);
+        }
+        else if (_tab is "consensus")
+        {
             StateHasChanged();
-            _intervals = await Votes.IntervalsAsync(ProjectId, Stopping);
+
+            // Everybody's votes say what an item is, whoever is looked at.
+            (_consensus, _consensusRead) = (await Votes.ConsensusAsync(project, _address.Method ?? ConsensusMethod.DawidSkene, part with { UserId = null, Label = null }, Stopping), true);
         }
 
         // What takes long is read less often.

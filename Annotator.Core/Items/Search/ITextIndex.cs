@@ -11,6 +11,9 @@ public interface ITextIndex
     /// <summary>Characters of a text that are indexed.</summary>
     const int MostCharacters = 50_000;
 
+    /// <summary>So many items of a search are read before the index is asked, to see whether what is looked for is frequent; 0 where the index stops by itself once it has enough.</summary>
+    int ReadFirst => 0;
+
     /// <summary>Sets tables and triggers up; safe where they stand already, and where several nodes start at once.</summary>
     Task SetUpAsync(AnnotatorDbContext db, CancellationToken cancellationToken);
 

@@ -45,16 +45,7 @@ public static class CoincidenceAlpha
         var items = weight + count == 0 ? 0 : 2 * weight * weight / (count + weight);
         if (items < FewestItems) return null;
         var cells = pairs.Where(p => p.Weight > 0).Select(p => (p.Label, p.Other, Mean: items * p.Weight / TallyRules.Whole / weight)).ToArray();
-        return Bootstrap.Of(alpha, random => Of(cells.Select(c => (c.Label, c.Other, (long)Poisson(random, c.Mean) * TallyRules.Whole))), Resamples);
-    }
-
-    // Knuth's way for small means, the normal curve for large ones.
-    private static int Poisson(Random random, double mean)
-    {
-        if (mean > 30) return Math.Max(0, (int)Math.Round(mean + (Math.Sqrt(mean) * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))));
-        var (limit, product, count) = (Math.Exp(-mean), random.NextDouble(), 0);
-        for (; product > limit; count++) product *= random.NextDouble();
-        return count;
+        return Bootstrap.Of(alpha, random => Of(cells.Select(c => (c.Label, c.Other, Bootstrap.Poisson(random, c.Mean) * TallyRules.Whole))), Resamples);
     }
 
     /// <summary>The weight of one pair of an item with two labels.</summary>

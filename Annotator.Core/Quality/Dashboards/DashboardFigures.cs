@@ -95,7 +95,13 @@ internal sealed record WorkCell(int Hour, long UserId, int Source, WorkOutcome O
 /// <param name="At">When it begins.</param>
 /// <param name="Work">What people did in it.</param>
 /// <param name="Final">Labels that became final in it and still are, by where they come from.</param>
-public sealed record TimeBucket(DateTimeOffset At, WorkSum Work, IReadOnlyDictionary<LabelSource, long> Final);
+public sealed record TimeBucket(DateTimeOffset At, WorkSum Work, IReadOnlyDictionary<LabelSource, long> Final)
+{
+    /// <summary>95 % bootstrap interval of the mean active time of a decision, made when it is asked for; null with fewer than five timed ones.</summary>
+    public Interval? SecondsInterval => Made.Value;
+
+    internal Lazy<Interval?> Made { get; init; } = new((Interval?)null);
+}
 
 /// <summary>How decisions went for one source.</summary>
 /// <param name="Source">Who made the pre-label; null: none was shown.</param>
@@ -122,7 +128,13 @@ public sealed record ConfusedPair(string Shown, string Given, long Count);
 /// <param name="Work">What they did.</param>
 /// <param name="FirstPass">Of their labels that somebody else looked at next, those taken as they were.</param>
 /// <param name="Others">Labels equal to another person's of the same item.</param>
-public sealed record AnnotatorWork(long UserId, string Name, bool Imported, WorkSum Work, MeasuredShare FirstPass, MeasuredShare Others);
+public sealed record AnnotatorWork(long UserId, string Name, bool Imported, WorkSum Work, MeasuredShare FirstPass, MeasuredShare Others)
+{
+    /// <summary>95 % bootstrap interval of their mean active time of a decision, made when it is asked for; null with fewer than five timed ones.</summary>
+    public Interval? SecondsInterval => Made.Value;
+
+    internal Lazy<Interval?> Made { get; init; } = new((Interval?)null);
+}
 
 /// <summary>Confidence against truth, by tenths of confidence.</summary>
 /// <param name="Source">Who stated the confidence.</param>
@@ -140,7 +152,7 @@ public sealed record SourceCalibration(LabelSource Source, IReadOnlyList<Calibra
             {
                 // The share of right ones in as many judgments: the normal curve is close enough for a mean of distances.
                 var share = b.Right.Share!.Value;
-                var drawn = share + (Math.Sqrt(share * (1 - share) / b.Right.Count) * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+                var drawn = share + (Math.Sqrt(share * (1 - share) / b.Right.Count) * Bootstrap.Normal(random));
                 return b.Right.Count / all * Math.Abs(b.Confidence - Math.Clamp(drawn, 0, 1));
             })) ?? new Interval(Ece, Ece, Ece);
     }
@@ -212,9 +224,17 @@ public sealed record LabelDrift(double Distance, double ByChance, DateTimeOffset
 /// <param name="Days">Days of work that it rests on.</param>
 public sealed record ProjectForecast(long Remaining, DateTimeOffset Early, DateTimeOffset Middle, DateTimeOffset? Late, double PerDay, double Days);
 
+/// <summary>What was counted from the facts themselves, because no counts are kept by what is asked for.</summary>
+/// <param name="Items">Items that were counted, the newest.</param>
+/// <param name="Whole">Whether these are all of the part.</param>
+public sealed record CountedPart(int Items, bool Whole);
+
 /// <summary>The figures of a project's dashboard.</summary>
 public sealed record Dashboard
 {
+    /// <summary>What some of the charts rest on where the part is one that no counts are kept by; null: on everything.</summary>
+    public CountedPart? Counted { get; init; }
+
     /// <summary>The part that is looked at.</summary>
     public required DashboardFilter Filter { get; init; }
 
@@ -260,23 +280,10 @@ public sealed record Dashboard
     /// <summary>How the labels of late differ from those before; null with too few to tell.</summary>
     public required LabelDrift? Drift { get; init; }
 
-    /// <summary>95 % bootstrap interval of the mean active time of a decision, over stretches of time; null with fewer than five.</summary>
-    public Interval? SecondsInterval()
-    {
-        var timed = OverTime.Where(b => b.Work.Timed > 0).Select(b => b.Work).ToArray();
-        if (timed.Length < 5 || Work.SecondsEach is not { } mean) return null;
-        return Bootstrap.Of(mean, random =>
-        {
-            var (seconds, count) = (0.0, 0L);
-            for (var i = 0; i < timed.Length; i++)
-            {
-                var drawn = timed[random.Next(timed.Length)];
-                (seconds, count) = (seconds + drawn.Seconds, count + drawn.Timed);
-            }
+    /// <summary>95 % bootstrap interval of the mean active time of a decision, made when it is asked for; null with fewer than five timed ones.</summary>
+    public Interval? SecondsInterval => Made.Value;
 
-            return seconds / count;
-        });
-    }
+    internal Lazy<Interval?> Made { get; init; } = new((Interval?)null);
 
     /// <summary>First labels that were taken by the next who looked.</summary>
     public required MeasuredShare FirstPass { get; init; }

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using Annotator.Core.Items;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality.Tallies;
@@ -6,7 +7,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Quality.Dashboards;
 
-/// <summary>Reads dashboards from the tallies: what it costs depends on people, labels and days, not on the number of items and decisions.</summary>
+/// <summary>
+/// Reads dashboards from the tallies: what it costs depends on people, labels and days, not on the number of items and decisions. What the tallies are not kept by is counted
+/// from the newest items of the part that is looked at, see <see cref="WorkPart"/>.
+/// </summary>
 public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider time)
 {
     private const int Day = 24;
@@ -25,20 +29,26 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var under = project.Id;
             if (filter.Slice is { } slice) under = -await db.Set<Slice>().Where(s => s.ProjectId == project.Id && s.Field == slice.Field && s.Value == slice.Value).Select(s => s.Id).FirstOrDefaultAsync(cancellationToken);
-            var read = new Reading(db.Tallies.Where(t => t.ProjectId == under), filter, cancellationToken);
+            var everything = under == 0 || WorkPart.AsksWithin(project, filter);
+            var part = everything || filter.Label is not null || filter.UserId is not null || filter.Source is not null ? await WorkPart.ReadAsync(db, project, filter, cancellationToken) : null;
+            var counted = part?.Count(under).AsQueryable();
+            var tallies = db.Tallies.Where(t => t.ProjectId == under);
+            var read = new Reading(kind => everything || !IsKept(kind, filter) ? counted! : tallies, WorkPart.AsksWithin(project, filter) ? filter with { Label = null } : filter, cancellationToken);
             var states = await db.Counters.Where(c => c.ProjectId == project.Id && c.Name.StartsWith("state:")).ToDictionaryAsync(c => c.Name, c => c.Value, StringComparer.Ordinal, cancellationToken);
             var items = Math.Max(0, states.Values.Sum());
             var final = Math.Max(0, states.GetValueOrDefault(CounterNames.State(ItemState.Final)));
             if (filter.Slice is not null)
             {
-                items = await db.Tallies.Where(t => t.ProjectId == under && t.Kind == TallyKind.Items).SumAsync(t => t.Count, cancellationToken);
-                final = await db.Tallies.Where(t => t.ProjectId == under && t.Kind == TallyKind.Final).SumAsync(t => t.Count, cancellationToken);
+                var slices = under == 0 ? counted! : tallies;
+                items = await slices.Where(t => t.Kind == TallyKind.Items).TotalAsync(t => t.Count, cancellationToken);
+                final = await slices.Where(t => t.Kind == TallyKind.Final).TotalAsync(t => t.Count, cancellationToken);
             }
 
             var now = time.GetUtcNow();
             var (first, last) = await SpanAsync(read, filter, now);
             var length = last - first <= MostHours && filter.Label is null ? 1 : last - first <= MostDays * Day ? Day : 7 * Day;
             var cells = await read.WorkAsync(length >= Day);
+            var lengths = await read.SecondsAsync();
             var finals = await read.FinalAsync(length >= Day);
             var pairs = await read.LabelPairsAsync();
             var looked = await read.FirstPassAsync();
@@ -49,32 +59,59 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             {
                 Filter = filter,
                 BucketLength = TimeSpan.FromHours(length),
+                Counted = part is null ? null : new CountedPart(part.Items, part.Whole),
                 Items = items,
                 Final = final,
                 FinalBefore = finals.Where(f => f.Hour < first).GroupBy(f => f.Source).ToDictionary(g => g.Key, g => g.Sum(f => f.Count)),
                 DecisionsBefore = filter.From is null ? 0 : await read.DecisionsBeforeAsync(first),
                 Work = WorkSum.Of(cells),
-                OverTime = Buckets(drawn, finals, first, last, length),
+                OverTime = Buckets(drawn, lengths, finals, first, last, length),
+                Made = TimeOf(WorkSum.Of(cells), lengths),
                 Sources = [.. cells.Where(c => c.Outcome != WorkOutcome.Imported).GroupBy(c => c.Source).OrderBy(g => g.Key == Tally.NoSource ? int.MaxValue : g.Key)
                     .Select(g => new SourceWork(g.Key == Tally.NoSource ? null : (LabelSource)g.Key, WorkSum.Of(g)))],
                 Labels = LabelsOf(pairs),
                 Confusion = [.. pairs.Where(p => p.Shown.Length > 0 && p.Given.Length > 0 && p.Outcome is WorkOutcome.Accepted or WorkOutcome.Corrected)
                     .GroupBy(p => (p.Shown, p.Given)).Select(g => new ConfusedPair(g.Key.Shown, g.Key.Given, g.Sum(p => p.Count))).Where(p => p.Count > 0)
                     .OrderByDescending(p => p.Count).ThenBy(p => p.Shown, StringComparer.Ordinal).ThenBy(p => p.Given, StringComparer.Ordinal)],
-                Annotators = AnnotatorsOf(cells, looked, people, names),
+                Annotators = AnnotatorsOf(cells, lengths, looked, people, names),
                 Calibration = await read.CalibrationAsync(),
                 Distribution = await read.DistributionAsync(),
                 Drift = await DriftAsync(read, now),
                 FirstPass = MeasuredShare.Of(looked.Where(l => l.Taken).Sum(l => l.Count), looked.Sum(l => l.Count)),
                 Agreement = await AgreementAsync(read, people, filter),
-                Forecast = ForecastOf(await read.FinalEverAsync(), items - final, now),
+                Forecast = ForecastOf(await read.FinalEverAsync(under == 0 ? counted! : tallies), items - final, now),
             };
         },
         cancellationToken);
 
+    /// <summary>Everybody who decided something in a project, by name.</summary>
+    public Task<List<(long Id, string Name)>> PeopleAsync(Project project, CancellationToken cancellationToken = default) => database.ReadAsync(
+        async db =>
+        {
+            var ids = await db.Tallies.Where(t => t.ProjectId == project.Id && t.Kind == TallyKind.LabelsEver && t.Hour == 0 && t.UserId > 0).Select(t => t.UserId).Distinct().ToListAsync(cancellationToken);
+            var users = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, Name = u.DisplayName == null || u.DisplayName == "" ? u.Email ?? "" : u.DisplayName }).ToListAsync(cancellationToken);
+            return users.OrderBy(u => u.Name, StringComparer.OrdinalIgnoreCase).ThenBy(u => u.Id).Select(u => (u.Id, u.Name)).ToList();
+        },
+        cancellationToken);
+
+    /// <summary>What people said of the items of a part of a project, for statistics over it; see <see cref="WorkPart"/> for its bounds.</summary>
+    internal Task<IReadOnlyDictionary<long, Vote[]>> VotesAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Votes(), cancellationToken);
+
+    // Whether the tallies of a kind can be split by what a filter asks for.
+    private static bool IsKept(TallyKind kind, DashboardFilter filter) => kind switch
+    {
+        TallyKind.Final or TallyKind.FinalLabels => filter is { UserId: null, Source: null },
+        TallyKind.FirstPass or TallyKind.People => filter is { Label: null, Source: null },
+        TallyKind.Coincidences => filter is { UserId: null, Source: null },
+        TallyKind.Calibration => filter is { Label: null, UserId: null },
+        TallyKind.Seconds => filter.Label is null,
+        _ => true,
+    };
+
     /// <summary>All work on a project, without any filter.</summary>
     public Task<WorkSum> WorkEverAsync(Project project, CancellationToken cancellationToken = default) => database.ReadAsync(
-        async db => WorkSum.Of(await new Reading(db.Tallies.Where(t => t.ProjectId == project.Id), DashboardFilter.None, cancellationToken).WorkAsync(daily: true)), cancellationToken);
+        async db => WorkSum.Of(await new Reading(_ => db.Tallies.Where(t => t.ProjectId == project.Id), DashboardFilter.None, cancellationToken).WorkAsync(daily: true)), cancellationToken);
 
     // The hours that charts show: those asked for, else from the first thing that happened to now.
     private static async Task<(int First, int Last)> SpanAsync(Reading read, DashboardFilter filter, DateTimeOffset now)
@@ -85,15 +122,19 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         return (Math.Min(first, last - 1), last);
     }
 
-    private static List<TimeBucket> Buckets(List<WorkCell> cells, List<FinalCell> finals, int first, int last, int length)
+    private static List<TimeBucket> Buckets(List<WorkCell> cells, List<SecondsCell> lengths, List<FinalCell> finals, int first, int last, int length)
     {
         var work = cells.ToLookup(c => (c.Hour - first) / length);
+
+        // Lengths are kept by days: an hour has the spread of its day.
+        var timed = lengths.ToLookup(c => length < Day ? c.Hour : (c.Hour - first + Day - 1) / length);
+        IEnumerable<SecondsCell> TimedIn(int bucket) => timed[length < Day ? first + bucket - ((first + bucket) % Day) : bucket];
         var final = finals.Where(f => f.Hour >= first && f.Hour < last).ToLookup(f => (f.Hour - first) / length);
         var count = ((last - first) + length - 1) / length;
         return
         [
-            .. Enumerable.Range(0, count).Select(i => new TimeBucket(
-                At(first + (i * length)), WorkSum.Of(work[i]), final[i].GroupBy(f => f.Source).ToDictionary(g => g.Key, g => g.Sum(f => f.Count)))),
+            .. Enumerable.Range(0, count).Select(i => (Index: i, Work: WorkSum.Of(work[i]))).Select(b => new TimeBucket(
+                At(first + (b.Index * length)), b.Work, final[b.Index].GroupBy(f => f.Source).ToDictionary(g => g.Key, g => g.Sum(f => f.Count))) { Made = TimeOf(b.Work, [.. TimedIn(b.Index)]) }),
         ];
     }
 
@@ -115,10 +156,11 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         ];
     }
 
-    private static List<AnnotatorWork> AnnotatorsOf(List<WorkCell> cells, List<FirstPassCell> looked, List<PeopleCell> pairs, Dictionary<long, (string Name, bool Imported)> names)
+    private static List<AnnotatorWork> AnnotatorsOf(List<WorkCell> cells, List<SecondsCell> lengths, List<FirstPassCell> looked, List<PeopleCell> pairs, Dictionary<long, (string Name, bool Imported)> names)
     {
         var work = cells.ToLookup(c => c.UserId);
         var first = looked.ToLookup(l => l.UserId);
+        var timed = lengths.ToLookup(l => l.UserId);
         var with = pairs.SelectMany(p => new[] { (User: p.UserId, p.Equal, p.Count), (User: p.OtherId, p.Equal, p.Count) }).ToLookup(p => p.User);
         return
         [
@@ -128,7 +170,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
                 known.Imported,
                 WorkSum.Of(work[user]),
                 MeasuredShare.Of(first[user].Where(l => l.Taken).Sum(l => l.Count), first[user].Sum(l => l.Count)),
-                MeasuredShare.Of(with[user].Where(p => p.Equal).Sum(p => p.Count), with[user].Sum(p => p.Count))))
+                MeasuredShare.Of(with[user].Where(p => p.Equal).Sum(p => p.Count), with[user].Sum(p => p.Count))) { Made = TimeOf(WorkSum.Of(work[user]), [.. timed[user]]) })
                 .OrderBy(a => a.Name, StringComparer.OrdinalIgnoreCase).ThenBy(a => a.UserId),
         ];
     }
@@ -137,7 +179,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     {
         var compared = people.Sum(p => p.Count);
         if (compared == 0) return null;
-        var coincidences = filter.UserId is null ? await read.CoincidencesAsync() : [];
+        var coincidences = await read.CoincidencesAsync();
         var (first, last) = (people.Min(p => p.Hour), people.Max(p => p.Hour));
         var length = last - first <= 45 * Day ? Day : 7 * Day;
         var byTime = coincidences.ToLookup(c => (c.Hour - first) / length);
@@ -212,7 +254,12 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             .ToDictionaryAsync(u => u.Id, u => (string.IsNullOrEmpty(u.DisplayName) ? u.Email ?? "" : u.DisplayName, u.IsImported), cancellationToken);
     }
 
+    private static Lazy<Interval?> TimeOf(WorkSum work, IReadOnlyCollection<SecondsCell> lengths) =>
+        new(() => work.SecondsEach is not { } mean ? null : ActiveTime.IntervalOf(mean, work.Timed, lengths.GroupBy(l => l.Bin).OrderBy(g => g.Key).Select(g => new TimedDecisions(g.Sum(l => l.Count), g.Sum(l => l.Milliseconds)))));
+
     private static DateTimeOffset At(int hour) => DateTimeOffset.FromUnixTimeSeconds(hour * 3_600L);
+
+    private sealed record SecondsCell(int Hour, long UserId, int Bin, long Count, long Milliseconds);
 
     private sealed record FinalCell(int Hour, LabelSource Source, long Count);
 
@@ -226,8 +273,8 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
 
     private sealed record LabelDay(int Hour, string Label, long Count);
 
-    /// <summary>The queries, each by the key of the table.</summary>
-    private sealed class Reading(IQueryable<Tally> tallies, DashboardFilter filter, CancellationToken cancellationToken)
+    /// <summary>The queries, each by the key of the table; of rows in memory where a part was counted.</summary>
+    private sealed class Reading(Func<TallyKind, IQueryable<Tally>> tallies, DashboardFilter filter, CancellationToken cancellationToken)
     {
         private readonly int _from = filter.From is { } from ? TallyRules.Hour(from) : int.MinValue;
         private readonly int _to = filter.To is { } to ? TallyRules.Hour(to) : int.MaxValue;
@@ -237,7 +284,13 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         // What is kept by days is asked for by whole days.
         private int FromDay => _from == int.MinValue ? _from : _from - (_from % Day);
 
-        public Task<int?> FirstHourAsync() => tallies.Where(t => t.Kind == TallyKind.Work || t.Kind == TallyKind.Final).MinAsync(t => (int?)t.Hour, cancellationToken);
+        public async Task<int?> FirstHourAsync()
+        {
+            var begins = new List<int?>();
+            foreach (var kind in (TallyKind[])[TallyKind.Work, TallyKind.Final])
+                begins.AddRange(await tallies(kind).Where(t => t.Kind == kind).OrderBy(t => t.Hour).Take(1).Select(t => (int?)t.Hour).AllAsync(cancellationToken));
+            return begins.Min();
+        }
 
         public async Task<List<WorkCell>> WorkAsync(bool daily)
         {
@@ -246,36 +299,49 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             if (filter.Source is { } source) rows = rows.Where(t => t.Source == (int)source);
             if (filter.Label is { } label) rows = rows.Where(t => t.Label == label || t.Other == label);
             var groups = await rows.GroupBy(t => new { Hour = daily ? t.Hour - (t.Hour % Day) : t.Hour, t.UserId, t.Source, t.Outcome })
-                .Select(g => new { g.Key.Hour, g.Key.UserId, g.Key.Source, g.Key.Outcome, Count = g.Sum(t => t.Count), Timed = g.Sum(t => t.Extra), Amount = g.Sum(t => t.Amount) }).ToListAsync(cancellationToken);
+                .Select(g => new { g.Key.Hour, g.Key.UserId, g.Key.Source, g.Key.Outcome, Count = g.Sum(t => t.Count), Timed = g.Sum(t => t.Extra), Amount = g.Sum(t => t.Amount) }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new WorkCell(g.Hour, g.UserId, g.Source, (WorkOutcome)g.Outcome, g.Count, g.Timed, g.Amount));
+        }
+
+        public async Task<List<SecondsCell>> SecondsAsync()
+        {
+            var rows = Of(TallyKind.Seconds);
+            if (filter.UserId is { } user) rows = rows.Where(t => t.UserId == user);
+            if (filter.Source is { } source) rows = rows.Where(t => t.Source == (int)source);
+            var groups = await rows.GroupBy(t => new { t.Hour, t.UserId, Bin = t.Outcome })
+                .Select(g => new { g.Key.Hour, g.Key.UserId, g.Key.Bin, Count = g.Sum(t => t.Count), Amount = g.Sum(t => t.Amount) }).AllAsync(cancellationToken);
+            return groups.ConvertAll(g => new SecondsCell(g.Hour, g.UserId, g.Bin, g.Count, g.Amount));
         }
 
         public Task<long> DecisionsBeforeAsync(int hour)
         {
-            var rows = tallies.Where(t => t.Kind == TallyKind.Work && t.Hour < hour && t.Outcome != (int)WorkOutcome.Imported);
+            var rows = tallies(TallyKind.Work).Where(t => t.Kind == TallyKind.Work && t.Hour < hour && t.Outcome != (int)WorkOutcome.Imported);
             if (filter.UserId is { } user) rows = rows.Where(t => t.UserId == user);
-            return rows.SumAsync(t => t.Count, cancellationToken);
+            return rows.TotalAsync(t => t.Count, cancellationToken);
         }
 
         public async Task<List<FinalCell>> FinalAsync(bool daily)
         {
-            var to = _to;
-            var groups = await tallies.Where(t => t.Kind == TallyKind.Final && t.Hour < to).GroupBy(t => new { Hour = daily ? t.Hour - (t.Hour % Day) : t.Hour, t.Source })
-                .Select(g => new { g.Key.Hour, g.Key.Source, Count = g.Sum(t => t.Count) }).ToListAsync(cancellationToken);
+            // Of one label they are kept by days.
+            var (to, kind) = (_to, filter.Label is null ? TallyKind.Final : TallyKind.FinalLabels);
+            var rows = tallies(kind).Where(t => t.Kind == kind && t.Hour < to);
+            if (filter.Label is { } label) rows = rows.Where(t => t.Label == label);
+            var groups = await rows.GroupBy(t => new { Hour = daily ? t.Hour - (t.Hour % Day) : t.Hour, t.Source })
+                .Select(g => new { g.Key.Hour, g.Key.Source, Count = g.Sum(t => t.Count) }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new FinalCell(g.Hour, (LabelSource)g.Source, g.Count));
         }
 
-        public async Task<List<FinalCell>> FinalEverAsync() =>
-            (await tallies.Where(t => t.Kind == TallyKind.Final && t.Count > 0).Select(t => new { t.Hour, t.Source, t.Count }).ToListAsync(cancellationToken)).ConvertAll(t => new FinalCell(t.Hour, (LabelSource)t.Source, t.Count));
+        public async Task<List<FinalCell>> FinalEverAsync(IQueryable<Tally> finals) =>
+            (await finals.Where(t => t.Kind == TallyKind.Final && t.Count > 0).Select(t => new { t.Hour, t.Source, t.Count }).AllAsync(cancellationToken)).ConvertAll(t => new FinalCell(t.Hour, (LabelSource)t.Source, t.Count));
 
         public async Task<List<PairCell>> LabelPairsAsync()
         {
             var user = filter.UserId ?? Tally.Everybody;
-            var rows = Timed ? Of(TallyKind.Labels).Where(t => filter.UserId == null || t.UserId == user) : tallies.Where(t => t.Kind == TallyKind.LabelsEver && t.Hour == 0 && t.UserId == user);
+            var rows = Timed ? Of(TallyKind.Labels).Where(t => filter.UserId == null || t.UserId == user) : tallies(TallyKind.LabelsEver).Where(t => t.Kind == TallyKind.LabelsEver && t.Hour == 0 && t.UserId == user);
             if (filter.Source is { } source) rows = rows.Where(t => t.Source == (int)source);
             if (filter.Label is { } label) rows = rows.Where(t => t.Label == label || t.Other == label);
             var groups = await rows.Where(t => t.Source != Tally.NoSource).GroupBy(t => new { t.Outcome, t.Label, t.Other })
-                .Select(g => new { g.Key.Outcome, g.Key.Label, g.Key.Other, Count = g.Sum(t => t.Count) }).ToListAsync(cancellationToken);
+                .Select(g => new { g.Key.Outcome, g.Key.Label, g.Key.Other, Count = g.Sum(t => t.Count) }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new PairCell((WorkOutcome)g.Outcome, g.Label, g.Other, g.Count));
         }
 
@@ -283,7 +349,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var rows = Of(TallyKind.FirstPass);
             if (filter.UserId is { } user) rows = rows.Where(t => t.UserId == user);
-            var groups = await rows.GroupBy(t => new { t.UserId, t.Outcome }).Select(g => new { g.Key.UserId, g.Key.Outcome, Count = g.Sum(t => t.Count) }).ToListAsync(cancellationToken);
+            var groups = await rows.GroupBy(t => new { t.UserId, t.Outcome }).Select(g => new { g.Key.UserId, g.Key.Outcome, Count = g.Sum(t => t.Count) }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new FirstPassCell(g.UserId, g.Outcome == 1, g.Count));
         }
 
@@ -291,7 +357,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var rows = Of(TallyKind.People);
             if (filter.UserId is { } user) rows = rows.Where(t => t.UserId == user || t.OtherId == user);
-            var groups = await rows.Where(t => t.Count != 0).Select(t => new { t.Hour, t.UserId, t.OtherId, t.Outcome, t.Count }).ToListAsync(cancellationToken);
+            var groups = await rows.Where(t => t.Count != 0).Select(t => new { t.Hour, t.UserId, t.OtherId, t.Outcome, t.Count }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new PeopleCell(g.Hour, g.UserId, g.OtherId, g.Outcome == 1, g.Count));
         }
 
@@ -299,7 +365,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var rows = Of(TallyKind.Coincidences);
             if (filter.Label is { } label) rows = rows.Where(t => t.Label == label || t.Other == label);
-            var groups = await rows.Where(t => t.Count != 0).Select(t => new { t.Hour, t.Outcome, t.Label, t.Other, t.Count, t.Amount }).ToListAsync(cancellationToken);
+            var groups = await rows.Where(t => t.Count != 0).Select(t => new { t.Hour, t.Outcome, t.Label, t.Other, t.Count, t.Amount }).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new CoincidenceCell(g.Hour, g.Outcome == 1, g.Label, g.Other, g.Count, g.Amount));
         }
 
@@ -308,7 +374,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
             var rows = Of(TallyKind.Calibration);
             if (filter.Source is { } source) rows = rows.Where(t => t.Source == (int)source);
             var groups = await rows.GroupBy(t => new { t.Source, t.Outcome })
-                .Select(g => new { g.Key.Source, Bin = g.Key.Outcome, Count = g.Sum(t => t.Count), Right = g.Sum(t => t.Extra), Amount = g.Sum(t => t.Amount) }).ToListAsync(cancellationToken);
+                .Select(g => new { g.Key.Source, Bin = g.Key.Outcome, Count = g.Sum(t => t.Count), Right = g.Sum(t => t.Extra), Amount = g.Sum(t => t.Amount) }).AllAsync(cancellationToken);
             return
             [
                 .. groups.Where(g => g.Count > 0).GroupBy(g => g.Source).OrderBy(g => g.Key).Select(g =>
@@ -324,7 +390,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var rows = Of(TallyKind.FinalLabels);
             if (filter.Label is { } label) rows = rows.Where(t => t.Label == label);
-            var groups = await rows.GroupBy(t => new { t.Label, t.Source }).Select(g => new { g.Key.Label, g.Key.Source, Count = g.Sum(t => t.Count) }).ToListAsync(cancellationToken);
+            var groups = await rows.GroupBy(t => new { t.Label, t.Source }).Select(g => new { g.Key.Label, g.Key.Source, Count = g.Sum(t => t.Count) }).AllAsync(cancellationToken);
             return
             [
                 .. groups.Where(g => g.Count > 0).GroupBy(g => g.Label, StringComparer.Ordinal)
@@ -335,7 +401,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
 
         public async Task<List<LabelDay>> FinalLabelDaysAsync()
         {
-            var groups = await Of(TallyKind.FinalLabels).GroupBy(t => new { t.Hour, t.Label }).Select(g => new { g.Key.Hour, g.Key.Label, Count = g.Sum(t => t.Count) }).Where(g => g.Count > 0).ToListAsync(cancellationToken);
+            var groups = await Of(TallyKind.FinalLabels).GroupBy(t => new { t.Hour, t.Label }).Select(g => new { g.Key.Hour, g.Key.Label, Count = g.Sum(t => t.Count) }).Where(g => g.Count > 0).AllAsync(cancellationToken);
             return groups.ConvertAll(g => new LabelDay(g.Hour, g.Label, g.Count));
         }
 
@@ -343,9 +409,20 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         {
             var from = kind is TallyKind.Work or TallyKind.Final ? _from : FromDay;
             var to = _to;
-            var rows = tallies.Where(t => t.Kind == kind);
+            var rows = tallies(kind).Where(t => t.Kind == kind);
             if (from != int.MinValue) rows = rows.Where(t => t.Hour >= from);
             return to == int.MaxValue ? rows : rows.Where(t => t.Hour < to);
         }
     }
+}
+
+/// <summary>The same questions to the database and to rows that are in memory already.</summary>
+internal static class TallyQueries
+{
+    /// <summary>All rows.</summary>
+    public static async Task<List<T>> AllAsync<T>(this IQueryable<T> rows, CancellationToken cancellationToken) => rows is IAsyncEnumerable<T> ? await rows.ToListAsync(cancellationToken) : [.. rows];
+
+    /// <summary>A sum over all rows.</summary>
+    public static async Task<long> TotalAsync(this IQueryable<Tally> rows, Expression<Func<Tally, long>> what, CancellationToken cancellationToken) =>
+        rows is IAsyncEnumerable<Tally> ? await rows.SumAsync(what, cancellationToken) : rows.Sum(what);
 }

@@ -35,9 +35,20 @@ public static class ConfidentLearning
     /// <param name="classes">Number of classes.</param>
     /// <param name="rule">Which to flag.</param>
     /// <exception cref="ArgumentException">The probabilities are not one a row and class, or a label is no class.</exception>
-    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, PruneRule rule = PruneRule.ByNoiseRate)
+    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, PruneRule rule = PruneRule.ByNoiseRate) =>
+        Find(probabilities, given, classes, Joint(probabilities, given, classes), rule);
+
+    /// <summary>The same, with the counts of wrong labels known from elsewhere, as from other probabilities.</summary>
+    /// <param name="probabilities">[row, class], row-major, out of fold: what rows are chosen by.</param>
+    /// <param name="given">Label of each row.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="joint">How many rows to choose: [given class, true class], see <see cref="Joint"/>.</param>
+    /// <param name="rule">Which to flag.</param>
+    public static SuspectLabel[] Find(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int[,] joint, PruneRule rule = PruneRule.ByNoiseRate)
     {
-        var joint = Joint(probabilities, given, classes);
+        ArgumentNullException.ThrowIfNull(joint);
+        Check(probabilities, given, classes);
+        if (joint.GetLength(0) != classes || joint.GetLength(1) != classes) throw new ArgumentException($"{joint.GetLength(0)} x {joint.GetLength(1)} counts are not {classes} x {classes}.", nameof(joint));
         var flagged = new bool[given.Length];
         var byNoise = rule is PruneRule.ByClass ? null : ByNoiseRate(probabilities, given, classes, joint);
         var byClass = rule is PruneRule.ByNoiseRate ? null : ByClass(probabilities, given, classes, joint);
@@ -62,6 +73,13 @@ public static class ConfidentLearning
         Array.Sort(all, (a, b) => a.Margin != b.Margin ? a.Margin.CompareTo(b.Margin) : a.Row.CompareTo(b.Row));
         return all;
     }
+
+    /// <summary>
+    /// So many rows whose label is least probable, whatever the class, least probable first; those whose label is the most probable one are left out. Where classes are many and
+    /// small the estimate for a pair of them is a guess, and the sum of all is not.
+    /// </summary>
+    public static SuspectLabel[] LeastProbable(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes, int count) =>
+        [.. Rank(probabilities, given, classes).OrderBy(s => s.SelfConfidence).ThenBy(s => s.Row).Take(count).Where(s => s.Suggested != s.Given)];
 
     /// <summary>The confident joint: [given class, true class] estimated counts, whose rows sum to the counts of the labels.</summary>
     public static int[,] Joint(ReadOnlySpan<double> probabilities, ReadOnlySpan<int> given, int classes)

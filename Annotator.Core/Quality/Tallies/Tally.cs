@@ -35,6 +35,9 @@ public enum TallyKind
 
     /// <summary>Items there are; kept for slices only, projects have counters.</summary>
     Items,
+
+    /// <summary>Timed decisions by day, annotator, source and length (as outcome, see <see cref="TallyRules.SecondsBin"/>); <c>Amount</c> milliseconds.</summary>
+    Seconds,
 }
 
 /// <summary>What a person did with an item, in the words of the dashboards.</summary>

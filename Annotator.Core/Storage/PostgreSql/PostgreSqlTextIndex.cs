@@ -32,6 +32,9 @@ internal sealed class PostgreSqlTextIndex : ITextIndex
         "CREATE OR REPLACE TRIGGER item_search_edited AFTER UPDATE OF text, key ON items FOR EACH ROW EXECUTE FUNCTION item_search_edited()",
     ];
 
+    // A GIN index gathers all items with a run of characters before the first is known.
+    public int ReadFirst => 4_000;
+
     public async Task SetUpAsync(AnnotatorDbContext db, CancellationToken cancellationToken)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
