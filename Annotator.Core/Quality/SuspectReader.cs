@@ -81,7 +81,7 @@ public sealed class SuspectReader
     }
 
     private static List<Suspect> One(
-        TrainingWorkspace workspace, Project project, IReadOnlyList<LabelledRow> labels, OutOfFoldPredictions folds, double temperature, IReadOnlyList<string> names, CancellationToken cancellationToken) =>
+        TrainingWorkspace workspace, Project project, IReadOnlyList<LabelledRow> labels, OutOfFoldPredictions folds, Temperature temperature, IReadOnlyList<string> names, CancellationToken cancellationToken) =>
         [.. SecondOpinion.Find(workspace.TrainerOf(project), workspace.Rows, labels, names.Count, folds, temperature, workspace.FoldOf, cancellationToken: cancellationToken)
             .Select(s => new Suspect(workspace.IdOf(s.Row), Choice(names[s.Given]), Choice(names[s.Suggested]), s.SelfConfidence))];
 

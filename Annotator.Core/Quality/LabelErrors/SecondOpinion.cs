@@ -26,7 +26,7 @@ public static class SecondOpinion
     /// <param name="cancellationToken">Stops the training.</param>
     /// <returns>By rows of the features.</returns>
     public static SuspectLabel[] Find(
-        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, double temperature, Func<int, long>? ids = null, int parallelism = 2, CancellationToken cancellationToken = default)
+        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, Temperature temperature, Func<int, long>? ids = null, int parallelism = 2, CancellationToken cancellationToken = default)
     {
         return FindAndRank(trainer, rows, labels, classes, first, temperature, ids, parallelism, cancellationToken).Found;
     }
@@ -34,7 +34,7 @@ public static class SecondOpinion
     /// <summary>The same, and all rows, least probable label first: the order in which to review.</summary>
     /// <inheritdoc cref="Find"/>
     internal static (SuspectLabel[] Found, SuspectLabel[] All) FindAndRank(
-        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, double temperature, Func<int, long>? ids = null, int parallelism = 2, CancellationToken cancellationToken = default)
+        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, Temperature temperature, Func<int, long>? ids = null, int parallelism = 2, CancellationToken cancellationToken = default)
     {
         var judged = Judge(trainer, rows, labels, classes, first, temperature, ids, parallelism, cancellationToken);
         return (
@@ -43,7 +43,7 @@ public static class SecondOpinion
     }
 
     private static Judged Judge(
-        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, double temperature, Func<int, long>? ids, int parallelism, CancellationToken cancellationToken)
+        SoftmaxTrainer trainer, SparseRows rows, IReadOnlyList<LabelledRow> labels, int classes, OutOfFoldPredictions first, Temperature temperature, Func<int, long>? ids, int parallelism, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(trainer);
         ArgumentNullException.ThrowIfNull(labels);
