@@ -69,7 +69,9 @@ public sealed partial class LearningTrigger(IServiceProvider services, TimeProvi
         {
             var now = time.GetUtcNow();
             var next = DateTimeOffset.MaxValue;
-            foreach (var (project, since) in _dirty.ToList())
+
+            // The dictionary's own copy: any other is torn where a decision comes in between.
+            foreach (var (project, since) in _dirty.ToArray())
             {
                 var due = since + Delay;
                 if (_notBefore.TryGetValue(project, out var notBefore) && notBefore > due) due = notBefore;

@@ -380,7 +380,7 @@ public sealed class LlmSession : IAsyncDisposable
                 return (parsed, LlmFailure.None, null);
             }
 
-            bool foundOut = tries.Steps == 0 && _labeller.Capabilities != capabilities;
+            bool foundOut = _labeller.Capabilities != capabilities && (tries.Steps == 0 || _labeller.IsProven);
             if (LlmCapabilities.IsAboutParameters(reply.Status) && tries.Steps < LlmCapabilities.MaximumSteps && (foundOut || !_labeller.IsProven)
                 && (foundOut ? _labeller.Capabilities : capabilities.StepDown(reply.Body.Span)) is { } simpler)
             {

@@ -45,7 +45,7 @@ internal static class DrawnFigures
             all.Pairs == 0 ? null : all.Likeness / all.Pairs,
             chance is > 0 and var expected ? 1 - (all.Distance / all.Ratings / expected) : null,
             all.Pairs == 0 ? null : all.Boundaries / all.Pairs,
-            all.Placed == 0 ? null : all.Named / all.Placed,
+            all.Placed == 0 ? null : (double)all.Named / all.Placed,
             all.Pairs == 0 ? null : all.Strict / all.Pairs,
             all.Overlaps == 0 ? null : all.Overlap / all.Overlaps,
         ];

@@ -10,10 +10,10 @@ namespace Annotator.Core.Student;
 public readonly record struct Temperature(double Base, double Slope = 0)
 {
     /// <summary>Up to here more score is always more confidence.</summary>
-    public const double SteepestSlope = 0.4;
+    public const double SteepestSlope = 0.34;
 
     /// <summary>Added to the entropy, as a share of the greatest one.</summary>
-    internal const double Floor = 0.05;
+    internal const double Floor = 0.2;
 
     /// <summary>Probabilities as they come out of the scores.</summary>
     public static Temperature One => new(1);

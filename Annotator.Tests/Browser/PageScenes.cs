@@ -78,7 +78,8 @@ internal static class PageScenes
         await page.Locator("h1").First.WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
         try
         {
-            await page.WaitForFunctionAsync("() => !document.querySelector('[aria-busy=true], .an-skeleton')");
+            // The review page keeps its placeholder for the next time it waits: what is hidden is not busy.
+            await page.WaitForFunctionAsync("() => ![...document.querySelectorAll('[aria-busy=true], .an-skeleton')].some(e => e.checkVisibility())");
         }
         catch (TimeoutException e)
         {

@@ -145,6 +145,50 @@ public class QualityApiTests
         (await host.Admin.GetAsync($"/api/v1/projects/{project}/items?state=final&limit=1000")).Expect(HttpStatusCode.OK)["items"]!.AsArray()
             .ToDictionary(i => i!["key"]!.GetValue<string>(), i => i!["label"]!["choice"]!.GetValue<string>(), StringComparer.Ordinal);
 
+    [Fact]
+    public async Task Agreement_on_spans_tells_places_from_names()
+    {
+        object Span(int start, int end, string label) => new { start, end, label };
+        var figures = await DrawnAsync(
+            "text", "spans", ["PER", "LOC"], i => new { key = $"k{i}", text = "Anna lives in Paris with Bob." },
+            i => new { spans = i < 6 ? new[] { Span(0, 4, "PER"), Span(14, 19, "LOC") } : [Span(0, 4, "PER")] },
+            i => new { spans = i < 6 ? new[] { Span(0, 4, "PER"), Span(14, 19, "PER") } : [Span(0, 5, "PER")] });
+        Assert.Equal([0.25, 0.5, 0.5, 0.75, 0.9], figures);
+    }
+
+    [Fact]
+    public async Task Agreement_on_boxes_is_by_overlap()
+    {
+        object Box(string label, int height) => new { label, x = 0, y = 0, width = 100, height };
+        var figures = await DrawnAsync(
+            "image", "boxes", ["car", "bus"], i => new { key = $"k{i}", url = $"https://images.example/{i}.png" },
+            i => new { boxes = new[] { Box("car", 100) } },
+            i => new { boxes = new[] { i < 6 ? Box("car", 60) : Box("bus", 100) } });
+        Assert.Equal([0.5, 1, 0.5, 0, 0.8], figures);
+    }
+
+    /// <summary>What two people draw on twelve items, as F1, boundaries, naming, strict F1 and overlap.</summary>
+    private static async Task<double[]> DrawnAsync(string modality, string task, string[] labels, Func<int, object> item, Func<int, object> firstDraws, Func<int, object> secondDraws)
+    {
+        await using var host = await AppHost.StartAsync();
+        var project = (await host.Admin.PostAsync("/api/v1/projects", new { name = "Drawn", modality, task = new { type = task, labels = labels.Select(l => new { name = l }) }, settings = new { overlap = 2, autoAccept = false } }))
+            .Expect(HttpStatusCode.Created)["id"]!.GetValue<string>();
+        var added = (await host.Admin.PostAsync($"/api/v1/projects/{project}/items", new { items = Enumerable.Range(0, 12).Select(item) })).Expect(HttpStatusCode.OK);
+        string[] ids = [.. added["items"]!.AsArray().Select(i => i!["id"]!.GetValue<string>())];
+        foreach (var draws in (Func<int, object>[])[firstDraws, secondDraws])
+        {
+            using var person = await MemberAsync(host, project);
+            var answer = (await person.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = ids.Select((id, i) => new { itemId = id, action = "correct", value = draws(i) }) })).Expect(HttpStatusCode.OK);
+            Assert.All(answer["results"]!.AsArray(), r => Assert.Equal("recorded", r!["status"]!.GetValue<string>()));
+        }
+
+        var agreement = (await host.Admin.GetAsync($"/api/v1/projects/{project}/agreement")).Expect(HttpStatusCode.OK);
+        Assert.Equal(12, agreement["items"]!.GetValue<int>());
+        var drawn = agreement["drawn"]!;
+        Assert.InRange(drawn["f1"]!["value"]!.GetValue<double>(), drawn["f1"]!["lower"]!.GetValue<double>(), drawn["f1"]!["upper"]!.GetValue<double>());
+        return [.. ((string[])["f1", "boundaries", "naming", "strict", "overlap"]).Select(f => Math.Round(drawn[f]!["value"]!.GetValue<double>(), 9))];
+    }
+
     private static async Task DecideAsync(ApiClient client, string project, string item, string choice)
     {
         var answer = (await client.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = new[] { new { itemId = item, action = "correct", value = new { choice } } } })).Expect(HttpStatusCode.OK);

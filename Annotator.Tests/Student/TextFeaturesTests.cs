@@ -72,13 +72,13 @@ public class TextFeaturesTests
     [Fact]
     public void Compute_WordsOfAnyScript_StayWhole()
     {
-        // One word gives one word bucket; two give two and a pair.
+        // A word gives a bucket of its own and one with what stands before it, the first one with the beginning of the text.
         var features = new TextFeatures();
         int Words(string text) => Sorted(features, text).Count(bucket => bucket >= 1 << features.Options.CharacterBits);
-        Assert.Equal(1, Words("한국어"));
-        Assert.Equal(1, Words("naïve"));
-        Assert.Equal(1, Words("हिन्दी"));
-        Assert.Equal(3, Words("한국어 문장"));
+        Assert.Equal(2, Words("한국어"));
+        Assert.Equal(2, Words("naïve"));
+        Assert.Equal(2, Words("हिन्दी"));
+        Assert.Equal(4, Words("한국어 문장"));
         Assert.Equal(0, Words("👍 !?"));
     }
 

@@ -80,7 +80,10 @@ public sealed class ChildProcess : IAsyncDisposable
         }
 
         var ended = _shell.WaitForExitAsync();
-        if (await Task.WhenAny(found.Task, ended, Task.Delay(timeout)) == found.Task) return await found.Task;
+        await Task.WhenAny(found.Task, ended, Task.Delay(timeout));
+
+        // Its last line and its end may come at once.
+        if (found.Task.IsCompleted) return await found.Task;
         throw new InvalidOperationException($"The program {(ended.IsCompleted ? $"ended with {ExitCode}" : "did not write the line")}:{Environment.NewLine}{Output}");
     }
 
