@@ -13,6 +13,8 @@ public readonly record struct LabelledRow(int Row, int Class, float Weight = 1, 
 /// <summary>How a student is trained.</summary>
 public sealed record SoftmaxOptions
 {
+    private const int FewClasses = 16;
+
     /// <summary>Several classes may be right at once: independent yes/no models in place of one choice.</summary>
     public bool Multiple { get; init; }
 
@@ -31,7 +33,7 @@ public sealed record SoftmaxOptions
     /// <summary>Buckets that fewer labelled rows have are left out.</summary>
     public int MinimumRows { get; init; } = 2;
 
-    /// <summary>Weight of a word against a character n-gram.</summary>
+    /// <summary>Weight of a word against a character n-gram, with few classes; see <see cref="WordWeightFor"/>.</summary>
     public float WordWeight { get; init; } = 2.25f;
 
     /// <summary>Seed of the order of rows.</summary>
@@ -53,6 +55,12 @@ public sealed record SoftmaxOptions
 
     /// <summary>Factor on that evidence.</summary>
     internal double UntrustedPull { get; init; } = 1.5;
+
+    /// <summary>
+    /// The weight of a word where there are so many classes. With many of them each has few labels and the same words stand in several: parts of words then say more
+    /// (measured on sets of 2 to 77 classes).
+    /// </summary>
+    internal float WordWeightFor(int classes) => classes <= FewClasses ? WordWeight : WordWeight * MathF.Max(0.5f, MathF.Sqrt((float)FewClasses / classes));
 
     internal double CostFor(int classes) => Cost ?? (Multiple ? 8 : Math.Clamp(8 * Math.Log2(classes), 8, 32));
 }

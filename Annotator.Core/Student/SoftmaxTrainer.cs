@@ -131,7 +131,7 @@ internal sealed class TrainingSet
         var checks = trusted.Count == labels.Count || trusted.Select(label => label.Row).Distinct().Count() < StudentTraining.FewestForFolds
             ? targets.Copy() : Gather(trusted, place, classes, options.Multiple);
         if (options.Balanced && !options.Multiple) targets.Balance();
-        return new TrainingSet(chosen, TrainingMatrix.Build(rows, chosen, features, options), targets, checks);
+        return new TrainingSet(chosen, TrainingMatrix.Build(rows, chosen, features, options with { WordWeight = options.WordWeightFor(classes) }), targets, checks);
     }
 
     private static TrainingTargets Gather(IReadOnlyList<LabelledRow> labels, Dictionary<int, int> place, int classes, bool multiple)
