@@ -3,6 +3,7 @@ using Annotator.Core.Items;
 using Annotator.Core.Live;
 using Annotator.Core.Storage;
 using Annotator.Core.Student;
+using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Core.Cascade;
 
@@ -43,13 +44,25 @@ internal static class PrelabelEvents
 
     private const int Excerpt = 160;
 
+    /// <summary>Tells of items that were read with their texts.</summary>
     public static void Publish(WriteScope scope, long projectId, IEnumerable<Item> items)
     {
-        var told = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent)
-            .Select(i => new PreLabelled(
-                i.Id, i.Key, i.PredictionValue!, i.PredictionConfidence ?? 0, i.PredictionSource!.Value, i.PredictionVersion ?? 0, i.Route ?? Route.Human,
-                i.Text is null || i.Text.Length <= Excerpt ? i.Text : i.Text[..(char.IsHighSurrogate(i.Text[Excerpt - 1]) ? Excerpt - 1 : Excerpt)]))
-            .ToList();
+        var told = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent).Select(i => Told(i, i.Text)).ToList();
         if (told.Count > 0) scope.Publish(new ItemsPreLabelled(projectId, told));
     }
+
+    /// <summary>Tells of items that were read without their texts: of those that are told the beginning is read here.</summary>
+    public static async Task PublishAsync(WriteScope scope, long projectId, IEnumerable<Item> items)
+    {
+        var some = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent).ToList();
+        if (some.Count == 0) return;
+        var ids = some.ConvertAll(i => i.Id);
+        var texts = await scope.Db.Items.Where(i => i.ProjectId == projectId && ids.Contains(i.Id) && i.Text != null)
+            .Select(i => new { i.Id, Text = i.Text!.Substring(0, Excerpt) }).ToDictionaryAsync(i => i.Id, i => i.Text, scope.CancellationToken);
+        scope.Publish(new ItemsPreLabelled(projectId, some.ConvertAll(i => Told(i, texts.GetValueOrDefault(i.Id)))));
+    }
+
+    private static PreLabelled Told(Item item, string? text) => new(
+        item.Id, item.Key, item.PredictionValue!, item.PredictionConfidence ?? 0, item.PredictionSource!.Value, item.PredictionVersion ?? 0, item.Route ?? Route.Human,
+        text is null || text.Length <= Excerpt ? text : text[..(char.IsHighSurrogate(text[Excerpt - 1]) ? Excerpt - 1 : Excerpt)]);
 }

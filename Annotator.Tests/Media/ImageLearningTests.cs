@@ -22,7 +22,7 @@ public class ImageLearningTests
         using var body = new ByteArrayContent(Pictures.Zip(Enumerable.Range(0, Count).Select(i => ($"{i:D3}.png", Pictures.Shape(i % 3, i, side: 32)))));
         await api.WaitRunAsync((await api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/imports?format=zip&name=shapes.zip", body)).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>());
 
-        var (decisions, blind, shown, deadline) = (0, 0, 0, TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(3));
+        var (decisions, blind, deadline) = (0, 0, TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(3));
         while (true)
         {
             Assert.True(TimeProvider.System.GetUtcNow() < deadline, "The project does not come to its end.");
@@ -38,7 +38,6 @@ public class ImageLearningTests
             }
 
             blind += lent.Count(i => i!["prediction"] is null);
-            shown += lent.Count(i => i!["prediction"] is not null);
             decisions += lent.Count;
             var said = lent.Select(i => new { itemId = i!["itemId"]!.GetValue<string>(), lease = i["lease"]!.GetValue<string>(), action = "correct", value = new { choice = TruthOf(i["key"]!) } });
             (await api.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = said })).Expect(HttpStatusCode.OK);
@@ -47,7 +46,7 @@ public class ImageLearningTests
         var metrics = (await api.GetAsync($"/api/v1/projects/{project}/metrics")).Expect(HttpStatusCode.OK);
         TestContext.Current.TestOutputHelper?.WriteLine($"{decisions} of {Count} decided, {blind} of them blind: {metrics["certificate"]?.ToJsonString()}");
         Assert.True(metrics["certificate"]!["lowerBound"]!.GetValue<double>() >= 0.85, metrics.ToJsonString());
-        Assert.True(decisions < Count * 0.9 && blind > 0 && shown > 0, $"{decisions} decisions, {blind} blind, {shown} shown");
+        Assert.True(decisions < Count * 0.9 && blind > 0, $"{decisions} decisions, {blind} blind");
         var all = (await api.GetAsync($"/api/v1/projects/{project}/items?limit=1000")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
         Assert.True(all.Count(i => string.Equals(i!["label"]!["choice"]!.GetValue<string>(), TruthOf(i["key"]!), StringComparison.Ordinal)) >= 0.85 * Count);
         Assert.Contains(all, i => i!["source"]!.GetValue<string>() is "auto");

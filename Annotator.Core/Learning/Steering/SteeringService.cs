@@ -157,7 +157,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
                 async scope =>
                 {
                     var done = await ItemTransitions.ApplyAsync(scope, part);
-                    PrelabelEvents.Publish(scope, project.Id, part.Where((_, i) => done[i]).Select(c => c.Item));
+                    await PrelabelEvents.PublishAsync(scope, project.Id, part.Where((_, i) => done[i]).Select(c => c.Item));
                 },
                 null,
                 cancellationToken: cancellationToken);
