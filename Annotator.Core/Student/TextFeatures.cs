@@ -27,6 +27,19 @@ public sealed record TextFeatureOptions : FeatureOptions
 
     internal override float WeightOf(int bucket, SoftmaxOptions options) => bucket >= 1 << CharacterBits ? options.WordWeight : 1;
 
+    /// <summary>Where the words of a row begin; each is followed by its pair with the word before it (<see cref="TextFeatures.WordStep"/>).</summary>
+    internal int WordsFrom(ReadOnlySpan<int> row)
+    {
+        var (low, high) = (0, row.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (row[middle] < 1 << CharacterBits) low = middle + 1; else high = middle;
+        }
+
+        return low;
+    }
+
     internal void Validate()
     {
         if (CharacterBits is < 10 or > 22 || WordBits is < 10 or > 22) throw new ArgumentException("Bucket bits must be 10 … 22.", nameof(CharacterBits));
@@ -60,6 +73,9 @@ public sealed class TextFeatures
 
     /// <summary>What stands before the first word of a text: how a text begins says much about what it wants.</summary>
     internal const long FirstWord = 1_234_577_393;
+
+    /// <summary>From one word of a row to the next: a word, its pair with the word before it.</summary>
+    internal const int WordStep = 2;
 
     /// <summary>Makes features with the given options.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
@@ -95,7 +111,10 @@ public sealed class TextFeatures
         return rows.Add(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(indices));
     }
 
-    /// <summary>Adds the bucket of every n-gram of <paramref name="text"/> to <paramref name="indices"/>; what occurs twice is added twice.</summary>
+    /// <summary>
+    /// Adds the bucket of every n-gram of <paramref name="text"/> to <paramref name="indices"/>; what occurs twice is added twice. First those of characters, then each word
+    /// and its pair with the word before it.
+    /// </summary>
     public void Compute(string text, List<int> indices)
     {
         ArgumentNullException.ThrowIfNull(text);

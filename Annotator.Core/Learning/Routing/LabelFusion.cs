@@ -41,15 +41,17 @@ public sealed class FusedLabels
 /// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
 /// <param name="Neighbours">The items that are most like each item; null for none.</param>
 /// <param name="Groups">Number of each item's group, whose members have no voice among each other's neighbours; -1 for none.</param>
-public sealed record LabelEvidence(int Classes, int[] Decided, float[] Student, IReadOnlyList<int[]> Answers, RowNeighbours? Neighbours = null, int[]? Groups = null)
+/// <param name="Words">What counts of words say of each item without the item itself, [item, class] row-major; null or empty where there are none.</param>
+public sealed record LabelEvidence(
+    int Classes, int[] Decided, float[] Student, IReadOnlyList<int[]> Answers, RowNeighbours? Neighbours = null, int[]? Groups = null, float[]? Words = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;
 }
 
 /// <summary>
-/// Puts the student's probabilities, the vote of similar items and the answers of other labellers together: the posterior is proportional to
-/// student^a x vote^b (a logarithmic opinion pool: Genest and Zidek 1986) x the likelihood of each answer under its labeller's confusion. Confusions are learned from people's
+/// Puts the student's probabilities, the vote of similar items, the counts of words and the answers of other labellers together: the posterior is proportional to
+/// student^a x vote^b x words^c (a logarithmic opinion pool: Genest and Zidek 1986) x the likelihood of each answer under its labeller's confusion. Confusions are learned from people's
 /// decisions and, through the posterior, from the undecided items too (the EM of Dawid and Skene 1979 with the pool as the prior of each item). The
 /// powers are those that make decisions and answers likeliest, so that a vote that tells nothing new has none.
 /// </summary>
@@ -106,13 +108,14 @@ public static class LabelFusion
         pool.Vote();
         var (beliefs, careful) = (new float[evidence.Count * fused.Classes], new float[evidence.Count * fused.Classes]);
         pool.Posterior(beliefs, fused.Powers, decisions: false);
-        pool.Posterior(careful, fused.Powers with { Student = fused.Powers.Student / caution, Neighbours = fused.Powers.Neighbours / caution }, decisions: false);
+        pool.Posterior(careful, fused.Powers with { Student = fused.Powers.Student / caution, Neighbours = fused.Powers.Neighbours / caution, Words = fused.Powers.Words / caution }, decisions: false);
         return (beliefs, careful);
     }
 
     private static void Check(LabelEvidence evidence)
     {
         if (evidence.Student.Length > 0 && evidence.Student.Length != evidence.Count * evidence.Classes) throw new ArgumentException("One probability an item and class is needed.", nameof(evidence));
+        if (evidence.Words is { Length: > 0 } words && words.Length != evidence.Count * evidence.Classes) throw new ArgumentException("One probability of the words an item and class is needed.", nameof(evidence));
         if (evidence.Answers.Any(a => a.Length != evidence.Count)) throw new ArgumentException("Each labeller needs one answer (or -1) an item.", nameof(evidence));
         if (evidence.Neighbours is { } neighbours && neighbours.Count < evidence.Count) throw new ArgumentException("Each item needs its neighbours.", nameof(evidence));
     }

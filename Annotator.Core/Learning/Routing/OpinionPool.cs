@@ -2,18 +2,19 @@ using Annotator.Core.Student;
 
 namespace Annotator.Core.Learning.Routing;
 
-/// <summary>What the opinions of the student and of similar items are worth when they are put together.</summary>
+/// <summary>What the opinions of the student, of similar items and of naive Bayes are worth when they are put together.</summary>
 /// <param name="Student">Power to which the student's probabilities are raised (below 1: it was over-confident).</param>
 /// <param name="Neighbours">Power to which the vote of similar items is raised; 0: it tells nothing that the student does not.</param>
-/// <param name="Noise">Share of items on which both say nothing, however sure they are.</param>
-public sealed record PoolPowers(double Student, double Neighbours, double Noise)
+/// <param name="Words">Power to which the word of naive Bayes is raised; 0: it tells nothing that the others do not.</param>
+/// <param name="Noise">Share of items on which all say nothing, however sure they are.</param>
+public sealed record PoolPowers(double Student, double Neighbours, double Words, double Noise)
 {
     /// <summary>Before anything is measured: the student as it is.</summary>
-    public static PoolPowers First { get; } = new(1, 0, 0.002);
+    public static PoolPowers First { get; } = new(1, 0, 0, 0.002);
 }
 
 /// <summary>
-/// The signals of all items as logarithms, pooled: (1 - noise) student^a vote^b + noise, normalised, then weighed by the likelihood of the labellers' answers.
+/// The signals of all items as logarithms, pooled: (1 - noise) student^a vote^b words^c + noise, normalised, then weighed by the likelihood of the labellers' answers.
 /// </summary>
 internal sealed class OpinionPool
 {
@@ -34,10 +35,11 @@ internal sealed class OpinionPool
     private const int PartSize = 128;
 
     private const double PowerStep = 1.1;
-    private const double NeighbourStep = 0.1;
+    private const double VoiceStep = 0.1;
     private const double NoiseStep = 1.5;
     private const double LeastPower = 0.35;
     private const double MostNeighbours = 3;
+    private const double MostWords = 3;
     private const double MostNoise = 0.1;
 
     // Without answers people's decisions are all that is known, of the doubtful items for the most part: a student that is sharpened to these is too sure of the others.
@@ -51,6 +53,7 @@ internal sealed class OpinionPool
     private readonly LabellerReliability[] _labellers;
     private readonly float[] _student;
     private readonly float[] _votes;
+    private readonly float[] _words;
     private readonly bool[] _hasAnswer;
     private readonly int[] _decided;
     private readonly int[] _answered;
@@ -66,6 +69,8 @@ internal sealed class OpinionPool
         _student = new float[evidence.Student.Length];
         SpanMath.LogAtLeast(evidence.Student, 1e-7f, _student);
         _votes = evidence.Neighbours is null ? [] : new float[evidence.Count * evidence.Classes];
+        _words = new float[evidence.Words?.Length ?? 0];
+        if (evidence.Words is { } words) SpanMath.LogAtLeast(words, 1e-7f, _words);
         _hasAnswer = new bool[evidence.Count];
         foreach (var answers in evidence.Answers)
         {
@@ -154,7 +159,7 @@ internal sealed class OpinionPool
             var (now, before) = (best, value);
             foreach (var trial in Steps(now))
             {
-                if (trial.Student < LeastPower || trial.Student > most || trial.Neighbours is < 0 or > MostNeighbours || trial.Noise > MostNoise) continue;
+                if (trial.Student < LeastPower || trial.Student > most || trial.Neighbours is < 0 or > MostNeighbours || trial.Words is < 0 or > MostWords || trial.Noise > MostNoise) continue;
                 var reached = LogLikelihood(trial, withAnswers);
                 if (reached > value) (best, value) = (trial, reached);
             }
@@ -171,11 +176,22 @@ internal sealed class OpinionPool
         yield return now with { Student = now.Student / PowerStep };
         yield return now with { Noise = now.Noise * NoiseStep };
         yield return now with { Noise = now.Noise / NoiseStep };
+        if (_votes.Length > 0)
+        {
+            yield return now with { Neighbours = now.Neighbours + VoiceStep };
+            yield return now with { Neighbours = now.Neighbours - VoiceStep };
+            yield return now with { Student = now.Student / PowerStep, Neighbours = now.Neighbours + VoiceStep };
+            yield return now with { Student = now.Student * PowerStep, Neighbours = now.Neighbours - VoiceStep };
+        }
+
+        if (_words.Length == 0) yield break;
+        yield return now with { Words = now.Words + VoiceStep };
+        yield return now with { Words = now.Words - VoiceStep };
+        yield return now with { Student = now.Student / PowerStep, Words = now.Words + VoiceStep };
+        yield return now with { Student = now.Student * PowerStep, Words = now.Words - VoiceStep };
         if (_votes.Length == 0) yield break;
-        yield return now with { Neighbours = now.Neighbours + NeighbourStep };
-        yield return now with { Neighbours = now.Neighbours - NeighbourStep };
-        yield return now with { Student = now.Student / PowerStep, Neighbours = now.Neighbours + NeighbourStep };
-        yield return now with { Student = now.Student * PowerStep, Neighbours = now.Neighbours - NeighbourStep };
+        yield return now with { Neighbours = now.Neighbours - VoiceStep, Words = now.Words + VoiceStep };
+        yield return now with { Neighbours = now.Neighbours + VoiceStep, Words = now.Words - VoiceStep };
     }
 
     /// <summary>Probability of each class of each item.</summary>
@@ -209,7 +225,7 @@ internal sealed class OpinionPool
 
     private double LogLikelihood(PoolPowers powers, bool withAnswers)
     {
-        var value = -10 * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours));
+        var value = -10 * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours) + (powers.Words * powers.Words));
         if (_decided.Length > 0)
         {
             value += _decisions / (double)_decided.Length * SumOver(_decided, (i, row, _) =>
@@ -251,6 +267,7 @@ internal sealed class OpinionPool
         if (_student.Length > 0) SpanMath.Multiply(_student.AsSpan(start, row.Length), (float)powers.Student, row);
         else row.Clear();
         if (_votes.Length > 0 && powers.Neighbours > 0) SpanMath.AddScaled(_votes.AsSpan(start, row.Length), (float)powers.Neighbours, row);
+        if (_words.Length > 0 && powers.Words > 0) SpanMath.AddScaled(_words.AsSpan(start, row.Length), (float)powers.Words, row);
         SpanMath.Softmax(row);
         SpanMath.LogOfScaled(row, (float)(1 - powers.Noise), (float)(powers.Noise / row.Length));
     }

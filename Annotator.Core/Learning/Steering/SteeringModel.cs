@@ -74,7 +74,7 @@ public static class SteeringModel
 
     // Student and neighbours read the same text, and err together more often than the pool of both believes. And where sharpening the student explains an LLM's answers
     // best, its own word is what a risk is made of: both may mistake the same classes for each other.
-    private const double Caution = 1.2;
+    private const double Caution = 1.1;
 
     /// <summary>Learns.</summary>
     /// <param name="input">What is known.</param>
@@ -98,7 +98,8 @@ public static class SteeringModel
         var labels = Targets(input, start, answered > 0);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
-        var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups);
+        var words = NaiveBayes.Opinions(input.Rows, trainer.Features, labels, classes, input.Groups, cancellationToken);
+        var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups, words);
         var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
         var (blind, careful) = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));
         cancellationToken.ThrowIfCancellationRequested();

@@ -199,8 +199,9 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         var waiting = open.Count(i => i.State != ItemState.Final);
         var left = (int)Math.Min(waiting, Math.Ceiling(plan.Decisions));
         var ahead = options.Value.AheadOf(steered.Decisions, steered.Items.Count);
-        var ready = settings.AutoAccept && allowed >= 0 && plan.Reviews < Math.Max(ahead, options.Value.AheadLeast) / 2.0 && plan.Draws < 0.8 * waiting && !await IsBusyAsync(project.Id, cancellationToken);
-        await PhaseAsync(run, project, SteeringPhase.Learning, settings.AutoAccept ? left : waiting, settings.AutoAccept ? ahead : 0, steered.Decisions, cancellationToken);
+        var busy = await IsBusyAsync(project.Id, cancellationToken);
+        var ready = settings.AutoAccept && allowed >= 0 && plan.Reviews < Math.Max(ahead, options.Value.AheadLeast) / 2.0 && plan.Draws < 0.8 * waiting && !busy;
+        await PhaseAsync(run, project, SteeringPhase.Learning, settings.AutoAccept ? left : waiting, settings.AutoAccept ? PaceOf(ahead, plan.Reviews, busy) : 0, steered.Decisions, cancellationToken);
         if (!ready) return;
 
         // Now everything that may be worth a look can be looked at: what waits for the first of its group is none the less in the audit.
@@ -228,6 +229,14 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             frozen,
             cancellationToken);
         await AdvanceAsync(run, project, session.Audit, cancellationToken);
+    }
+
+    // Nobody need run further ahead than there is to review before the audit. And while an LLM's answers come in, hardly anybody knows yet what is worth a look.
+    private int PaceOf(int ahead, double reviews, bool busy)
+    {
+        if (ahead == 0) return 0;
+        var least = options.Value.AheadLeast;
+        return busy ? Math.Min(ahead, Math.Max(1, least / 5)) : (int)Math.Clamp(Math.Ceiling(reviews), Math.Min(ahead, least / 2), ahead);
     }
 
     private static ItemChange Queued(Project project, Item item, Proposal proposal)

@@ -1,0 +1,195 @@
+using Annotator.Core.Student;
+
+namespace Annotator.Core.Learning.Routing;
+
+/// <summary>
+/// Multinomial naive Bayes over the words of texts, weighted by rarity and scaled to unit length (Rennie et al. 2003). It counts where the student
+/// weighs, errs elsewhere for that, and is at its best with few labels (Ng and Jordan 2001).
+/// </summary>
+internal static class NaiveBayes
+{
+    // Weight of every word in every class before anything is counted.
+    private const float Smoothing = 0.1f;
+
+    // A word that only one text has says nothing of the others.
+    private const int FewestTexts = 2;
+
+    /// <summary>What the words of each row say, by counts that the row itself (and its near-duplicates) are left out of.</summary>
+    /// <param name="rows">Features of all items.</param>
+    /// <param name="features">How they were made.</param>
+    /// <param name="labels">Labels, also in parts; one class an item.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="groups">Number of each row's group of near-duplicates; -1 for none. Null: there are no groups.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <returns>Probability of each class, [row, class] row-major; empty where features are no words or nothing is labelled.</returns>
+    public static float[] Opinions(
+        SparseRows rows, FeatureOptions features, IReadOnlyList<LabelledRow> labels, int classes, int[]? groups, CancellationToken cancellationToken = default)
+    {
+        if (features is not TextFeatureOptions text || labels.Count == 0) return [];
+        var words = WordRows.Of(rows, text);
+        var (counts, totals, shares) = Count(words, labels, classes);
+        var logarithms = new float[counts.Length];
+        for (var w = 0; w < words.Words; w++)
+        {
+            for (var c = 0; c < classes; c++) logarithms[(w * classes) + c] = MathF.Log(counts[(w * classes) + c] + Smoothing);
+        }
+
+        var own = OwnLabels(labels, rows.Count, groups);
+        var opinions = new float[rows.Count * classes];
+        var vocabulary = Smoothing * words.Words;
+        Parallel.For(0, rows.Count, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, i =>
+        {
+            var opinion = opinions.AsSpan(i * classes, classes);
+            var (index, values) = words[i];
+            float length = 0;
+            foreach (var value in values) length += value;
+            for (var k = 0; k < index.Length; k++) SpanMath.AddScaled(logarithms.AsSpan(index[k] * classes, classes), values[k], opinion);
+
+            // Without what the row and its near-duplicates have themselves brought in.
+            var mine = new Held(index.Length, classes);
+            foreach (var label in own(i))
+            {
+                var (others, parts) = words[label.Row];
+                mine.Add(index, others, parts, label.Class, label.Weight);
+            }
+
+            for (var c = 0; c < classes; c++)
+            {
+                var share = shares[c] - mine.Shares[c];
+                opinion[c] += MathF.Log(MathF.Max(share, 0) + 1) - (length * MathF.Log(MathF.Max(totals[c] - mine.Totals[c], 0) + vocabulary));
+                if (mine.Shares[c] <= 0) continue;
+                for (var k = 0; k < index.Length; k++)
+                {
+                    var held = mine.Counts[(k * classes) + c];
+                    if (held > 0) opinion[c] += values[k] * (MathF.Log(MathF.Max(counts[(index[k] * classes) + c] - held, 0) + Smoothing) - logarithms[(index[k] * classes) + c]);
+                }
+            }
+
+            SpanMath.Softmax(opinion);
+        });
+        return opinions;
+    }
+
+    private static (float[] Counts, float[] Totals, float[] Shares) Count(WordRows words, IReadOnlyList<LabelledRow> labels, int classes)
+    {
+        var (counts, totals, shares) = (new float[words.Words * classes], new float[classes], new float[classes]);
+        foreach (var label in labels)
+        {
+            var (index, values) = words[label.Row];
+            shares[label.Class] += label.Weight;
+            for (var k = 0; k < index.Length; k++)
+            {
+                counts[(index[k] * classes) + label.Class] += label.Weight * values[k];
+                totals[label.Class] += label.Weight * values[k];
+            }
+        }
+
+        return (counts, totals, shares);
+    }
+
+    // The labels of a row and of the rows of its group.
+    private static Func<int, IEnumerable<LabelledRow>> OwnLabels(IReadOnlyList<LabelledRow> labels, int count, int[]? groups)
+    {
+        int KeyOf(int row) => groups is not null && groups[row] >= 0 ? count + groups[row] : row;
+        var of = labels.ToLookup(l => KeyOf(l.Row));
+        return row => of[KeyOf(row)];
+    }
+
+    // What some rows have brought into the counts of one row's words.
+    private sealed class Held(int words, int classes)
+    {
+        public float[] Counts { get; } = new float[words * classes];
+
+        public float[] Totals { get; } = new float[classes];
+
+        public float[] Shares { get; } = new float[classes];
+
+        public void Add(ReadOnlySpan<int> mine, ReadOnlySpan<int> others, ReadOnlySpan<float> values, int c, float weight)
+        {
+            Shares[c] += weight;
+            var k = 0;
+            for (var o = 0; o < others.Length; o++)
+            {
+                Totals[c] += weight * values[o];
+                while (k < mine.Length && mine[k] < others[o]) k++;
+                if (k < mine.Length && mine[k] == others[o]) Counts[(k * classes) + c] += weight * values[o];
+            }
+        }
+    }
+
+    // Rows of the words that several texts have: their numbers, ascending, and TF-IDF weights of unit length.
+    private sealed class WordRows
+    {
+        private readonly int[] _starts;
+        private readonly int[] _index;
+        private readonly float[] _values;
+
+        private WordRows(int[] starts, int[] index, float[] values, int words) => (_starts, _index, _values, Words) = (starts, index, values, words);
+
+        public int Words { get; }
+
+        public Row this[int row] => new(_index.AsSpan(_starts[row], _starts[row + 1] - _starts[row]), _values.AsSpan(_starts[row], _starts[row + 1] - _starts[row]));
+
+        public static WordRows Of(SparseRows rows, TextFeatureOptions features)
+        {
+            var first = features.Buckets - (1 << features.WordBits);
+            var (texts, last) = (new int[1 << features.WordBits], new int[1 << features.WordBits]);
+            for (var i = 0; i < rows.Count; i++)
+            {
+                var row = rows[i];
+                for (var k = features.WordsFrom(row); k < row.Length; k += TextFeatures.WordStep)
+                {
+                    if (last[row[k] - first] == i + 1) continue;
+                    last[row[k] - first] = i + 1;
+                    texts[row[k] - first]++;
+                }
+            }
+
+            var (number, words) = (new int[texts.Length], 0);
+            for (var b = 0; b < texts.Length; b++) number[b] = texts[b] >= FewestTexts ? words++ : -1;
+            var (starts, index, values) = (new int[rows.Count + 1], new List<int>(), new List<float>());
+            var found = new List<int>();
+            for (var i = 0; i < rows.Count; i++)
+            {
+                found.Clear();
+                var row = rows[i];
+                for (var k = features.WordsFrom(row); k < row.Length; k += TextFeatures.WordStep)
+                {
+                    if (number[row[k] - first] >= 0) found.Add(row[k] - first);
+                }
+
+                found.Sort();
+                double squares = 0;
+                for (var k = 0; k < found.Count;)
+                {
+                    var same = k + 1;
+                    while (same < found.Count && found[same] == found[k]) same++;
+                    var weight = (1 + MathF.Log(same - k)) * DocumentFrequencies.Weight(texts[found[k]], rows.Count);
+                    index.Add(number[found[k]]);
+                    values.Add(weight);
+                    squares += weight * weight;
+                    k = same;
+                }
+
+                var scale = squares > 0 ? (float)(1 / Math.Sqrt(squares)) : 0;
+                for (var k = starts[i]; k < values.Count; k++) values[k] *= scale;
+                starts[i + 1] = index.Count;
+            }
+
+            return new WordRows(starts, [.. index], [.. values], words);
+        }
+
+        public readonly ref struct Row(ReadOnlySpan<int> index, ReadOnlySpan<float> values)
+        {
+            public ReadOnlySpan<int> Index { get; } = index;
+
+            public ReadOnlySpan<float> Values { get; } = values;
+
+            public void Deconstruct(out ReadOnlySpan<int> index, out ReadOnlySpan<float> values)
+            {
+                index = Index;
+                values = Values;
+            }
+        }
+    }
+}
