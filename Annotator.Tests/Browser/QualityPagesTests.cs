@@ -63,7 +63,7 @@ public class QualityPagesTests(BrowserFixture browser)
         await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/quality?tab=agreement");
 
         // Karl answers wrong on purpose: his cell with Ada is red, and opens what they differ on.
-        await page.Locator($".ch-svg a[href*='by={ada}&with={karl}']").ClickAsync();
+        await page.Locator($".ch-svg a[href$='by={ada}&with={karl}']").ClickAsync();
         await page.WaitForURLAsync("**/items?*");
         await PageScenes.SettledAsync(page);
         await Assertions.Expect(page.Locator(".it-note")).ToContainTextAsync("Ada and Karl");
@@ -72,7 +72,7 @@ public class QualityPagesTests(BrowserFixture browser)
         var (item, admin, karls) = await DisputedAsync(scene, ada, karl);
         await page.Locator($".it-open[href$='item={item}']").ClickAsync();
         await page.Locator("#it-set").SelectOptionAsync(karls);
-        var pair = watching.Locator($".ch-svg a[href*='by={karl}&with={admin}'] > title");
+        var pair = watching.Locator($".ch-svg a[href$='by={karl}&with={admin}'] > title");
         var before = await pair.CountAsync() == 0 ? null : await pair.TextContentAsync();
         await page.Locator(".it-actions button").First.ClickAsync();
         var panel = page.Locator(".it-panel");
@@ -113,6 +113,7 @@ public class QualityPagesTests(BrowserFixture browser)
         await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/items?list=majority");
         await page.Locator($".it-open[href$='item={wrong[0]}']").ClickAsync();
         await Assertions.Expect(page.Locator(".it-suggested")).ToContainTextAsync(scene.Truth[wrong[0]]);
+        await page.Locator(".it-panel[data-listens]").WaitForAsync();
         await page.Keyboard.PressAsync("t");
 
         // It leaves the list, stays open, and the next is where it would have been.
@@ -121,6 +122,7 @@ public class QualityPagesTests(BrowserFixture browser)
         var beside = await page.Locator("[data-key=j], [data-key=k]").First.GetAttributeAsync("href");
         await page.Keyboard.PressAsync(await page.Locator("[data-key=j]").CountAsync() > 0 ? "j" : "k");
         await Assertions.Expect(page).ToHaveURLAsync(new Regex(Regex.Escape(beside!) + "$", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await page.Locator(".it-panel[data-listens]").WaitForAsync();
         await page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(page.Locator(".it-panel")).ToHaveCountAsync(0);
         Assert.Empty(visitor.Troubles);

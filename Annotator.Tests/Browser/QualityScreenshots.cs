@@ -20,7 +20,7 @@ public class QualityScreenshots(BrowserFixture browser)
             await using var visitor = await browser.SignedInAsync(settings);
             foreach (var (name, address) in ((string, string)[])
                 [
-                    ("quality-progress", "quality"), ("quality-models", "quality?tab=models"), ("quality-labels", "quality?tab=labels"), ("quality-people", "quality?tab=people"), ("quality-annotator", $"quality?tab=people&by={lena}"),
+                    ("overview", ""), ("quality-progress", "quality"), ("quality-models", "quality?tab=models"), ("quality-labels", "quality?tab=labels"), ("quality-people", "quality?tab=people"), ("quality-annotator", $"quality?tab=people&by={lena}"),
                     ("quality-agreement", "quality?tab=agreement"), ("quality-consensus", $"quality?tab=consensus&by={lena}"), ("quality-checks", "quality?tab=checks"), ("quality-certificate", "quality?tab=certificate"), ("suspects", "quality?tab=suspects"),
                     ("report", "report"), ("adjudicate", "adjudicate"), ("discussion", $"discussion?item={scene.Items[0]}"), ("audit", "audit"), ("labels-change", "labels"), ("work", "work"), ("items-chosen", "items?state=final"), ("items-suspects", "items?list=suspects"),
                 ])

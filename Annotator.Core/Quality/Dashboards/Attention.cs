@@ -50,23 +50,23 @@ public static class Attention
 
     /// <summary>
     /// Those parts whose share is certainly below that of all the others together: the upper end of the 95 % interval lies below it by <see cref="LeastGap"/>. With as many parts as a project has, an interval
-    /// alone would point at somebody by chance every other day; the gap keeps that rare.
+    /// alone would point at somebody by chance every other day; the gap keeps that rare. Who is named is no measure for the next: one who is far below would hide those who are merely below.
     /// </summary>
     /// <param name="parts">The parts.</param>
     /// <returns>The parts that stand out, with the share of the others, the farthest below first.</returns>
     public static IReadOnlyList<(T Part, MeasuredShare Share, double Others)> Below<T>(IReadOnlyList<(T Part, MeasuredShare Share)> parts)
     {
-        var counted = parts.Where(p => p.Share is { Share: not null, Upper: not null, Count: > 0 }).ToList();
+        var counted = parts.Where(p => p.Share is { Share: not null, Upper: not null, Count: > 0 }).OrderBy(p => p.Share.Share).ToList();
         var (right, all) = (counted.Sum(p => p.Share.Share!.Value * p.Share.Count), counted.Sum(p => (double)p.Share.Count));
         var found = new List<(T Part, MeasuredShare Share, double Others)>();
         foreach (var (part, share) in counted)
         {
-            var rest = all - share.Count;
-            if (share.Count < FewestCases || rest < FewestCases) continue;
-            var others = (right - (share.Share!.Value * share.Count)) / rest;
-            if (share.Upper < others - LeastGap) found.Add((part, share, others));
+            var (restRight, rest) = (right - (share.Share!.Value * share.Count), all - share.Count);
+            if (share.Count < FewestCases || rest < FewestCases || share.Upper >= (restRight / rest) - LeastGap) continue;
+            found.Add((part, share, restRight / rest));
+            (right, all) = (restRight, rest);
         }
 
-        return [.. found.OrderBy(f => f.Share.Share - f.Others)];
+        return found;
     }
 }

@@ -314,7 +314,7 @@ internal static class Charts
         for (var i = 0; i < times.Count; i += step)
         {
             var at = times[i].ToLocalTime();
-            var words = length >= TimeSpan.FromDays(1)
+            var words = length >= TimeSpan.FromDays(1) || times[^1] - times[0] > TimeSpan.FromDays(4)
                 ? at.ToString(CultureInfo.CurrentCulture.DateTimeFormat.MonthDayPattern.Replace("MMMM", "MMM", StringComparison.Ordinal), CultureInfo.CurrentCulture)
                 : at.ToString(sameDay ? "t" : "ddd HH:mm", CultureInfo.CurrentCulture);
             svg.Text(place(i), height - 9, words, times.Count == 1 ? "middle" : i == 0 && step > 1 ? "start" : "middle");
