@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 folder=${SHOTS:-docs/screenshots}
 began=$(mktemp)
 dotnet build Annotator.Tests -c Release -v q
-FONTCONFIG_FILE=$PWD/eng/fonts.conf dotnet Annotator.Tests/bin/Release/net10.0/Annotator.Tests.dll -explicit only -class "*.Browser.${1:-*}Screenshots"
+FONTCONFIG_FILE=$PWD/eng/fonts.conf dotnet Annotator.Tests/bin/Release/net10.0/Annotator.Tests.dll -explicit only -class "*${1:-}Screenshots"
 if command -v pngquant > /dev/null; then
   find "$folder" -name '*.png' -newer "$began" -exec pngquant --force --skip-if-larger --strip --quality 80-100 --ext .png {} + || true
 fi

@@ -94,20 +94,23 @@ public class CanvasScreenshots(BrowserFixture browser)
         await using var visitor = await browser.SignedInAsync(new BrowserSettings(locale, dark));
         var canvas = await CanvasDriver.OpenAsync(visitor.Page, project);
         var page = visitor.Page;
-        foreach (var (frame, left, top) in ((int, int, int)[])[(150, 120, 60), (210, 300, 70)])
+        foreach (var (frame, left, top) in ((int, int, int)[])[(150, 380, 150), (210, 596, 150)])
         {
             await page.EvaluateAsync("(f) => window.annotatorReview.view.film.go(f)", frame);
             await canvas.FrameAsync(frame);
-            if (frame == 150) await canvas.DragAsync(left, top, left + 60, top + 200);
-            else await canvas.DragAsync(150, 160, left + 30, top + 100);
+            if (frame == 150) await canvas.DragAsync(left, top, left + 70, top + 150);
+            else await canvas.DragAsync(415, 225, left + 35, top + 75);
         }
 
         await page.EvaluateAsync(
             """
             () => {
               const s = window.annotatorReview.view.shapes;
-              const key = (frame, x, y, outside) => ({ frame, x, y, width: 58, height: 180, outside });
-              const more = [[10, 40, 300], [380, 200, 700], [60, 420, 900]].map(([from, x, to], i) => ({ id: 1000 + i, key: `t${i + 2}`, label: i === 1 ? "bolt" : "plate", sure: i < 2, keyframes: [key(from, x, 80, false), key((from + to) >> 1, x + 90, 90, false), key(to, x + 160, 90, true)] }));
+              const key = (frame, x, y, width, height, outside) => ({ frame, x, y, width, height, outside });
+              const more = [
+                { id: 1000, key: "t2", label: "bolt", sure: true, keyframes: [key(0, 260, 250, 120, 90, false), key(100, 620, 250, 120, 90, false), key(190, 840, 250, 120, 90, true)] },
+                { id: 1001, key: "t3", label: "plate", sure: false, keyframes: [key(160, 16, 330, 80, 150, false), key(300, 520, 330, 80, 150, false), key(400, 880, 330, 80, 150, true)] },
+              ];
               s.commit([...s.tracks, ...more], s.selectedId);
             }
             """);
