@@ -19,34 +19,28 @@ public class MediaPagesScreenshots(BrowserFixture browser)
     [Fact(Explicit = true)]
     public async Task Pages()
     {
-        var folder = Environment.GetEnvironmentVariable("SHOTS") ?? Path.Combine(Repository.Root, "docs", "screenshots");
         var project = await MediaPagesTests.ProjectAsync(browser);
-        await using var visitor = await browser.SignedInAsync();
-        var page = visitor.Page;
-        await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
-        await page.Locator(".mu-drop").WaitForAsync();
-        await page.SetInputFilesAsync(".mu-drop input[type=file] >> nth=0", [MediaPagesTests.File("one.png", Pictures.Shape(0, 1)), MediaPagesTests.File("two.png", Pictures.Shape(1, 2)), MediaPagesTests.File("page.png", "<html>"u8.ToArray())]);
-        await Assertions.Expect(page.Locator(".mu-refused")).ToContainTextAsync("page.png");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "upload-images.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
+        await browser.Api.SendAsync(HttpMethod.Patch, $"/api/v1/projects/{project}", new JsonObject { ["name"] = "Shapes" });
         var taught = await TaughtAsync();
-        await PageScenes.OpenAsync(page, "/admin/models");
-        await page.Locator(".an-page-head button").ClickAsync();
-        await page.Locator("#md-labels").WaitForAsync();
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "models.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
-        await PageScenes.OpenAsync(page, $"/projects/{taught}/settings");
-        await page.Locator("#vision-model").ScrollIntoViewIfNeededAsync();
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "settings-model.png"), Animations = ScreenshotAnimations.Disabled });
-        await using (var dark = await browser.SignedInAsync(new BrowserSettings(Dark: true)))
+        foreach (var (suffix, settings) in Shots.Variants())
         {
-            foreach (var (address, name) in ((string, string)[])[("/admin/models", "models-dark.png"), ($"/projects/{project}/upload", "upload-images-dark.png")])
-            {
-                await PageScenes.OpenAsync(dark.Page, address);
-                await dark.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, name), Animations = ScreenshotAnimations.Disabled, FullPage = true });
-            }
+            await using var visitor = await browser.SignedInAsync(settings);
+            var page = visitor.Page;
+            await PageScenes.OpenAsync(page, $"/projects/{project}/upload");
+            await page.Locator(".mu-drop").WaitForAsync();
+            await page.SetInputFilesAsync(".mu-drop input[type=file] >> nth=0", [MediaPagesTests.File("one.png", Pictures.Shape(0, 1)), MediaPagesTests.File("two.png", Pictures.Shape(1, 2)), MediaPagesTests.File("page.png", "<html>"u8.ToArray())]);
+            await Assertions.Expect(page.Locator(".mu-refused")).ToContainTextAsync("page.png");
+            await Shots.TakeAsync(page, "upload-images" + suffix, full: true);
+            await PageScenes.OpenAsync(page, "/admin/models");
+            await page.Locator(".an-page-head button").ClickAsync();
+            await page.Locator("#md-labels").WaitForAsync();
+            await Shots.TakeAsync(page, "models" + suffix, full: true);
+            await PageScenes.OpenAsync(page, $"/projects/{taught}/settings");
+            await page.Locator("#vision-model").ScrollIntoViewIfNeededAsync();
+            await Shots.TakeAsync(page, "settings-model" + suffix);
+            await PageScenes.OpenAsync(page, $"/projects/{project}/export?format=coco");
+            await Shots.TakeAsync(page, "export-images" + suffix, full: true);
         }
-
-        await PageScenes.OpenAsync(page, $"/projects/{project}/export?format=coco");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "export-images.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
     }
 
     // A project of boxes whose people have taught its detector something.

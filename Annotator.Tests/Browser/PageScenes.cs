@@ -40,6 +40,16 @@ internal static class PageScenes
         return project;
     }
 
+    /// <summary>People of a project, one of them invited and not there yet.</summary>
+    public static async Task PeopleAsync(TestApi api, string project)
+    {
+        foreach (var (name, role, password) in ((string, string, string?)[])[("Minseo", "lead", "a sentence works well"), ("Ada", "annotator", "a sentence works well"), ("Dohyun", "annotator", "a sentence works well"), ("Freya", "annotator", null)])
+        {
+            var person = (string)(await api.SendAsync(HttpMethod.Post, "/api/v1/users", new JsonObject { ["email"] = $"{name.ToLowerInvariant()}@example.org", ["name"] = name, ["role"] = role, ["password"] = password }))!["id"]!;
+            await api.SendAsync(HttpMethod.Put, $"/api/v1/projects/{project}/members/{person}", new JsonObject { ["role"] = role });
+        }
+    }
+
     /// <summary>All pages of an installation for its administrator.</summary>
     /// <param name="project">A project with items.</param>
     /// <param name="empty">One without.</param>

@@ -3,43 +3,38 @@ using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
 
-/// <summary>
-/// Takes the pictures of the pages in docs/screenshots. Not a test: run <c>eng/shots.sh</c>. With SHOTS set to a folder, all
-/// pages in all variants go there instead of the few that the documents show.
-/// </summary>
+/// <summary>Takes the pictures of the pages in docs/screenshots. Not a test: run <c>eng/shots.sh</c>.</summary>
 [Collection(BrowserCollection.Name)]
 public class PageScreenshots(BrowserFixture browser)
 {
-    private static readonly string? s_everything = Environment.GetEnvironmentVariable("SHOTS");
-    private static readonly string s_folder = s_everything ?? Path.Combine(Repository.Root, "docs", "screenshots");
-    private static readonly string[] s_documented = ["projects", "project", "items", "upload", "settings", "export", "runs", "members", "new-project", "users", "admin", "profile"];
+    // These are long, and all of them is worth seeing; those with a bar that stays in sight are taken as they stand.
+    private static readonly string[] s_full = ["project", "export", "profile"];
 
     [Fact(Explicit = true)]
     public async Task Pages()
     {
         var project = await PageScenes.LearntAsync(browser.Api, "Support messages", 700, 24, 48, 96, 160, 260);
         var empty = await browser.Api.CreateProjectAsync("Refund letters", PageScenes.Labels);
+        await PageScenes.LearntAsync(browser.Api, "Returns desk", 160, 40);
+        await PageScenes.PeopleAsync(browser.Api, project);
         var item = (await browser.Api.GetAsync($"/api/v1/projects/{project}/items?state=final&limit=5"))!["items"]!.AsArray();
         var pages = PageScenes.Pages(project, empty, (string)item[3]!["id"]!);
-        (string Name, BrowserSettings Settings)[] variants = s_everything is null
-            ? [("", new BrowserSettings()), ("-dark", new BrowserSettings(Dark: true))]
-            : [("", new BrowserSettings()), ("-dark", new BrowserSettings(Dark: true)), ("-tablet", new BrowserSettings(Width: 820, Height: 1180, Touch: true)), ("-korean", new BrowserSettings("ko-KR"))];
-        Directory.CreateDirectory(s_folder);
-        foreach (var (suffix, settings) in variants)
+        foreach (var (suffix, settings) in Shots.Variants())
         {
             await using var visitor = await browser.SignedInAsync(settings);
-            foreach (var (name, address) in pages)
+            foreach (var (name, address) in pages.Append(("reference", "/docs/api")))
             {
-                if (s_everything is null && (!s_documented.Contains(name, StringComparer.Ordinal) || (suffix.Length > 0 && name is not "project"))) continue;
-                await PageScenes.OpenAsync(visitor.Page, name is "items" && s_everything is null ? pages.First(p => p.Name is "item").Address : address);
+                // The devices and the open item have scenes of their own.
+                if (name is "devices" or "item") continue;
+                await PageScenes.OpenAsync(visitor.Page, name is "items" ? pages.First(p => p.Name is "item").Address : address);
                 if (name is "upload") await AddFileAsync(visitor.Page);
-                await ShootAsync(visitor.Page, name + suffix, s_everything is not null);
+                await Shots.TakeAsync(visitor.Page, name + suffix, Shots.Everything || s_full.Contains(name, StringComparer.Ordinal));
             }
-        }
 
-        await using var stranger = await browser.OpenAsync();
-        await PageScenes.OpenAsync(stranger.Page, "/account/login");
-        await ShootAsync(stranger.Page, "login", full: false);
+            await using var stranger = await browser.OpenAsync(settings);
+            await PageScenes.OpenAsync(stranger.Page, "/account/login");
+            await Shots.TakeAsync(stranger.Page, "login" + suffix);
+        }
     }
 
     private static async Task AddFileAsync(IPage page)
@@ -48,11 +43,5 @@ public class PageScreenshots(BrowserFixture browser)
         var lines = PageScenes.Messages.Skip(300).Take(60).Select((m, i) => $"{i},\"{m.Text.Replace("\"", "\"\"", StringComparison.Ordinal)}\",{m.Intent}");
         await page.SetInputFilesAsync("input[type=file]", new FilePayload { Name = "messages.csv", MimeType = "text/csv", Buffer = System.Text.Encoding.UTF8.GetBytes("id,message,intent\n" + string.Join('\n', lines)) });
         await page.Locator(".up-preview").WaitForAsync();
-    }
-
-    private static async Task ShootAsync(IPage page, string name, bool full)
-    {
-        await page.EvaluateAsync("() => document.fonts.ready");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"{name}.png"), Animations = ScreenshotAnimations.Disabled, FullPage = full });
     }
 }

@@ -44,25 +44,87 @@ public class QualityPagesTests(BrowserFixture browser)
     }
 
     [Fact]
-    public async Task Lead_ComesFromAChartToAnItemToADecision()
+    public async Task Lead_ComesFromTheOverviewByAChartToAnItemToADecision_AndTheChartFollows()
+    {
+        var scene = await SceneAsync();
+        var (ada, karl) = (scene.People["Ada"], scene.People["Karl"]);
+        await using var visitor = await browser.SignedInAsync();
+        var page = visitor.Page;
+
+        // The overview names who stands out, and leads to their work.
+        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}");
+        await Assertions.Expect(page.Locator(".at-list")).ToContainTextAsync("Karl is paused");
+        await page.Locator(".at-list li", new PageLocatorOptions { HasText = "Karl is less often right" }).Locator(".at-go").ClickAsync();
+        await page.WaitForURLAsync($"**/quality?tab=people&by={karl}");
+
+        // Somebody else looks at the same chart meanwhile.
+        var watching = await visitor.Context.NewPageAsync();
+        await PageScenes.OpenAsync(watching, $"/projects/{scene.Project}/quality?tab=agreement");
+        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/quality?tab=agreement");
+
+        // Karl answers wrong on purpose: his cell with Ada is red, and opens what they differ on.
+        await page.Locator($".ch-svg a[href$='by={ada}&with={karl}']").ClickAsync();
+        await page.WaitForURLAsync("**/items?*");
+        await PageScenes.SettledAsync(page);
+        await Assertions.Expect(page.Locator(".it-note")).ToContainTextAsync("Ada and Karl");
+
+        // An item of the list of which no lead has said a word: this time they are with Karl.
+        var (item, admin, karls) = await DisputedAsync(scene, ada, karl);
+        await page.Locator($".it-open[href$='item={item}']").ClickAsync();
+        await page.Locator("#it-set").SelectOptionAsync(karls);
+        var pair = watching.Locator($".ch-svg a[href$='by={karl}&with={admin}'] > title");
+        var before = await pair.CountAsync() == 0 ? null : await pair.TextContentAsync();
+        await page.Locator(".it-actions button").First.ClickAsync();
+        var panel = page.Locator(".it-panel");
+        await Assertions.Expect(panel.Locator(".it-facts")).ToContainTextAsync("Final");
+        await Assertions.Expect(panel.Locator(".it-facts dd.it-value").First).ToContainTextAsync(karls);
+        await Assertions.Expect(panel.Locator(".it-history")).ToContainTextAsync("admin");
+
+        // The chart of the other has the lead's answer in it, without a reload.
+        if (before is null) await Assertions.Expect(pair).ToHaveCountAsync(1);
+        else await Assertions.Expect(pair).Not.ToHaveTextAsync(before);
+
+        // On second thoughts: the label that it had is one press away, in its history.
+        await panel.Locator(".it-history li", new LocatorLocatorOptions { HasText = "Ada" }).Locator(".it-revert").ClickAsync();
+        await Assertions.Expect(panel.Locator(".it-facts dd.it-value").First).Not.ToContainTextAsync(karls);
+
+        // The way back keeps what was looked at.
+        await page.Locator(".dn-back").ClickAsync();
+        await page.WaitForURLAsync("**/quality?tab=agreement");
+        Assert.Empty(visitor.Troubles);
+    }
+
+    [Fact]
+    public async Task Lead_GoesThroughAListByKeys_AndKeepsTheirPlace()
     {
         var scene = await SceneAsync();
         await using var visitor = await browser.SignedInAsync();
         var page = visitor.Page;
-        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/quality?tab=agreement");
 
-        // Karl answers wrong on purpose: his cell with Ada is red, and opens what they differ on.
-        var (ada, karl) = (scene.People["Ada"], scene.People["Karl"]);
-        await page.Locator($".ch-svg a[href*='by={ada}&with={karl}']").First.ClickAsync();
-        await page.WaitForURLAsync("**/items?*");
-        await PageScenes.SettledAsync(page);
-        await Assertions.Expect(page.Locator(".it-note")).ToContainTextAsync("Ada and Karl");
-        await page.Locator(".it-open").First.ClickAsync();
-        await page.Locator("#it-panel-title").WaitForAsync();
-        var chosen = await page.Locator("#it-set option").Nth(2).GetAttributeAsync("value");
-        await page.Locator("#it-set").SelectOptionAsync(chosen!);
-        await page.Locator(".it-actions button").First.ClickAsync();
-        await Assertions.Expect(page.Locator(".it-panel")).ToContainTextAsync("admin", new LocatorAssertionsToContainTextOptions { IgnoreCase = true });
+        // Two labels that were set against what everybody had said.
+        var wrong = await UnanimousAsync(scene);
+        var labels = PageScenes.Labels.Select(l => (string)l!["name"]!).ToList();
+        foreach (var item in wrong)
+        {
+            await browser.Server.Services.GetRequiredService<Core.Items.BulkActions>().RelabelAsync(
+                await LeadAsync(scene), scene.People["Ada"], [item], new Core.Labels.ChoiceValue(labels.First(l => l != scene.Truth[item])), TestContext.Current.CancellationToken);
+        }
+
+        await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/items?list=majority");
+        await page.Locator($".it-open[href$='item={wrong[0]}']").ClickAsync();
+        await Assertions.Expect(page.Locator(".it-suggested")).ToContainTextAsync(scene.Truth[wrong[0]]);
+        await page.Locator(".it-panel[data-listens]").WaitForAsync();
+        await page.Keyboard.PressAsync("t");
+
+        // It leaves the list, stays open, and the next is where it would have been.
+        await Assertions.Expect(page.Locator($".it-open[href$='item={wrong[0]}']")).ToHaveCountAsync(0);
+        await Assertions.Expect(page.Locator(".it-panel .it-facts")).ToContainTextAsync(scene.Truth[wrong[0]]);
+        var beside = await page.Locator("[data-key=j], [data-key=k]").First.GetAttributeAsync("href");
+        await page.Keyboard.PressAsync(await page.Locator("[data-key=j]").CountAsync() > 0 ? "j" : "k");
+        await Assertions.Expect(page).ToHaveURLAsync(new Regex(Regex.Escape(beside!) + "$", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await page.Locator(".it-panel[data-listens]").WaitForAsync();
+        await page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(page.Locator(".it-panel")).ToHaveCountAsync(0);
         Assert.Empty(visitor.Troubles);
     }
 
@@ -136,6 +198,26 @@ public class QualityPagesTests(BrowserFixture browser)
         var right = final.Count(i => string.Equals(i.Label!.Single, scene.Truth[i.Id], StringComparison.Ordinal));
         Assert.True(right >= 0.95 * final.Count, $"{right} of {final.Count} final labels are right");
     }
+
+    private async Task<ProjectGrant> LeadAsync(TeamScene scene) =>
+        (await browser.Server.Services.GetRequiredService<ProjectAccess>().FindAsync(new Caller(scene.People["Ada"], Role.Admin), scene.Project, TestContext.Current.CancellationToken))!;
+
+    // On what two of them differ, and the administrator has not said a word.
+    private async Task<(long Item, long Admin, string Label)> DisputedAsync(TeamScene scene, long one, long other) => await browser.Server.Services.GetRequiredService<AnnotatorDatabase>().ReadAsync(async db =>
+    {
+        var admin = await db.Users.Where(u => u.Email == InProcessServer.AdminEmail).Select(u => u.Id).SingleAsync(TestContext.Current.CancellationToken);
+        var labels = await db.Items.Where(i => i.ProjectId == scene.Project && i.State == ItemState.Final).ToDictionaryAsync(i => i.Id, i => i.LabelValue, TestContext.Current.CancellationToken);
+        var item = (await VotesAsync(db, scene)).First(v =>
+            v.All(d => d.UserId != admin) && labels.GetValueOrDefault(v.Key) is { } label && v.Any(d => d.UserId == one && d.Value == label) && v.Any(d => d.UserId == other && d.Value != label));
+        return (item.Key, admin, Core.Labels.LabelJson.Read(item.First(d => d.UserId == other).Value!).LabelNames.Single());
+    });
+
+    // Three people gave the same, right label.
+    private async Task<List<long>> UnanimousAsync(TeamScene scene) => await browser.Server.Services.GetRequiredService<AnnotatorDatabase>().ReadAsync(async db =>
+        (await VotesAsync(db, scene)).Where(v => v.Count() == 3 && v.All(d => string.Equals(Core.Labels.LabelJson.Read(d.Value!).LabelNames.Single(), scene.Truth[v.Key], StringComparison.Ordinal))).Select(v => v.Key).Take(2).ToList());
+
+    private static async Task<List<IGrouping<long, Core.Review.Decision>>> VotesAsync(AnnotatorDbContext db, TeamScene scene) =>
+        [.. (await db.Decisions.Where(d => d.ProjectId == scene.Project && d.UndoneById == null && d.Value != null).ToListAsync(TestContext.Current.CancellationToken)).GroupBy(d => d.ItemId)];
 
     private async Task<TeamScene> SceneAsync()
     {

@@ -17,7 +17,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Annotator.Tests.Browser;
 
 /// <summary>A project that twelve people worked on for three weeks: eight with care, two carelessly, one who answers wrong on purpose, and one who confuses two labels.</summary>
-internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long> People, IReadOnlyList<long> Items, IReadOnlyDictionary<long, string> Truth)
+internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long> People, IReadOnlyList<long> Items, IReadOnlyList<long> Waiting, IReadOnlyDictionary<long, string> Truth)
 {
     /// <summary>Their names; the last four do not work as the others do.</summary>
     public static IReadOnlyList<string> Names { get; } = ["Ada", "Boram", "Carla", "Dohyun", "Emre", "Freya", "Gyuri", "Hana", "Ivo", "Jun", "Karl", "Lena"];
@@ -32,19 +32,71 @@ internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long>
     public static async Task<TeamScene> MakeAsync(IServiceProvider services, TestApi api, string name, int count = 240)
     {
         var project = long.Parse(
-            await api.CreateProjectAsync(name, PageScenes.Labels, settings: new JsonObject { ["autoAccept"] = false, ["overlap"] = 3, ["groupDuplicates"] = false, ["auditShare"] = 0 }), CultureInfo.InvariantCulture);
+            await api.CreateProjectAsync(name, PageScenes.Labels, settings: new JsonObject { ["autoAccept"] = false, ["overlap"] = 3, ["groupDuplicates"] = false, ["auditShare"] = 0, ["slices"] = Slices() }), CultureInfo.InvariantCulture);
         var messages = PageScenes.Messages.Take(count + 60).ToList();
-        var items = (await api.AddAsync(project.ToString(CultureInfo.InvariantCulture), messages.Select(m => m.Text))).Select(i => long.Parse(i, CultureInfo.InvariantCulture)).ToList();
+        var stored = await api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{project}/items", new JsonObject { ["items"] = new JsonArray([.. messages.Select((m, i) => ItemOf(m.Text, i))]) });
+        var items = stored!["items"]!.AsArray().Select(i => long.Parse((string)i!["id"]!, CultureInfo.InvariantCulture)).ToList();
         var truth = items.Zip(messages).ToDictionary(m => m.First, m => m.Second.Intent);
         var database = services.GetRequiredService<AnnotatorDatabase>();
         var people = await PeopleAsync(database, project);
-        var scene = new TeamScene(project, people, items[..count], truth);
+        var scene = new TeamScene(project, people, items[..count], items[count..], truth);
         await scene.WorkAsync(services);
         await scene.SpreadAsync(database);
         await services.GetRequiredService<TallyRecount>().RepairAsync(project);
         await scene.CheckAsync(services);
         return scene;
     }
+
+    /// <summary>Gives the team an order: experts, rules, a day to be done by, and work that is for somebody.</summary>
+    /// <param name="services">The program's services.</param>
+    /// <param name="api">Its API.</param>
+    public async Task OrganiseAsync(IServiceProvider services, TestApi api)
+    {
+        JsonArray Of(params IEnumerable<string> names) => new([.. names.Select(n => (JsonNode?)People[n].ToString(CultureInfo.InvariantCulture))]);
+        var today = TimeProvider.System.GetUtcNow();
+        await api.SendAsync(HttpMethod.Patch, $"/api/v1/projects/{Project}", new JsonObject
+        {
+            ["settings"] = new JsonObject
+            {
+                ["work"] = new JsonObject
+                {
+                    ["deadline"] = today.AddDays(12).ToString("o", CultureInfo.InvariantCulture),
+                    ["groups"] = new JsonArray(
+                        new JsonObject { ["name"] = "Payments", ["people"] = Of("Ada", "Emre") },
+                        new JsonObject { ["name"] = "Korean", ["people"] = Of("Boram", "Dohyun", "Gyuri") },
+                        new JsonObject { ["name"] = "Seniors", ["people"] = Of("Ada", "Carla", "Hana") }),
+                    ["rules"] = new JsonArray(
+                        new JsonObject { ["group"] = "Payments", ["labels"] = new JsonArray("payment_issue"), ["belowConfidence"] = 0.8 },
+                        new JsonObject { ["group"] = "Korean", ["field"] = "lang", ["value"] = "ko" }),
+                },
+            },
+        });
+        JsonArray Part(int from, int count) => new([.. Waiting.Skip(from).Take(count).Select(i => (JsonNode?)i.ToString(CultureInfo.InvariantCulture))]);
+        foreach (var (items, to, days, note) in ((JsonArray, JsonObject, int, string)[])
+            [
+                (Part(0, 14), new JsonObject { ["user"] = People["Freya"].ToString(CultureInfo.InvariantCulture) }, 3, "Refunds first"),
+                (Part(14, 18), new JsonObject { ["group"] = "Korean" }, 5, "Messages of the spring sale"),
+                (Part(32, 10), new JsonObject { ["group"] = "Seniors" }, -2, ""),
+            ])
+        {
+            await api.SendAsync(HttpMethod.Post, $"/api/v1/projects/{Project}/assignments", new JsonObject { ["items"] = items, ["to"] = to, ["dueAt"] = today.AddDays(days).ToString("o", CultureInfo.InvariantCulture), ["note"] = note });
+        }
+
+        // Some of it is done.
+        var lead = (await services.GetRequiredService<ProjectAccess>().FindAsync(new Caller(People["Ada"], Role.Admin), Project))!;
+        var done = Waiting.Take(9).Concat(Waiting.Skip(14).Take(5)).Concat(Waiting.Skip(32).Take(7));
+        await services.GetRequiredService<DecisionRecorder>().RecordAsync(lead, People["Ada"], [.. done.Select(i => new NewDecision(i, DecisionAction.Correct, new ChoiceValue(Truth[i]), Seconds: 4, Settles: true))]);
+    }
+
+    private static JsonArray Slices() => new(
+        new JsonObject { ["field"] = "lang", ["value"] = "ko" }, new JsonObject { ["field"] = "lang", ["value"] = "en" }, new JsonObject { ["field"] = "channel", ["value"] = "app" }, new JsonObject { ["field"] = "channel", ["value"] = "mail" });
+
+    private static JsonObject ItemOf(string text, int place) => new()
+    {
+        ["key"] = $"t{place + 1}",
+        ["text"] = text,
+        ["metadata"] = new JsonObject { ["lang"] = text.Any(c => c is >= '가' and <= '힣') ? "ko" : "en", ["channel"] = (place % 5) switch { 0 or 1 => "app", 2 or 3 => "mail", _ => "phone" } },
+    };
 
     private static async Task<Dictionary<string, long>> PeopleAsync(AnnotatorDatabase database, long project) => await database.WriteAsync(async scope =>
     {

@@ -10,8 +10,6 @@ namespace Annotator.Tests.Browser;
 [Collection(BrowserCollection.Name)]
 public class ReviewScreenshots(BrowserFixture browser)
 {
-    private static readonly string s_folder = Environment.GetEnvironmentVariable("SHOTS") ?? Path.Combine(Repository.Root, "docs", "screenshots");
-
     [Theory(Explicit = true)]
     [InlineData("light", "en-US", false, 1280, 720)]
     [InlineData("dark", "en-US", true, 1280, 720)]
@@ -136,10 +134,5 @@ public class ReviewScreenshots(BrowserFixture browser)
         await Assertions.Expect(page.Locator(".rv[data-ready=true][data-state=item]")).ToBeVisibleAsync();
     }
 
-    private static async Task ShootAsync(IPage page, string name)
-    {
-        Directory.CreateDirectory(s_folder);
-        await page.EvaluateAsync("() => document.fonts.ready");
-        await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(s_folder, $"review-{name}.png"), Animations = ScreenshotAnimations.Disabled });
-    }
+    private static Task ShootAsync(IPage page, string name) => Shots.TakeAsync(page, $"review-{name}");
 }

@@ -26,16 +26,17 @@ namespace Annotator.Web.Items;
 /// <param name="Slice">Only items with this value in this field, as <c>field=value</c>.</param>
 /// <param name="Time">When it was decided; where nothing else of decisions is asked for, since when the items have their label.</param>
 /// <param name="Like">Only the items that are most like this one, the most like first.</param>
+/// <param name="List">Only the items of this <see cref="WorkList"/>, in its order.</param>
 public sealed record ItemAddress(
     long ProjectId, string? State = null, string? Label = null, string? Source = null, string? Text = null, bool Flagged = false, long? Group = null, long? After = null, long? Item = null,
     string? Shown = null, string? Given = null, long? By = null, long? With = null, string? Outcome = null, string? About = null, string? ShownBy = null, string? Against = null, string? Slice = null, AddressTime? Time = null,
-    long? Like = null)
+    long? Like = null, string? List = null)
 {
     /// <summary>The states that can be asked for, in the order of an item's way.</summary>
     public static IReadOnlyList<string> States { get; } = ["new", "prelabelled", "queued", "inReview", "final"];
 
     /// <summary>Whether anything is asked for.</summary>
-    public bool IsFiltered => State is not null || Label is not null || Source is not null || Text is not null || Flagged || Group is not null || IsAboutDecisions || Slice is not null || Time is not null || Like is not null;
+    public bool IsFiltered => State is not null || Label is not null || Source is not null || Text is not null || Flagged || Group is not null || IsAboutDecisions || Slice is not null || Time is not null || Like is not null || List is not null;
 
     /// <summary>Whether what people decided is asked for.</summary>
     public bool IsAboutDecisions => Shown is not null || Given is not null || By is not null || Outcome is not null || About is not null || ShownBy is not null;
@@ -66,7 +67,7 @@ public sealed record ItemAddress(
         [
             ("state", State), ("label", Label), ("source", Source), ("q", Text), ("flagged", Flagged ? "true" : null), ("group", Number(Group)),
             ("shown", Shown), ("given", Given), ("by", Number(By)), ("with", Number(With)), ("outcome", Outcome), ("about", About), ("shownBy", ShownBy), ("against", Against), ("slice", Slice),
-            ("period", Time?.Period), ("from", AddressTime.Text(Time?.From)), ("to", AddressTime.Text(Time?.To)), ("like", Number(Like)), ("after", Number(After)), ("item", Number(Item)),
+            ("period", Time?.Period), ("from", AddressTime.Text(Time?.From)), ("to", AddressTime.Text(Time?.To)), ("like", Number(Like)), ("list", List), ("after", Number(After)), ("item", Number(Item)),
         ];
         var query = string.Join('&', parts.Where(p => p.Value is not null).Select(p => $"{p.Name}={Uri.EscapeDataString(p.Value!)}"));
         return string.Create(CultureInfo.InvariantCulture, $"/projects/{ProjectId}/items{(query.Length == 0 ? "" : "?")}{query}");

@@ -31,7 +31,9 @@ public sealed partial class ItemsPage : LiveComponent
     private CancellationTokenSource? _read;
     private SearchQuery? _query;
     private readonly HashSet<long> _chosen = [];
+    private IReadOnlyDictionary<long, WorkListRow>? _list;
     private string _text = "";
+    private int _place;
     private bool _loaded;
     private bool _more;
     private bool _reading;
@@ -117,6 +119,10 @@ public sealed partial class ItemsPage : LiveComponent
     [SupplyParameterFromQuery]
     public long? Like { get; set; }
 
+    /// <summary>Only items of this list, in its order.</summary>
+    [SupplyParameterFromQuery]
+    public string? List { get; set; }
+
     /// <summary>Only items behind this one.</summary>
     [SupplyParameterFromQuery]
     public long? After { get; set; }
@@ -140,6 +146,14 @@ public sealed partial class ItemsPage : LiveComponent
     /// <summary>What items are like each other.</summary>
     [Inject]
     public required Representations Representations { get; init; }
+
+    /// <summary>Labels that are probably wrong.</summary>
+    [Inject]
+    public required SuspectReader Suspects { get; init; }
+
+    /// <summary>What all votes together say.</summary>
+    [Inject]
+    public required TeamQualityReader Votes { get; init; }
 
     /// <summary>The index of the texts.</summary>
     [Inject]
@@ -197,10 +211,12 @@ public sealed partial class ItemsPage : LiveComponent
     }
 
     private ItemAddress Asked() => new(ProjectId, Blank(State), Blank(Label), Blank(Source), Blank(Text), Flagged ?? false, Group, After, Item, Blank(Shown), Blank(Given), By, With, Blank(Outcome), Blank(About),
-        Blank(ShownBy), Blank(Against), Quality.QualityAddress.SliceOf(Slice) is null ? null : Slice, AddressTime.Of(Period, From, To), Like);
+        Blank(ShownBy), Blank(Against), Quality.QualityAddress.SliceOf(Slice) is null ? null : Slice, AddressTime.Of(Period, From, To), Like, WorkList.IsKnown(List) ? List : null);
 
     private Task ShowAsync(ItemAddress address)
     {
+        // Whoever goes through a list keeps it as it was when they came: what they decide must not turn it over.
+        if (!string.Equals(address.List, _address.List, StringComparison.Ordinal)) _list = null;
         _address = address;
         _text = address.Text ?? "";
         _query = SearchQuery.Parse(address.Text);
@@ -228,6 +244,7 @@ public sealed partial class ItemsPage : LiveComponent
     {
         var rows = await FindAsync(_address.After, count);
         if (rows is null) return;
+        if (_address.Item is { } open && _rows?.FindIndex(r => r.Item.Id == open) is >= 0 and var place) _place = place;
         _more = rows.Count > count;
         _rows = _more ? rows[..count] : rows;
         _metrics = (await Metrics.SummaryAsync(ProjectId, Stopping)).Items;
@@ -243,6 +260,7 @@ public sealed partial class ItemsPage : LiveComponent
         try
         {
             var filter = _address.FilterAt(Time.GetUtcNow());
+            if (_address.List is { } list) return await ListedAsync(list, filter, read.Token);
             if (_address.Like is not { } like) return await Queries.ListAsync(ProjectId, filter, after, count + 1, read.Token);
 
             // Those most like one stand in that order, and are one page.
@@ -268,6 +286,16 @@ public sealed partial class ItemsPage : LiveComponent
         }
     }
 
+    // A list of its own order is one page; what has another label since was looked at already.
+    private async Task<List<(Item Item, bool InReview)>> ListedAsync(string name, ItemFilter filter, CancellationToken cancellationToken)
+    {
+        var list = _list ??= (await WorkList.ReadAsync(name, _grant!.Project, Suspects, Votes, cancellationToken)).ToDictionary(r => r.ItemId);
+        var place = list.Values.Where(r => filter.Label is not { } label || WorkList.IsAbout(r, label)).Select((r, i) => (r.ItemId, i)).ToDictionary(r => r.ItemId, r => r.i);
+        if (place.Count == 0) return [];
+        var found = await Queries.ListAsync(ProjectId, filter with { Label = null, Among = place.Keys }, null, place.Count, cancellationToken);
+        return [.. found.Where(f => string.Equals(f.Item.LabelValue, list[f.Item.Id].Given, StringComparison.Ordinal)).OrderBy(f => place[f.Item.Id])];
+    }
+
     private void Choose(long item, ChangeEventArgs e)
     {
         if (e.Value is true && _chosen.Count < BulkActions.MostAtOnce) _chosen.Add(item);
@@ -289,8 +317,14 @@ public sealed partial class ItemsPage : LiveComponent
         return Task.CompletedTask;
     }
 
-    private long? Beside(long item, int step) =>
-        _rows is { } rows && rows.FindIndex(r => r.Item.Id == item) is >= 0 and var at && at + step >= 0 && at + step < rows.Count ? rows[at + step].Item.Id : null;
+    // Where what was open has left the list by what was decided, the place it had is gone on from.
+    private long? Beside(long item, int step)
+    {
+        if (_rows is not { } rows) return null;
+        var at = rows.FindIndex(r => r.Item.Id == item);
+        var to = at >= 0 ? at + step : step > 0 ? _place : _place - 1;
+        return to >= 0 && to < rows.Count ? rows[to].Item.Id : null;
+    }
 
     private void Go(ItemAddress address) => Navigation.NavigateTo(address.ToString());
 

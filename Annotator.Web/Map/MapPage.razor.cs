@@ -238,6 +238,7 @@ public sealed partial class MapPage : LiveComponent
             }
 
             await _view.InvokeVoidAsync("load");
+            if (_chosen.Count == 0 && await _view.InvokeAsync<long[]>("again") is { Length: > 0 } again) await ChooseAsync(again, add: false);
         }
         catch (JSException)
         {
@@ -265,6 +266,7 @@ public sealed partial class MapPage : LiveComponent
         var all = items.ToList();
         foreach (var item in all.Take(Math.Max(0, MostChosen - _chosen.Count))) _chosen.Add(item);
         if (all.Count > MostChosen) _tooMany = all.Count;
+        if (_view is not null) await _view.InvokeVoidAsync("keep", _chosen);
         await ShowChosenAsync();
         StateHasChanged();
     }

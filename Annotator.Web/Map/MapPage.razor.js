@@ -114,6 +114,40 @@ class ItemMap {
     this.#paintSoon();
   }
 
+  /** Keeps what is chosen while the window is open, for who looks at an item and comes back. */
+  keep(ids) {
+    try {
+      if (ids.length > 0) sessionStorage.setItem(this.#kept(), JSON.stringify(ids));
+      else sessionStorage.removeItem(this.#kept());
+    } catch {
+      // A browser that keeps nothing forgets the choice.
+    }
+  }
+
+  /** Chooses what was kept, as far as it is on the map, and answers it. */
+  again() {
+    let kept = [];
+    try {
+      kept = JSON.parse(sessionStorage.getItem(this.#kept()) ?? "[]");
+    } catch {
+      return [];
+    }
+
+    const wanted = new Set(kept), found = [];
+    for (let i = 0; i < this.#points.count; i++) {
+      if (!wanted.has(Number(this.#points.ids[i]))) continue;
+      this.#chosen[i] = 1;
+      found.push(Number(this.#points.ids[i]));
+    }
+
+    this.#paintSoon();
+    return found;
+  }
+
+  #kept() {
+    return `annotator-map ${this.#options.points}`;
+  }
+
   /** Marks a region, and shows it. */
   region(number, x, y) {
     if (!this.#points) return;

@@ -14,7 +14,7 @@ internal static class FigureText
         share.Share is null ? "–" : string.Create(CultureInfo.CurrentCulture, $"{Format.Percent(share.Share)} [{Bare(share.Lower)}–{Bare(share.Upper)}]");
 
     /// <summary>Seconds of work.</summary>
-    public static string Seconds(double? seconds) => seconds is { } s ? s.ToString(s < 10 ? "0.0" : "0", CultureInfo.CurrentCulture) + " s" : "–";
+    public static string Seconds(double? seconds) => seconds is { } s ? s.ToString(s is > 0 and < 1 ? "0.00" : s < 10 ? "0.0" : "0", CultureInfo.CurrentCulture) + " s" : "–";
 
     /// <summary>Seconds of work with their interval: <c>4.2 s [3.9–4.6]</c>.</summary>
     public static string Seconds(double? seconds, Interval? interval) =>

@@ -716,6 +716,8 @@ class Review {
     const coming = (byState.new ?? 0) + (byState.prelabelled ?? 0);
     if (total === 0) return { why: "none", numbers: [] };
     if (final >= total) return { why: "done", numbers: [n(total)] };
+    // Whoever is paused is lent nothing, and nothing is being learnt from them.
+    if (document.querySelector("[data-paused]")) return { why: "paused", numbers: [] };
     // Some could be lent, and the server keeps them back for a moment.
     if (queue?.open > 0) return { why: "learning", numbers: [n(queue.open)] };
     if (coming > 0) return { why: "coming", numbers: [n(coming)] };

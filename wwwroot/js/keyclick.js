@@ -1,6 +1,6 @@
 // Keys that press buttons: a button says its key by data-key, and no key event crosses the wire.
 
-/** Listens until the element is gone; keys typed into fields are left alone. */
+/** Listens until the element is gone; keys typed into fields are left alone. From then on the element has data-listens. */
 export function listen(host) {
   const heard = (event) => {
     if (!host.isConnected) {
@@ -16,4 +16,5 @@ export function listen(host) {
     button.click();
   };
   document.addEventListener("keydown", heard);
+  host.dataset.listens = "true";
 }

@@ -11,6 +11,7 @@ public static class DashboardServices
     public static IServiceCollection AddDashboards(this IServiceCollection services)
     {
         services.AddSingleton<DashboardReader>();
+        services.AddSingleton<AttentionReader>();
         services.AddSingleton<TallyRecount>();
         services.AddSingleton<IRunHandler, RecountHandler>().AddStartableRun(RecountHandler.RunKind);
         return services;

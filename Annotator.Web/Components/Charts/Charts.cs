@@ -36,6 +36,19 @@ internal sealed record BarRow(string Name, IReadOnlyList<double> Parts, string? 
 /// <param name="Href">Where it leads.</param>
 internal sealed record MatrixCell(string? Value, double Weight, bool Good, string Tip, string? Href);
 
+/// <summary>What the values of a chart of intervals are, which says how they are written.</summary>
+internal enum Figure
+{
+    /// <summary>A share, in per cent.</summary>
+    Share,
+
+    /// <summary>A coefficient such as kappa, at most 1.</summary>
+    Coefficient,
+
+    /// <summary>Seconds, from 0 on.</summary>
+    Seconds,
+}
+
 /// <summary>Draws charts: pure functions of what they show.</summary>
 internal static class Charts
 {
@@ -43,6 +56,9 @@ internal static class Charts
     private const double Right = 12;
     private const double Top = 12;
     private const double Bottom = 30;
+
+    // A single day is no wall.
+    private const double MostBroad = 56;
 
     /// <summary>Stacked bars over time.</summary>
     /// <param name="summary">What a screen reader says of it.</param>
@@ -59,6 +75,7 @@ internal static class Charts
         Grid(svg, y, width, v => Short(v));
         var slot = (width - Left - Right) / Math.Max(1, times.Count);
         var gap = Math.Min(3, slot * 0.18);
+        var broad = Math.Min(slot - gap, MostBroad);
         for (var i = 0; i < times.Count; i++)
         {
             var (below, x) = (0.0, Left + (i * slot));
@@ -66,7 +83,7 @@ internal static class Charts
             {
                 var value = s.Values[i] ?? 0;
                 if (value <= 0) continue;
-                svg.Rect(x + (gap / 2), y[below + value], Math.Max(1, slot - gap), y[below] - y[below + value], color: s.Color, tip: $"{When(times[i], length)} · {s.Name}: {Format.Count((long)value)}");
+                svg.Rect(x + ((slot - broad) / 2), y[below + value], Math.Max(1, broad), y[below] - y[below + value], color: s.Color, tip: $"{When(times[i], length)} · {s.Name}: {Format.Count((long)value)}");
                 below += value;
             }
         }
@@ -114,8 +131,15 @@ internal static class Charts
         {
             var points = Enumerable.Range(0, times.Count).Where(i => s.Values[i] is not null).Select(i => (X: At(i), Y: y[s.Values[i]!.Value], I: i)).ToList();
             svg.Path(points.Select(p => (p.X, p.Y)), s.Dashed ? "ch-line ch-dashed" : "ch-line", s.Color);
+            if (points is [var only] && s is { Low: { } from, High: { } to } && from[only.I] is { } lowest && to[only.I] is { } highest)
+            {
+                // A single point has no band to lie in.
+                svg.Path([(only.X, y[lowest]), (only.X, y[highest])], "ch-whisker", s.Color);
+            }
+
             if (points.Count > 80) points = [points[^1]];
-            foreach (var p in points) svg.Circle(p.X, p.Y, 3, color: s.Color, tip: $"{When(times[p.I], length)} · {s.Name}: {(shares ? Format.Percent(s.Values[p.I]) : write(s.Values[p.I]!.Value))}");
+            string Tell(double? value) => value is not { } v ? "–" : shares ? Format.Percent(v) : write(v);
+            foreach (var p in points) svg.Circle(p.X, p.Y, 3, color: s.Color, tip: $"{When(times[p.I], length)} · {s.Name}: {Tell(s.Values[p.I])}{(s.Low?[p.I] is { } l && s.High?[p.I] is { } h ? $" [{Tell(l)}–{Tell(h)}]" : "")}");
         }
 
         Times(svg, times, length, At, height, width);
@@ -128,25 +152,34 @@ internal static class Charts
     /// <param name="count">Writes what a value rests on.</param>
     /// <param name="target">A level to compare with.</param>
     /// <param name="width">Width.</param>
-    public static MarkupString Intervals(string summary, IReadOnlyList<IntervalRow> rows, Func<long, string> count, double? target = null, double width = 560)
+    /// <param name="figure">What the values are.</param>
+    public static MarkupString Intervals(string summary, IReadOnlyList<IntervalRow> rows, Func<long, string> count, double? target = null, double width = 560, Figure figure = Figure.Share)
     {
         const double row = 28;
-        const double names = 148;
+        var names = Words.Column(rows.Select(r => r.Name), 70, 220);
+        var notes = 62 + Words.Column(rows.Select(r => count(r.Count)), 40, 110);
+        string Write(double? value, int digits) => figure switch
+        {
+            Figure.Coefficient => value?.ToString(digits == 0 ? "0.00" : "0.000", CultureInfo.CurrentCulture) ?? "–",
+            Figure.Seconds => value is { } s ? s.ToString("0.0", CultureInfo.CurrentCulture) + " s" : "–",
+            _ => Format.Percent(value, digits),
+        };
         var height = (rows.Count * row) + 34;
         var svg = new Svg(width, height, summary, interactive: rows.Any(r => r.Href is not null));
-        var x = Axis.Shares(rows.SelectMany(r => new[] { r.Value, r.Low, r.High }).OfType<double>().Concat(target is { } t ? [t] : []), names, width - 150);
+        var all = rows.SelectMany(r => new[] { r.Value, r.Low, r.High }).OfType<double>().Concat(target is { } t ? [t] : []).ToList();
+        var x = figure == Figure.Seconds ? Axis.UpTo(all.DefaultIfEmpty(0).Max(), names, width - notes - 8, whole: false) : Axis.Shares(all, names, width - notes - 8);
         foreach (var tick in x.Ticks)
         {
             svg.Line(x[tick], 4, x[tick], height - 26, "ch-grid");
-            svg.Text(x[tick], height - 9, Format.Percent(tick, 0), "middle");
+            svg.Text(x[tick], height - 9, Write(tick, 0), "middle");
         }
 
         if (target is { } level) svg.Line(x[level], 2, x[level], height - 24, "ch-target");
         for (var i = 0; i < rows.Count; i++)
         {
             var (r, y) = (rows[i], (i * row) + 18);
-            var tip = $"{r.Name}: {Format.Percent(r.Value)} [{Format.Percent(r.Low)}–{Format.Percent(r.High)}], {count(r.Count)}";
-            svg.Link(r.Href, tip, s => s.Cut(names - 10, y + 4, r.Name, 20, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
+            var tip = $"{r.Name}: {Write(r.Value, 1)} [{Write(r.Low, 1)}–{Write(r.High, 1)}], {count(r.Count)}";
+            svg.Link(r.Href, tip, s => s.Cut(names - 10, y + 4, r.Name, names - 10, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
             if (r.Value is not { } value)
             {
                 svg.Text(names + 4, y + 4, "–");
@@ -155,7 +188,7 @@ internal static class Charts
 
             svg.Rect(x[r.Low ?? value], y - 4, Math.Max(2, x[r.High ?? value] - x[r.Low ?? value]), 8, "ch-interval", tip: tip, radius: 4);
             svg.Circle(x[value], y, 4.5, "ch-dot", tip: tip);
-            svg.Text(width - 142, y + 4, $"{Format.Percent(value, 0)} · {count(r.Count)}", kind: "ch-label");
+            svg.Text(width - notes + 4, y + 4, $"{Write(value, 0)} · {count(r.Count)}", kind: "ch-label");
         }
 
         return svg.Markup();
@@ -169,9 +202,7 @@ internal static class Charts
     public static MarkupString Bars(string summary, IReadOnlyList<BarRow> rows, IReadOnlyList<(string Name, string Color)> series, double width = 560)
     {
         const double row = 24;
-        var longest = rows.Select(r => r.Name.Length).DefaultIfEmpty(0).Max();
-        var names = Math.Clamp((longest * 7.2) + 14, 70, 268);
-        var most = (int)((names - 14) / 7.2);
+        var names = Words.Column(rows.Select(r => r.Name), 70, 268);
         var height = (rows.Count * row) + 8;
         var svg = new Svg(width, height, summary, interactive: rows.Any(r => r.Href is not null));
         var x = Axis.Range(0, Math.Max(1e-9, rows.Select(r => r.Parts.Sum()).DefaultIfEmpty(0).Max()), names, width - 64);
@@ -179,7 +210,7 @@ internal static class Charts
         {
             var (r, y) = (rows[i], (i * row) + 4);
             var total = r.Parts.Sum();
-            svg.Link(r.Href, $"{r.Name}: {Format.Count((long)total)}", s => s.Cut(names - 10, y + 15, r.Name, most, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
+            svg.Link(r.Href, $"{r.Name}: {Format.Count((long)total)}", s => s.Cut(names - 10, y + 15, r.Name, names - 10, "end", r.Href is null ? "ch-name" : "ch-name ch-link"));
             var at = 0.0;
             for (var p = 0; p < r.Parts.Count; p++)
             {
@@ -205,16 +236,16 @@ internal static class Charts
     {
         var size = columns.Count switch { <= 6 => 62.0, <= 12 => 46, _ => 38 };
         var tall = Math.Min(size, 34);
-        const double names = 176;
-        const double head = 156;
+        var names = Words.Column([.. rows, rowTitle], 80, 190) + 6;
+        var head = Words.Column(columns, 40, 140) + 26;
         var svg = new Svg(names + (columns.Count * size) + 8, head + (rows.Count * tall) + 8, summary, interactive: true);
         svg.Text(names, 14, columnTitle, kind: "ch-title");
         svg.Text(names - 12, head - 10, rowTitle, "end", "ch-title");
-        for (var c = 0; c < columns.Count; c++) svg.Cut(names + ((c + 0.5) * size) + 4, head - 8, columns[c], 18, kind: "ch-name", turned: true);
+        for (var c = 0; c < columns.Count; c++) svg.Cut(names + ((c + 0.5) * size) + 4, head - 8, columns[c], head - 34, kind: "ch-name", turned: true);
         for (var r = 0; r < rows.Count; r++)
         {
             var y = head + (r * tall);
-            svg.Cut(names - 12, y + (tall / 2) + 4, rows[r], 23, "end", "ch-name");
+            svg.Cut(names - 12, y + (tall / 2) + 4, rows[r], names - 12, "end", "ch-name");
             for (var c = 0; c < columns.Count; c++)
             {
                 var (at, x) = (cell(r, c), names + (c * size));
@@ -283,7 +314,7 @@ internal static class Charts
         for (var i = 0; i < times.Count; i += step)
         {
             var at = times[i].ToLocalTime();
-            var words = length >= TimeSpan.FromDays(1)
+            var words = length >= TimeSpan.FromDays(1) || times[^1] - times[0] > TimeSpan.FromDays(4)
                 ? at.ToString(CultureInfo.CurrentCulture.DateTimeFormat.MonthDayPattern.Replace("MMMM", "MMM", StringComparison.Ordinal), CultureInfo.CurrentCulture)
                 : at.ToString(sameDay ? "t" : "ddd HH:mm", CultureInfo.CurrentCulture);
             svg.Text(place(i), height - 9, words, times.Count == 1 ? "middle" : i == 0 && step > 1 ? "start" : "middle");

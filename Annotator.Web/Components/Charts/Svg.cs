@@ -28,12 +28,13 @@ internal sealed class Svg(double width, double height, string summary, bool inte
         return this;
     }
 
-    /// <summary>Words that are cut where they are too long, and then told in full by a tip.</summary>
-    public Svg Cut(double x, double y, string words, int most, string anchor = "start", string kind = "ch-label", bool turned = false)
+    /// <summary>Words that are cut where they are wider than their room, and then told in full by a tip.</summary>
+    public Svg Cut(double x, double y, string words, double room, string anchor = "start", string kind = "ch-label", bool turned = false)
     {
-        if (words.Length <= most) return Text(x, y, words, anchor, kind, turned);
+        var shown = Words.Cut(words, room);
+        if (ReferenceEquals(shown, words)) return Text(x, y, words, anchor, kind, turned);
         _body.Append("<g><title>").Append(WebUtility.HtmlEncode(words)).Append("</title>");
-        Text(x, y, string.Concat(words.AsSpan(0, most - 1), "…"), anchor, kind, turned);
+        Text(x, y, shown, anchor, kind, turned);
         _body.Append("</g>");
         return this;
     }
