@@ -32,6 +32,12 @@ public class TeamEstimatesTests
         Assert.Equal([(Value(0), Value(1)), (Value(1), Value(0))], estimates.Annotators[12].Confusions.Take(2).Select(c => (c.Right, c.Given)).Order());
         Assert.All(estimates.Annotators[12].Confusions.Take(2), c => Assert.True(c.Share > 0.8));
 
+        // They are named for what they do, and nobody else is.
+        Assert.Equal(
+            [(9, AnnotatorFinding.Careless), (10, AnnotatorFinding.Careless), (11, AnnotatorFinding.Adversarial), (12, AnnotatorFinding.Confuses)],
+            estimates.Annotators.Values.Where(e => e.Finding != AnnotatorFinding.None).OrderBy(e => e.UserId).Select(e => ((int)e.UserId, e.Finding)));
+        Assert.Contains(estimates.Annotators[12].Confused!, estimates.Annotators[12].Confusions.Take(2));
+
         // Too few items, and labels that are drawn, say nothing.
         Assert.Null(AnnotatorEstimates.Of([.. votes.Take(10)]));
         Assert.Null(AnnotatorEstimates.Of([[new Vote(1, "{\"spans\":[]}", false), new Vote(2, "{\"spans\":[]}", false)]]));

@@ -98,6 +98,10 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     internal Task<IReadOnlyDictionary<long, Vote[]>> VotesAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Votes(), cancellationToken);
 
+    /// <summary>All that was said of the items of a part, see <see cref="WorkPart.Compared"/>.</summary>
+    internal Task<List<(Vote Vote, DateTimeOffset At, bool Counts)[]>> ComparedAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Compared().ToList(), cancellationToken);
+
     // Whether the tallies of a kind can be split by what a filter asks for.
     private static bool IsKept(TallyKind kind, DashboardFilter filter) => kind switch
     {

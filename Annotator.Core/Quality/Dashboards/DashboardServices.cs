@@ -12,6 +12,7 @@ public static class DashboardServices
     {
         services.AddSingleton<DashboardReader>();
         services.AddSingleton<TallyRecount>();
+        services.AddSingleton<TallyUpgrade>();
         services.AddSingleton<IRunHandler, RecountHandler>().AddStartableRun(RecountHandler.RunKind);
         return services;
     }
