@@ -43,7 +43,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
     private const int MostListed = 12;
     private const double LeastListed = 0.5;
 
-    internal static AnnotatorEstimates? Of(IReadOnlyCollection<Vote[]> items)
+    internal static AnnotatorEstimates? Of(IReadOnlyCollection<Vote[]> items, bool withIntervals = true)
     {
         List<int> tasks = [], workers = [], labels = [];
         var (people, values) = (new Dictionary<long, int>(), new Dictionary<string, int>(StringComparer.Ordinal));
@@ -67,7 +67,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
         var answers = CrowdLabels.Create([.. tasks], [.. workers], [.. labels], count, people.Count, classes);
         var options = new DawidSkeneOptions { Smoothing = 1 };
         var result = DawidSkene.Aggregate(answers, options);
-        var intervals = Intervals(answers, result, options);
+        var intervals = withIntervals ? Intervals(answers, result, options) : new Interval?[people.Count];
         var names = values.Keys.ToArray();
         var own = new double[people.Count][];
         var given = new int[people.Count];

@@ -9,7 +9,7 @@ public enum AnnotatorFinding
     /// <summary>Certainly less often right than the rest of the team.</summary>
     Careless,
 
-    /// <summary>Certainly less often right than somebody who guesses.</summary>
+    /// <summary>Certainly hardly ever right: no more often than somebody who guesses, or, of many labels, than in one case of seven.</summary>
     Adversarial,
 
     /// <summary>Certainly gives one label in place of another, more often than the rest of the team does.</summary>
@@ -27,6 +27,9 @@ internal static class AnnotatorFindings
     private const double LeastConfusion = 0.2;
     private const double ErrorProbability = 0.05;
     private const double FewestConfusions = 3;
+
+    // Of many labels a guess is hardly ever right: nobody could be told from it.
+    private const double HardlyEver = 0.15;
 
     // A confusion explains what is wrong with somebody where the rest of their labels are as good as others'.
     private const double MostUnexplained = 0.5;
@@ -57,7 +60,7 @@ internal static class AnnotatorFindings
             var below = upper < typical - LeastDifference;
             var (right, label, wrong) = Confused(confusion[w], all, classes, confusion.Length);
             if (right >= 0 && (!below || wrong >= MostUnexplained * (1 - accuracy[w]) * given[w])) found[w] = (AnnotatorFinding.Confuses, right, label);
-            else if (below) found[w] = (upper < Guessing(all, classes) ? AnnotatorFinding.Adversarial : AnnotatorFinding.Careless, -1, -1);
+            else if (below) found[w] = (upper < Math.Max(HardlyEver, Guessing(all, classes)) ? AnnotatorFinding.Adversarial : AnnotatorFinding.Careless, -1, -1);
         }
 
         return found;

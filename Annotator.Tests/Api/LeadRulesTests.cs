@@ -19,7 +19,7 @@ public sealed class LeadRulesTests(SharedHost shared)
         var (first, second) = (await shared.Host.AddPersonAsync(Role.Annotator, project), await shared.Host.AddPersonAsync(Role.Annotator, project));
         var items = (await admin.PostAsync($"/api/v1/projects/{project}/items", new
         {
-            items = Enumerable.Range(0, 12).Select(i => new { key = $"k{i}", text = $"number {i}: where is the delivery", metadata = new { ward = i % 2 == 0 ? "C3" : "C4" } }),
+            items = Enumerable.Range(0, 12).Select(i => new { key = $"k{i}", text = i % 2 == 0 ? $"number {i}: where is the delivery" : $"number {i}: money back please", metadata = new { ward = i % 2 == 0 ? "C3" : "C4" } }),
         })).Expect(HttpStatusCode.OK)["items"]!.AsArray().Select(i => i!["id"]!.GetValue<string>()).ToList();
         async Task RuleAsync(object rule) => (await admin.PatchAsync($"/api/v1/projects/{project}", new { settings = new { secondLook = rule } })).Expect(HttpStatusCode.OK);
         async Task<string> SayAsync(Person who, string item, string label)
@@ -79,6 +79,15 @@ public sealed class LeadRulesTests(SharedHost shared)
         Assert.Equal(0, metrics["decisions"]!["human"]!.GetValue<int>());
         Assert.Empty((await admin.GetAsync($"/api/v1/projects/{project}/annotators/checks?to=2020-01-01")).Expect(HttpStatusCode.OK)["items"]!.AsArray().Where(c => c!["gold"]!["count"]!.GetValue<int>() > 0));
         (await admin.PutAsync($"/api/v1/projects/{project}/annotators/{person.Id}/pause", new { paused = false })).Expect(HttpStatusCode.NoContent);
-        Assert.NotEmpty((await person.Api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 5 })).Expect(HttpStatusCode.OK)["items"]!.AsArray());
+        var again = (await person.Api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 5 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        Assert.NotEmpty(again);
+
+        // A lead may do the same by hand, at any time.
+        var one = items[^1];
+        (await person.Api.PostAsync($"/api/v1/projects/{project}/decisions", new { decisions = new[] { new { itemId = one, action = "correct", value = new { choice = "refund" } } } })).Expect(HttpStatusCode.OK);
+        await admin.WaitAsync($"/api/v1/projects/{project}/items/{one}", i => i["state"]!.GetValue<string>() is "final");
+        (await admin.PutAsync($"/api/v1/projects/{project}/annotators/{person.Id}/pause", new { takeBack = true })).Expect(HttpStatusCode.NoContent);
+        await admin.WaitAsync($"/api/v1/projects/{project}/items/{one}", i => i["state"]!.GetValue<string>() is not "final");
+        Assert.Empty((await person.Api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 5 })).Expect(HttpStatusCode.OK)["items"]!.AsArray());
     }
 }

@@ -43,6 +43,34 @@ public class TeamEstimatesTests
         Assert.Null(AnnotatorEstimates.Of([[new Vote(1, "{\"spans\":[]}", false), new Vote(2, "{\"spans\":[]}", false)]]));
     }
 
+    [Theory]
+    [InlineData(4, 2)]
+    [InlineData(4, 3)]
+    [InlineData(20, 2)]
+    public void Findings_InTeamsOfEquals_NameHardlyAnybody_AndFindTheOddOnes(int labels, int overlap)
+    {
+        const int Teams = 40;
+        var (teams, odd) = (0, 0);
+        for (var seed = 0; seed < Teams; seed++)
+        {
+            var random = new Random((seed * 100) + labels + overlap);
+            bool Named(int who, List<Vote[]> votes) => AnnotatorEstimates.Of(votes, withIntervals: false)!.Annotators[who].Finding != AnnotatorFinding.None;
+            List<Vote[]> Work(Func<int, int, int> said) => [.. Enumerable.Range(0, 300).Select(_ =>
+            {
+                var truth = random.Next(labels);
+                return Enumerable.Range(1, 12).OrderBy(_ => random.Next()).Take(overlap).Select(who => new Vote(who, Value(said(who, truth)), false)).ToArray();
+            })];
+            int Usual(int truth) => random.NextDouble() < 0.9 ? truth : random.Next(labels);
+            var even = Work((_, truth) => Usual(truth));
+            teams += Enumerable.Range(1, 12).Any(w => Named(w, even)) ? 1 : 0;
+            var mixed = Work((who, truth) => who == 12 && random.NextDouble() < 0.5 ? random.Next(labels) : Usual(truth));
+            odd += Named(12, mixed) ? 1 : 0;
+        }
+
+        Assert.InRange(teams, 0, 4);
+        Assert.InRange(odd, Teams * 3 / 4, Teams);
+    }
+
     [Fact]
     public void Intervals_HoldTheirCoefficients_AndNarrowWithMoreItems()
     {

@@ -16,8 +16,8 @@ public sealed record GoldView(string ItemId, string Key, RawJson Value, string? 
 /// <summary>How an annotator answered known and repeated items.</summary>
 public sealed record AnnotatorChecksView(string UserId, string Name, ShareView Gold, ShareView Repeats, bool Paused, DateTimeOffset? PausedAt);
 
-/// <summary>Whether an annotator is paused from now on; not named: they are.</summary>
-public sealed record PauseBody(bool? Paused);
+/// <summary>Whether an annotator is paused from now on; not named: they are. With takeBack all their labels are taken back by a run: the items go to somebody else, unless the labels of others are enough.</summary>
+public sealed record PauseBody(bool? Paused, bool? TakeBack);
 
 internal static class ChecksApi
 {
@@ -54,7 +54,7 @@ internal static class ChecksApi
         }).RequireLead().WithSummary("How annotators answered known and repeated items").Produces<Listing<AnnotatorChecksView>>();
         people.MapPut("/{userId}/pause", async ([Description("The annotator.")] string userId, PauseBody body, CheckReader checks, HttpContext context) =>
         {
-            await checks.PauseAsync(context.Grant(), context.Caller().UserId, Ids.Parse(userId), body.Paused ?? true, context.RequestAborted);
+            await checks.PauseAsync(context.Grant(), context.Caller().UserId, Ids.Parse(userId), body.Paused ?? true, body.TakeBack ?? false, context.RequestAborted);
             return TypedResults.NoContent();
         }).RequireLead().WithSummary("Gives an annotator no more work, or work again").Produces(StatusCodes.Status204NoContent);
     }

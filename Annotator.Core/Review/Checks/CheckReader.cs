@@ -4,6 +4,7 @@ using Annotator.Core.Labels;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Certificate;
 using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -18,7 +19,7 @@ namespace Annotator.Core.Review.Checks;
 public sealed record AnnotatorChecks(long UserId, string Name, MeasuredShare Gold, MeasuredShare Repeats, AnnotatorPause? Pause);
 
 /// <summary>Reads what checks say, and begins and ends pauses.</summary>
-public sealed class CheckReader(AnnotatorDatabase database)
+public sealed class CheckReader(AnnotatorDatabase database, RunService runs)
 {
     /// <summary>How right people's own labels are in a project, by its known and repeated items: what a certificate needs to speak of truth.</summary>
     /// <param name="projectId">The project.</param>
@@ -69,17 +70,25 @@ public sealed class CheckReader(AnnotatorDatabase database)
     /// <param name="leadId">The lead.</param>
     /// <param name="userId">The person.</param>
     /// <param name="paused">Whether they are paused from now on.</param>
+    /// <param name="takeBack">Whether a run takes all their labels back: the items go to somebody else, unless the labels of others are enough.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Whether anything changed.</returns>
+    /// <returns>Whether the pause changed.</returns>
     /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
-    public Task<bool> PauseAsync(ProjectGrant grant, long leadId, long userId, bool paused, CancellationToken cancellationToken = default)
+    public Task<bool> PauseAsync(ProjectGrant grant, long leadId, long userId, bool paused, bool takeBack = false, CancellationToken cancellationToken = default)
     {
         if (!grant.IsLead) throw new UnauthorizedAccessException("Only leads pause people.");
         var project = grant.Project.Id;
         return database.WriteRepeatedlyAsync(
             async scope =>
             {
-                if (await QualityChecks.IsPausedAsync(scope.Db, project, userId, cancellationToken) == paused || !await scope.Db.Users.AnyAsync(u => u.Id == userId, cancellationToken)) return false;
+                if (!await scope.Db.Users.AnyAsync(u => u.Id == userId, cancellationToken)) return false;
+                if (takeBack)
+                {
+                    await runs.AddAsync(scope, project, TakeBackHandler.RunKind, new TakeBackOptions { UserId = userId, Since = DateTimeOffset.UnixEpoch, Until = scope.Now }, leadId);
+                    scope.Audit(leadId, "annotator.labelsTakenBack", new { userId }, project);
+                }
+
+                if (await QualityChecks.IsPausedAsync(scope.Db, project, userId, cancellationToken) == paused) return false;
                 if (paused)
                     scope.Db.Set<AnnotatorPause>().Add(new AnnotatorPause { ProjectId = project, UserId = userId, CreatedAt = scope.Now, CreatedBy = leadId });
                 else
