@@ -77,7 +77,7 @@ public sealed class LeadRulesTests(SharedHost shared)
         // What they labelled waits for somebody else, by and by.
         JsonNode metrics = await admin.WaitAsync($"/api/v1/projects/{project}/metrics", m => m["items"]!["final"]!.GetValue<int>() == 0);
         Assert.Equal(0, metrics["decisions"]!["human"]!.GetValue<int>());
-        Assert.Empty((await admin.GetAsync($"/api/v1/projects/{project}/annotators/checks?to=2020-01-01")).Expect(HttpStatusCode.OK)["items"]!.AsArray().Where(c => c!["gold"]!["count"]!.GetValue<int>() > 0));
+        Assert.DoesNotContain((await admin.GetAsync($"/api/v1/projects/{project}/annotators/checks?to=2020-01-01")).Expect(HttpStatusCode.OK)["items"]!.AsArray(), c => c!["gold"]!["count"]!.GetValue<int>() > 0);
         (await admin.PutAsync($"/api/v1/projects/{project}/annotators/{person.Id}/pause", new { paused = false })).Expect(HttpStatusCode.NoContent);
         var again = (await person.Api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 5 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
         Assert.NotEmpty(again);
