@@ -22,7 +22,7 @@ internal static class Program
         ["llm"] = Llm.LlmThroughput.RunAsync,
         ["neighbours"] = NeighboursBenchmark.RunAsync,
         ["propagation"] = PropagationBenchmark.RunAsync,
-        ["quality"] = args => Task.FromResult(Quality.QualityBenchmark.Run(args)),
+        ["quality"] = Quality.QualityBenchmark.RunAsync,
         ["replay"] = Replay.ReplayBenchmark.RunAsync,
         ["system-import"] = Load.ImportLoad.RunAsync,
         ["system-items"] = Load.ItemsLoad.RunAsync,

@@ -124,6 +124,7 @@ public static class CoreServices
         services.AddSingleton<SharedItems>();
         services.AddSingleton<MetricsReader>();
         services.AddSingleton<CertificateReader>();
+        services.AddSingleton<AuditedPartReader>();
         services.AddSingleton(p => new SuspectReader(p.GetRequiredService<AnnotatorDatabase>(), p.GetRequiredService<TrainingWorkspaces>()));
         services.AddSingleton<AnnotatorReader>();
         services.AddSingleton<TeamQualityReader>();

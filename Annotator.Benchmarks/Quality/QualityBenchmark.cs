@@ -10,7 +10,7 @@ namespace Annotator.Benchmarks.Quality;
 
 /// <summary>
 /// <c>quality</c>: agreement, aggregation and label errors on the peers' exact work (PEERS: 1,000,000 answers of 1,000 workers; 100,000 x 10 noisy labels), with the ratio to
-/// the peers' published wall times on a machine of the same size. <c>quality flips</c>: planted wrong labels in public sets.
+/// the peers' published wall times on a machine of the same size. <c>quality flips</c>: planted wrong labels in public sets. <c>quality team</c>: a simulated team.
 /// </summary>
 internal static class QualityBenchmark
 {
@@ -19,12 +19,18 @@ internal static class QualityBenchmark
     private const int Workers = 1_000;
     private const int Classes = 4;
 
-    public static int Run(string[] args)
+    public static async Task<int> RunAsync(string[] args)
     {
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
         if (args.Contains("flips", StringComparer.Ordinal))
         {
             FlipsBenchmark.Run(args);
+            return 0;
+        }
+
+        if (args.Contains("team", StringComparer.Ordinal))
+        {
+            await TeamBenchmark.RunAsync(args);
             return 0;
         }
 

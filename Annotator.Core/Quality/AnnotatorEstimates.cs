@@ -17,7 +17,14 @@ public sealed record EstimatedConfusion(string Right, string Given, double Count
 /// <param name="Upper">Upper end.</param>
 /// <param name="Count">Labels of theirs on items that others labelled too.</param>
 /// <param name="Confusions">What they give in place of what, most often first; what is equal is left out.</param>
-public sealed record AnnotatorEstimate(long UserId, double Accuracy, double? Lower, double? Upper, int Count, IReadOnlyList<EstimatedConfusion> Confusions);
+public sealed record AnnotatorEstimate(long UserId, double Accuracy, double? Lower, double? Upper, int Count, IReadOnlyList<EstimatedConfusion> Confusions)
+{
+    /// <summary>What stands out about them by more than chance.</summary>
+    public AnnotatorFinding Finding { get; init; }
+
+    /// <summary>What they give in place of what, where that is what stands out.</summary>
+    public EstimatedConfusion? Confused { get; init; }
+}
 
 /// <summary>
 /// Estimates of all annotators of a project: labels and each annotator's confusion of labels are estimated together (Dawid and Skene 1979), so that a careful annotator is
@@ -36,7 +43,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
     private const int MostListed = 12;
     private const double LeastListed = 0.5;
 
-    internal static AnnotatorEstimates? Of(IReadOnlyCollection<Vote[]> items)
+    internal static AnnotatorEstimates? Of(IReadOnlyCollection<Vote[]> items, bool withIntervals = true)
     {
         List<int> tasks = [], workers = [], labels = [];
         var (people, values) = (new Dictionary<long, int>(), new Dictionary<string, int>(StringComparer.Ordinal));
@@ -60,7 +67,7 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
         var answers = CrowdLabels.Create([.. tasks], [.. workers], [.. labels], count, people.Count, classes);
         var options = new DawidSkeneOptions { Smoothing = 1 };
         var result = DawidSkene.Aggregate(answers, options);
-        var intervals = Intervals(answers, result, options);
+        var intervals = withIntervals ? Intervals(answers, result, options) : new Interval?[people.Count];
         var names = values.Keys.ToArray();
         var own = new double[people.Count][];
         var given = new int[people.Count];
@@ -74,9 +81,18 @@ public sealed record AnnotatorEstimates(IReadOnlyDictionary<long, AnnotatorEstim
             }
         }
 
+        var findings = AnnotatorFindings.Of(own, result.Trust, classes);
         return new AnnotatorEstimates(
-            people.ToDictionary(p => p.Key, p => new AnnotatorEstimate(p.Key, result.Trust[p.Value], intervals[p.Value]?.Lower, intervals[p.Value]?.Upper, given[p.Value], Confusions(own[p.Value], names))), count);
+            people.ToDictionary(p => p.Key, p => new AnnotatorEstimate(p.Key, result.Trust[p.Value], intervals[p.Value]?.Lower, intervals[p.Value]?.Upper, given[p.Value], Confusions(own[p.Value], names))
+            {
+                Finding = findings[p.Value].Finding,
+                Confused = findings[p.Value] is (AnnotatorFinding.Confuses, var right, var instead) ? Confusion(own[p.Value], names, right, instead) : null,
+            }),
+            count);
     }
+
+    private static EstimatedConfusion Confusion(double[] table, string[] names, int right, int given) =>
+        new(names[right], names[given], table[(right * names.Length) + given], table[(right * names.Length) + given] / table.AsSpan(right * names.Length, names.Length).ToArray().Sum());
 
     // Items are drawn again, and everything estimated anew from them.
     private static Interval?[] Intervals(CrowdLabels answers, CrowdResult result, DawidSkeneOptions options)

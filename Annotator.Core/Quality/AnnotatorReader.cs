@@ -1,4 +1,6 @@
 using Annotator.Core.Labels;
+using Annotator.Core.Projects;
+using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Review;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -36,7 +38,7 @@ public sealed record AnnotatorQuality(
     MeasuredShare Accepted, MeasuredShare Others, MeasuredShare Audit, MeasuredShare Gold, DateTimeOffset? LastAt);
 
 /// <summary>Reads how the people of a project work.</summary>
-public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shared)
+public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shared, DashboardReader dashboards)
 {
     /// <summary>All who decided something in a project, or one of them, by name.</summary>
     /// <param name="projectId">The project.</param>
@@ -78,20 +80,47 @@ public sealed class AnnotatorReader(AnnotatorDatabase database, SharedItems shar
         ];
     }
 
+    /// <summary>All who decided something in a part of a project, by name. Agreement with others, with audits and with known labels is counted from the part's newest items, see <see cref="WorkPart"/>.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="filter">What part of it: what an annotator did in it is held against what others said at any time.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<IReadOnlyList<AnnotatorQuality>> ReadAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(project);
+        ArgumentNullException.ThrowIfNull(filter);
+        if (filter with { UserId = null } == DashboardFilter.None) return await ReadAsync(project.Id, filter.UserId, cancellationToken);
+        var board = await dashboards.ReadAsync(project, filter, cancellationToken);
+        var compared = await dashboards.ComparedAsync(project, filter, cancellationToken);
+        var pairs = Pairs(compared.Select(i => Array.ConvertAll(i, v => (v.Vote, v.Counts))));
+        var last = compared.SelectMany(i => i).Where(v => v.Counts).GroupBy(v => v.Vote.UserId).ToDictionary(g => g.Key, g => g.Max(v => v.At));
+        return
+        [
+            .. board.Annotators.Where(a => filter.UserId is null || a.UserId == filter.UserId).Select(a =>
+            {
+                var found = pairs.By.GetValueOrDefault(a.UserId) ?? new Tally();
+                return new AnnotatorQuality(
+                    a.UserId, a.Name, a.Imported, (int)Math.Min(int.MaxValue, a.Work.Decisions + a.Work.Imported), (int)a.Work.Skipped, (int)a.Work.Flagged, a.Work.SecondsEach, a.Work.Acceptance,
+                    MeasuredShare.Of(found.Equal, found.Compared), MeasuredShare.Of(found.AuditEqual, found.Audited), MeasuredShare.Of(found.GoldEqual, found.Gold), last.TryGetValue(a.UserId, out var at) ? at : null);
+            }),
+        ];
+    }
+
     /// <summary>The name of a person as dashboards show it; null where there is no such person.</summary>
     public Task<string?> NameAsync(long userId, CancellationToken cancellationToken = default) => database.ReadAsync(
         db => db.Users.Where(u => u.Id == userId).Select(u => u.DisplayName == null || u.DisplayName == "" ? u.Email : u.DisplayName).FirstOrDefaultAsync(cancellationToken), cancellationToken);
 
-    private static Tallies Pairs(IReadOnlyCollection<Vote[]> items)
+    private static Tallies Pairs(IReadOnlyCollection<Vote[]> items) => Pairs(items.Select(i => Array.ConvertAll(i, v => (v, true))));
+
+    private static Tallies Pairs(IEnumerable<(Vote Vote, bool Counts)[]> items)
     {
         var by = new Dictionary<long, Tally>();
         foreach (var votes in items)
         {
-            foreach (var mine in votes)
+            foreach (var (mine, counts) in votes)
             {
-                if (mine.UserId == 0) continue;
+                if (mine.UserId == 0 || !counts) continue;
                 if (!by.TryGetValue(mine.UserId, out var tally)) by[mine.UserId] = tally = new Tally();
-                foreach (var other in votes)
+                foreach (var (other, _) in votes)
                 {
                     if (other.UserId == mine.UserId) continue;
                     var equal = LabelLikeness.Same(mine.Value, other.Value) ? 1 : 0;

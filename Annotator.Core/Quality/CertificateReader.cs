@@ -10,31 +10,35 @@ namespace Annotator.Core.Quality;
 /// <summary>The whole statement about a project's labels, as it goes with an export: what is claimed, of how many items, and what it rests on.</summary>
 /// <param name="Target">The accuracy that is asked for.</param>
 /// <param name="Estimate">Best estimate of the share of labels that agree with what the reviewers say.</param>
-/// <param name="LowerBound">Lower bound of that share, at all times at once.</param>
-/// <param name="Confidence">Confidence of the bound.</param>
+/// <param name="LowerBound">Lower bound of that share, at all times at once; what the target is held against.</param>
+/// <param name="UpperBound">Upper bound of that share, at all times at once.</param>
+/// <param name="Confidence">Confidence of each bound by itself.</param>
 /// <param name="Audited">Blind random draws that it rests on.</param>
 /// <param name="Items">Items that it speaks of.</param>
 /// <param name="Audit">Number of the audit, from 1.</param>
 /// <param name="Decided">Items decided by people.</param>
 /// <param name="Accepted">Items whose proposed label stands without a person's decision.</param>
 /// <param name="ErrorBound">At most so many of the accepted labels are wrong.</param>
+/// <param name="FewestErrors">At least so many of them are.</param>
 /// <param name="ExpectedErrors">So many of them are expected to be.</param>
 /// <param name="Found">Wrong labels that the audit found, and that people mended.</param>
 /// <param name="People">How right the reviewers themselves are, and what that makes of the statement; null where nothing was measured.</param>
 /// <param name="CreatedAt">When it was made.</param>
 public sealed record CertificateStatement(
-    double Target, double Estimate, double LowerBound, double Confidence, int Audited, long Items, int Audit, int Decided, int Accepted, int ErrorBound, double ExpectedErrors, int Found,
-    PeopleStatement? People, DateTimeOffset CreatedAt);
+    double Target, double Estimate, double LowerBound, double UpperBound, double Confidence, int Audited, long Items, int Audit, int Decided, int Accepted, int ErrorBound, int FewestErrors, double ExpectedErrors,
+    int Found, PeopleStatement? People, DateTimeOffset CreatedAt);
 
 /// <summary>How right people's own labels are, and the statement about truth that follows.</summary>
 /// <param name="Gold">Items with a known label that they answered.</param>
 /// <param name="Repeats">Items that were shown again.</param>
 /// <param name="Estimate">Estimated accuracy of one decision.</param>
 /// <param name="LowerBound">Its lower bound, at all times at once.</param>
+/// <param name="UpperBound">Its upper bound, at all times at once.</param>
 /// <param name="TruthEstimate">Estimated accuracy of all labels against the truth.</param>
 /// <param name="TruthLowerBound">Lower bound of that.</param>
-/// <param name="TruthConfidence">Confidence of both bounds together.</param>
-public sealed record PeopleStatement(int Gold, int Repeats, double Estimate, double LowerBound, double TruthEstimate, double TruthLowerBound, double TruthConfidence);
+/// <param name="TruthUpperBound">Upper bound of that.</param>
+/// <param name="TruthConfidence">Confidence of each of the two together with people's.</param>
+public sealed record PeopleStatement(int Gold, int Repeats, double Estimate, double LowerBound, double UpperBound, double TruthEstimate, double TruthLowerBound, double TruthUpperBound, double TruthConfidence);
 
 /// <summary>Reads the statement about a project's labels.</summary>
 /// <remarks>
@@ -56,14 +60,18 @@ public sealed class CertificateReader(AnnotatorDatabase database, CheckReader ch
         var spent = (1 - row.Confidence) * AccuracyCertificate.PeopleShare;
         var people = await checks.PeopleAsync(project.Id, spent, cancellationToken);
         return new CertificateStatement(
-            row.Target, row.Estimate, row.LowerBound, row.Confidence, row.Audited, row.Items, detail.Audit, detail.Decided, detail.Accepted, detail.ErrorBound, detail.ExpectedErrors, detail.Found,
+            row.Target, row.Estimate, row.LowerBound, row.UpperBound, row.Confidence, row.Audited, row.Items, detail.Audit, detail.Decided, detail.Accepted, detail.ErrorBound, detail.FewestErrors, detail.ExpectedErrors,
+            detail.Found,
             people.IsMeasured && row.Items > 0
                 ? new PeopleStatement(
-                    people.Gold, people.Repeats, people.Estimate, people.Lower, ((detail.Decided * people.Estimate) + detail.Accepted - detail.ExpectedErrors) / row.Items,
-                    Math.Max(0, ((detail.Decided * people.Lower) + detail.Accepted - detail.ErrorBound) / row.Items), row.Confidence - spent)
+                    people.Gold, people.Repeats, people.Estimate, people.Lower, people.Upper, ((detail.Decided * people.Estimate) + detail.Accepted - detail.ExpectedErrors) / row.Items,
+                    Math.Max(0, ((detail.Decided * people.Lower) + detail.Accepted - detail.ErrorBound) / row.Items),
+
+                    // A label that differs from what somebody says is wrong where they are right.
+                    Math.Min(1, ((detail.Decided * people.Upper) + detail.Accepted - (detail.FewestErrors * people.Lower)) / row.Items), row.Confidence - spent)
                 : null,
             row.CreatedAt);
     }
 
-    private sealed record Detail(int Audit, int Decided, int Accepted, int ErrorBound, double ExpectedErrors, int Found);
+    private sealed record Detail(int Audit, int Decided, int Accepted, int ErrorBound, int FewestErrors, double ExpectedErrors, int Found);
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Annotator.Core.Quality;
 
 /// <summary>The certificate as it stood at one moment: appended, so that its history can be shown.</summary>
@@ -18,7 +20,17 @@ public sealed class CertificateSnapshot
     /// <summary>Lower bound that holds at all times at once with <see cref="Confidence"/>.</summary>
     public double LowerBound { get; set; }
 
-    /// <summary>The confidence of the bound.</summary>
+    /// <summary>Upper bound that holds at all times at once with <see cref="Confidence"/>, apart from the lower one; 1 in statements that were made before there was one.</summary>
+    public double UpperBound
+    {
+        get
+        {
+            using var detail = JsonDocument.Parse(Detail);
+            return Items > 0 && detail.RootElement.TryGetProperty("fewestErrors", out var fewest) ? 1 - (fewest.GetDouble() / Items) : 1;
+        }
+    }
+
+    /// <summary>The confidence of each bound by itself.</summary>
     public double Confidence { get; set; }
 
     /// <summary>Random draws it rests on.</summary>

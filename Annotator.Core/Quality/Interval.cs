@@ -41,6 +41,42 @@ public static class ProportionInterval
     }
 
     /// <summary>
+    /// Korn and Graubard's interval (1998) of a proportion from draws of unequal weight: Clopper and Pearson's with as many trials as the draws are worth. That number is
+    /// the smaller of Kish's effective size and the one that the linearised variance gives. With equal weights it is <see cref="ClopperPearson"/>'s.
+    /// </summary>
+    /// <param name="successes">Whether each draw was a success.</param>
+    /// <param name="weights">What each draw stands for: one over its chance of being drawn, up to a factor; above 0.</param>
+    /// <param name="confidence">Coverage in (0, 1), for one look at the data.</param>
+    /// <returns>The interval around the weighted share; null without draws.</returns>
+    /// <exception cref="ArgumentException">There are not as many weights as draws.</exception>
+    public static Interval? Weighted(ReadOnlySpan<bool> successes, ReadOnlySpan<double> weights, double confidence = 0.95)
+    {
+        if (successes.Length != weights.Length) throw new ArgumentException($"{successes.Length} draws need as many weights, not {weights.Length}.", nameof(weights));
+        Check(0, successes.Length, confidence);
+        if (successes.IsEmpty) return null;
+        double all = 0, squares = 0, good = 0, right = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            all += weights[i];
+            squares += weights[i] * weights[i];
+            if (!successes[i]) continue;
+            good += weights[i];
+            right++;
+        }
+
+        var p = right == weights.Length ? 1 : Math.Clamp(good / all, 0, 1);
+        var trials = all * all / squares;
+        double spread = 0;
+        for (var i = 0; i < weights.Length; i++) spread += weights[i] * weights[i] * ((successes[i] ? 1 : 0) - p) * ((successes[i] ? 1 : 0) - p);
+        if (spread > 0) trials = Math.Min(trials, p * (1 - p) * all * all / spread);
+        var (tail, x) = ((1 - confidence) / 2, p * trials);
+        return new Interval(
+            p,
+            right == 0 ? 0 : SpecialFunctions.InverseIncompleteBeta(x, trials - x + 1, tail),
+            right == weights.Length ? 1 : SpecialFunctions.InverseIncompleteBeta(x + 1, trials - x, 1 - tail));
+    }
+
+    /// <summary>
     /// An anytime-valid interval from counts alone: a uniform mixture over the binomial's likelihood ratios (Robbins 1970) and Ville's inequality, so that
     /// it may be looked at after every trial. Wider than <see cref="ClopperPearson"/>.
     /// </summary>

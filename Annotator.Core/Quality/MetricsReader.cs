@@ -31,8 +31,8 @@ public sealed record ItemMetrics(long Total, long Final, long Queued, IReadOnlyD
 /// <param name="Import">Labels that came with the data.</param>
 public sealed record DecisionMetrics(long Human, long Auto, long Propagated, long Import);
 
-/// <summary>The accuracy statement.</summary>
-public sealed record CertificateMetrics(double Target, double Estimate, double LowerBound, double Confidence, int Audited);
+/// <summary>The accuracy statement; see <see cref="CertificateStatement"/>.</summary>
+public sealed record CertificateMetrics(double Target, double Estimate, double LowerBound, double UpperBound, double Confidence, int Audited);
 
 /// <summary>The student in service.</summary>
 public sealed record StudentMetrics(int Version, int TrainedOn, double? Accuracy, double? Ece);
@@ -109,7 +109,7 @@ public sealed class MetricsReader(AnnotatorDatabase database, SharedItems shared
             return new ProjectMetrics(
                 items,
                 decisions,
-                certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.Confidence, certificate.Audited),
+                certificate is null ? null : new CertificateMetrics(certificate.Target, certificate.Estimate, certificate.LowerBound, certificate.UpperBound, certificate.Confidence, certificate.Audited),
                 student is null ? null : new StudentMetrics(student.Version, student.TrainedOn, student.Accuracy, student.Ece),
                 llm,
                 agreement,

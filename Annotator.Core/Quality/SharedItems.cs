@@ -31,7 +31,14 @@ public sealed class SharedItems(AnnotatorDatabase database)
         where T : class? => ComputeByItemAsync(projectId, "", votes => compute((IReadOnlyCollection<Vote[]>)votes.Values), cancellationToken);
 
     /// <summary>Computes something from the votes by item, at most once per change and variant.</summary>
-    internal async Task<T> ComputeByItemAsync<T>(long projectId, string variant, Func<IReadOnlyDictionary<long, Vote[]>, T> compute, CancellationToken cancellationToken)
+    internal Task<T> ComputeByItemAsync<T>(long projectId, string variant, Func<IReadOnlyDictionary<long, Vote[]>, T> compute, CancellationToken cancellationToken)
+        where T : class? => ComputeAsync(projectId, variant, (votes, _) => compute(votes), cancellationToken);
+
+    /// <summary>
+    /// Computes something from the votes and the final labels by item, at most once per change and variant. The labels are those at the last vote on an item: what is shown of them
+    /// is to be read once more.
+    /// </summary>
+    internal async Task<T> ComputeAsync<T>(long projectId, string variant, Func<IReadOnlyDictionary<long, Vote[]>, IReadOnlyDictionary<long, string>, T> compute, CancellationToken cancellationToken)
         where T : class?
     {
         var entry = _projects.GetOrAdd(projectId, _ => new Entry());
@@ -47,12 +54,13 @@ public sealed class SharedItems(AnnotatorDatabase database)
                 // Half brought up to date: begin anew next time.
                 entry.Seen = null;
                 entry.Votes.Clear();
+                entry.Labels.Clear();
                 entry.Computed.Clear();
                 throw;
             }
 
             if (entry.Computed.TryGetValue((typeof(T), variant), out var known)) return (T)known!;
-            var value = await Task.Run(() => compute(entry.Votes), cancellationToken);
+            var value = await Task.Run(() => compute(entry.Votes, entry.Labels), cancellationToken);
             entry.Computed[(typeof(T), variant)] = value;
             return value;
         }
@@ -111,11 +119,12 @@ public sealed class SharedItems(AnnotatorDatabase database)
 
     private async Task<bool> LoadAsync(long projectId, Entry entry, long[] items, CancellationToken cancellationToken)
     {
-        var rows = await database.ReadAsync(
-            db => db.Decisions
+        var (rows, labels) = await database.ReadAsync(
+            async db => (await db.Decisions
                 .Where(d => d.ProjectId == projectId && items.Contains(d.ItemId) && d.UndoneById == null && d.Status == DecisionStatus.Recorded && d.Value != null
                     && (d.Action == DecisionAction.Accept || d.Action == DecisionAction.Correct || d.Action == DecisionAction.Import))
                 .OrderBy(d => d.Id).Select(d => new { d.ItemId, d.UserId, d.Value, d.Audit, d.Blind }).ToListAsync(cancellationToken),
+                await db.Items.Where(i => i.ProjectId == projectId && items.Contains(i.Id) && i.LabelValue != null).Select(i => new { i.Id, i.LabelValue }).ToDictionaryAsync(i => i.Id, i => i.LabelValue!, cancellationToken)),
             cancellationToken);
         var difference = false;
         var votes = rows.GroupBy(r => r.ItemId).ToDictionary(
@@ -123,6 +132,7 @@ public sealed class SharedItems(AnnotatorDatabase database)
         foreach (var item in items)
         {
             var now = votes.GetValueOrDefault(item);
+            difference |= Relabel(entry, item, now is { Length: > 1 } ? labels.GetValueOrDefault(item) : null);
             var had = entry.Votes.TryGetValue(item, out var before);
             if (now is { Length: > 1 })
             {
@@ -140,6 +150,14 @@ public sealed class SharedItems(AnnotatorDatabase database)
         return difference;
     }
 
+    private static bool Relabel(Entry entry, long item, string? label)
+    {
+        if (label is null) return entry.Labels.Remove(item);
+        if (entry.Labels.TryGetValue(item, out var before) && string.Equals(before, label, StringComparison.Ordinal)) return false;
+        entry.Labels[item] = entry.Shared(label);
+        return true;
+    }
+
     private sealed class Entry
     {
         private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);
@@ -150,6 +168,8 @@ public sealed class SharedItems(AnnotatorDatabase database)
         public Dictionary<long, (long Newest, HashSet<long> Recent)>? Seen { get; set; }
 
         public SortedDictionary<long, Vote[]> Votes { get; } = [];
+
+        public Dictionary<long, string> Labels { get; } = [];
 
         public Dictionary<(Type Type, string Variant), object?> Computed { get; } = [];
 

@@ -37,9 +37,27 @@ public sealed class TeamQualityReader(SharedItems shared, DashboardReader dashbo
     /// <param name="cancellationToken">Cancels.</param>
     public async Task<(Consensus Found, IReadOnlyList<ConsensusDifference> Differences)?> ConsensusAsync(Project project, ConsensusMethod method, DashboardFilter? filter = null, CancellationToken cancellationToken = default)
     {
-        if (await OfAsync(project, filter, method.ToString(), votes => Consensus.Of(votes, method), cancellationToken) is not { } found) return null;
+        if (filter is null || filter == DashboardFilter.None)
+        {
+            // Which labels differ is told from what is kept in memory; of those that it is surest of, what stands in the database is read again.
+            var whole = await shared.ComputeAsync(
+                project.Id, method.ToString(), (votes, labels) => Consensus.Of(votes, method) is { } consensus ? new Compared(consensus, Differing(consensus.Items, labels).Take(2 * MostDifferences).ToList()) : null, cancellationToken);
+            return whole is null ? null : (whole.Found, await DifferencesAsync(project, whole.Differing, cancellationToken));
+        }
+
+        var part = await dashboards.VotesAsync(project, filter, cancellationToken);
+        return await Task.Run(() => Consensus.Of(part, method), cancellationToken) is { } found ? (found, await DifferencesAsync(project, Surest(found.Items), cancellationToken)) : null;
+    }
+
+    private static IEnumerable<ConsensusItem> Surest(IEnumerable<ConsensusItem> items) => items.OrderByDescending(i => i.Probability).ThenBy(i => i.ItemId);
+
+    private static IEnumerable<ConsensusItem> Differing(IEnumerable<ConsensusItem> items, IReadOnlyDictionary<long, string> labels) =>
+        Surest(items.Where(i => labels.TryGetValue(i.ItemId, out var label) && !string.Equals(label, i.Value, StringComparison.Ordinal)));
+
+    private async Task<IReadOnlyList<ConsensusDifference>> DifferencesAsync(Project project, IEnumerable<ConsensusItem> items, CancellationToken cancellationToken)
+    {
         var differences = new List<ConsensusDifference>();
-        foreach (var part in found.Items.OrderByDescending(i => i.Probability).ThenBy(i => i.ItemId).Chunk(1_000))
+        foreach (var part in items.Chunk(1_000))
         {
             if (differences.Count >= MostDifferences) break;
             var ids = Array.ConvertAll(part, i => i.ItemId);
@@ -49,7 +67,7 @@ public sealed class TeamQualityReader(SharedItems shared, DashboardReader dashbo
                 .Select(i => new ConsensusDifference(i.ItemId, labels[i.ItemId].Key, labels[i.ItemId].LabelValue!, i.Value, i.Probability, i.Votes)));
         }
 
-        return (found, differences.Count > MostDifferences ? differences.GetRange(0, MostDifferences) : differences);
+        return differences.Count > MostDifferences ? differences.GetRange(0, MostDifferences) : differences;
     }
 
     private async Task<T> OfAsync<T>(Project project, DashboardFilter? filter, string variant, Func<IReadOnlyDictionary<long, Vote[]>, T> compute, CancellationToken cancellationToken)
@@ -59,4 +77,6 @@ public sealed class TeamQualityReader(SharedItems shared, DashboardReader dashbo
         var votes = await dashboards.VotesAsync(project, filter, cancellationToken);
         return await Task.Run(() => compute(votes), cancellationToken);
     }
+
+    private sealed record Compared(Consensus Found, IReadOnlyList<ConsensusItem> Differing);
 }

@@ -234,6 +234,7 @@ internal sealed record TeamScene(long Project, IReadOnlyDictionary<string, long>
                 Confidence = 0.95,
                 Audited = 40 + (i * 45),
                 Items = 200 + (i * 10),
+                Detail = "{\"audit\":1,\"decided\":150,\"accepted\":50,\"errorBound\":8,\"fewestErrors\":1,\"expectedErrors\":3.5,\"found\":4}",
                 CreatedAt = start.AddDays(4 + (1.4 * i)),
             }));
         });

@@ -119,8 +119,32 @@ public sealed class SteeringTests
         Assert.Equal(certificate["lowerBound"]!.GetValue<double>(), statement["lowerBound"]!.GetValue<double>());
         Assert.Equal(texts.Length, statement["decided"]!.GetValue<int>() + statement["accepted"]!.GetValue<int>());
         Assert.Null(statement["people"]?.GetValue<object>());
+        var (lower, estimate, upper) = (statement["lowerBound"]!.GetValue<double>(), statement["estimate"]!.GetValue<double>(), statement["upperBound"]!.GetValue<double>());
+        Assert.Equal(upper, certificate["upperBound"]!.GetValue<double>());
+        Assert.InRange(estimate, lower, upper);
+        Assert.InRange(right / (double)texts.Length, lower, upper);
+        await ChecksAsync(api, project, statement["audited"]!.GetValue<int>());
         using var export = await api.Http.GetAsync($"/api/v1/projects/{project}/export?format=csv", TestContext.Current.CancellationToken);
         Assert.Equal(statement["lowerBound"]!.GetValue<double>(), JsonNode.Parse(export.Headers.GetValues("Annotator-Certificate").Single())!["lowerBound"]!.GetValue<double>());
+    }
+
+    // What the bound rests on, in parts: the parts are the whole, and each has its interval.
+    private static async Task ChecksAsync(ApiClient api, string project, int audited)
+    {
+        async Task<JsonNode> ReadAsync(string query) => (await api.GetAsync($"/api/v1/projects/{project}/certificate/checks{query}")).Expect(HttpStatusCode.OK);
+        var all = await ReadAsync("");
+        Assert.Equal(audited, all["checked"]!["draws"]!.GetValue<int>());
+        Assert.Equal(audited, all["labels"]!.AsArray().Sum(l => l!["checked"]!["draws"]!.GetValue<int>()));
+        Assert.Equal(all["checked"]!.ToJsonString(), all["overTime"]!.AsArray()[^1]!["checked"]!.ToJsonString());
+        Assert.All(all["labels"]!.AsArray(), l => Assert.InRange(l!["checked"]!["accuracy"]!.GetValue<double>(), l["checked"]!["lower"]!.GetValue<double>(), l["checked"]!["upper"]!.GetValue<double>()));
+        var label = all["labels"]!.AsArray()[0]!;
+        var part = await ReadAsync($"?label={Uri.EscapeDataString(label["label"]!.GetValue<string>())}");
+        Assert.Equal(label["checked"]!.ToJsonString(), part["checked"]!.ToJsonString());
+        Assert.All(part["checks"]!.AsArray(), c => Assert.Equal(label["label"]!.GetValue<string>(), c!["proposed"]!.GetValue<string>()));
+        var by = all["checks"]!.AsArray()[0]!["userId"]!.GetValue<string>();
+        Assert.Equal(audited, (await ReadAsync($"?annotator={by}"))["checked"]!["draws"]!.GetValue<int>());
+        Assert.Null((await ReadAsync("?slice=lang=ko"))["checked"]);
+        Assert.Null((await ReadAsync("?to=2020-01-01"))["checked"]);
     }
 
     [Fact]

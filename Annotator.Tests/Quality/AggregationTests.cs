@@ -1,5 +1,7 @@
 using System.IO.Compression;
+using System.Text.Json.Nodes;
 using Annotator.Core.Quality.Aggregation;
+using Annotator.Core.Quality.Agreement;
 using Annotator.Tests.Learning;
 
 namespace Annotator.Tests.Quality;
@@ -49,6 +51,64 @@ public class AggregationTests
         Assert.Equal(majority, Crowd.Expected(MajorityVote.Aggregate(answers), gold), 3);
         Assert.InRange(Math.Round(Crowd.Accuracy(DawidSkene.Aggregate(answers), gold), 3), dawidSkene, 1);
         Assert.InRange(Math.Round(Crowd.Accuracy(Mace.Aggregate(answers), gold), 3), mace, 1);
+    }
+
+    [Theory]
+    [InlineData("crowd-adult2", MeasurementScale.Nominal, 0.3164)]
+    [InlineData("crowd-barzan", MeasurementScale.Nominal, 0.4059)]
+    [InlineData("crowd-web", MeasurementScale.Nominal, 0.2104)]
+    [InlineData("crowd-web", MeasurementScale.Ordinal, 0.3828)]
+    public void CrowdSets_AlphaOfTheRawLabels_AsPublished(string set, MeasurementScale scale, double published)
+    {
+        Assert.SkipUnless(Directory.Exists(SharedData.Locate(set)), "The public sets are not here.");
+        Assert.Equal(published, Math.Round(Krippendorff.Alpha(Crowd.Ratings(set), scale)!.Value, 4));
+    }
+
+    /// <summary>Names in tweets, two annotators a type: single judgments as published, and together at least as good.</summary>
+    [Fact]
+    public void CrowdOfNames_SingleJudgmentsAsPublished_AndTogetherNoWorse()
+    {
+        Assert.SkipUnless(Directory.Exists(SharedData.Locate("btc-crowd-ner")), "The public sets are not here.");
+        var (truth, workers) = (new List<bool>(), new Dictionary<string, int>(StringComparer.Ordinal));
+        List<int> tasks = [], who = [], said = [];
+        foreach (var tweet in File.ReadLines(SharedData.Locate("btc-crowd-ner/section-a.jsonl")).Select(l => JsonNode.Parse(l)!))
+        {
+            var gold = tweet["gold"]!.AsArray().Select(g => g!.GetValue<string>()).ToArray();
+            foreach (var type in tweet["judgments"]!.AsArray().GroupBy(j => j!["type"]!.GetValue<string>()))
+            {
+                for (var t = 0; t < gold.Length; t++)
+                {
+                    foreach (var judgment in type)
+                    {
+                        tasks.Add(truth.Count);
+                        var name = judgment!["worker"]!.GetValue<string>();
+                        if (!workers.TryGetValue(name, out var number)) workers[name] = number = workers.Count;
+                        who.Add(number);
+                        said.Add(judgment["tokens"]!.AsArray().Any(k => k!.GetValue<int>() == t) ? 1 : 0);
+                    }
+
+                    truth.Add(gold[t].EndsWith(type.Key, StringComparison.Ordinal));
+                }
+            }
+        }
+
+        (double Precision, double Recall) Measure(IEnumerable<(int Task, bool Said)> answers)
+        {
+            var all = answers.ToList();
+            var hits = all.Count(a => a.Said && truth[a.Task]);
+            return (hits / (double)all.Count(a => a.Said), hits / (double)all.Count(a => truth[a.Task]));
+        }
+
+        var single = Measure(tasks.Select((t, i) => (t, said[i] == 1)));
+        Assert.Equal((0.843, 0.858), (Math.Round(single.Precision, 3), Math.Round(single.Recall, 3)));
+        var answers = CrowdLabels.Create([.. tasks], [.. who], [.. said], truth.Count, workers.Count, 2);
+        foreach (var result in (CrowdResult[])[DawidSkene.Aggregate(answers), Mace.Aggregate(answers)])
+        {
+            var together = Measure(Enumerable.Range(0, truth.Count).Select(t => (t, result.Best(t) == 1)));
+            Assert.InRange(F1(together), F1(single), 1);
+        }
+
+        static double F1((double Precision, double Recall) m) => 2 * m.Precision * m.Recall / (m.Precision + m.Recall);
     }
 
     [Fact]
@@ -121,17 +181,22 @@ public class AggregationTests
 /// <summary>Reads the public crowd sets: the first answer of a labeller to a task counts.</summary>
 internal static class Crowd
 {
+    /// <summary>All labels as ratings, in the order of the labels' numbers.</summary>
+    public static Ratings Ratings(string set)
+    {
+        var (tasks, workers) = (new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string, int>(StringComparer.Ordinal));
+        var rows = Rows(set).Select(parts => (Task: Number(tasks, parts[0]), Worker: Number(workers, parts[1]), Label: parts[2])).DistinctBy(r => (r.Task, r.Worker)).ToList();
+        var classes = rows.Select(r => r.Label).Distinct(StringComparer.Ordinal).OrderBy(l => l.Length).ThenBy(l => l, StringComparer.Ordinal).Select((label, i) => (label, i)).ToDictionary(c => c.label, c => c.i, StringComparer.Ordinal);
+        return Core.Quality.Agreement.Ratings.Create([.. rows.Select(r => r.Task)], [.. rows.Select(r => r.Worker)], [.. rows.Select(r => classes[r.Label])], tasks.Count, workers.Count, classes.Count);
+    }
+
     public static (CrowdLabels Answers, Dictionary<int, int> Gold) Read(string set)
     {
-        var packed = SharedData.Locate($"{set}/labels.csv.gz");
-        using var reader = new StreamReader(File.Exists(packed) ? new GZipStream(File.OpenRead(packed), CompressionMode.Decompress) : File.OpenRead(SharedData.Locate($"{set}/labels.csv")));
         var (tasks, workers, classes) = (new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string, int>(StringComparer.Ordinal), new Dictionary<string, int>(StringComparer.Ordinal));
         List<int> t = [], w = [], l = [];
         var seen = new HashSet<(int, int)>();
-        reader.ReadLine();
-        while (reader.ReadLine() is { } line)
+        foreach (var parts in Rows(set))
         {
-            var parts = line.Split(',');
             var (task, worker) = (Number(tasks, parts[0]), Number(workers, parts[1]));
             if (!seen.Add((task, worker))) continue;
             t.Add(task);
@@ -157,6 +222,14 @@ internal static class Crowd
         var ties = row.Count(p => p > row.Max() - 1e-5f);
         return row[g.Value] > row.Max() - 1e-5f ? 1.0 / ties : 0;
     });
+
+    private static IEnumerable<string[]> Rows(string set)
+    {
+        var packed = SharedData.Locate($"{set}/labels.csv.gz");
+        using var reader = new StreamReader(File.Exists(packed) ? new GZipStream(File.OpenRead(packed), CompressionMode.Decompress) : File.OpenRead(SharedData.Locate($"{set}/labels.csv")));
+        reader.ReadLine();
+        while (reader.ReadLine() is { } line) yield return line.Split(',');
+    }
 
     private static int Number(Dictionary<string, int> numbers, string name)
     {

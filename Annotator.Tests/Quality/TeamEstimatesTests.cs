@@ -32,9 +32,43 @@ public class TeamEstimatesTests
         Assert.Equal([(Value(0), Value(1)), (Value(1), Value(0))], estimates.Annotators[12].Confusions.Take(2).Select(c => (c.Right, c.Given)).Order());
         Assert.All(estimates.Annotators[12].Confusions.Take(2), c => Assert.True(c.Share > 0.8));
 
+        // They are named for what they do, and nobody else is.
+        Assert.Equal(
+            [(9, AnnotatorFinding.Careless), (10, AnnotatorFinding.Careless), (11, AnnotatorFinding.Adversarial), (12, AnnotatorFinding.Confuses)],
+            estimates.Annotators.Values.Where(e => e.Finding != AnnotatorFinding.None).OrderBy(e => e.UserId).Select(e => ((int)e.UserId, e.Finding)));
+        Assert.Contains(estimates.Annotators[12].Confused!, estimates.Annotators[12].Confusions.Take(2));
+
         // Too few items, and labels that are drawn, say nothing.
         Assert.Null(AnnotatorEstimates.Of([.. votes.Take(10)]));
         Assert.Null(AnnotatorEstimates.Of([[new Vote(1, "{\"spans\":[]}", false), new Vote(2, "{\"spans\":[]}", false)]]));
+    }
+
+    [Theory]
+    [InlineData(4, 2, 30)]
+    [InlineData(4, 3, 30)]
+    [InlineData(20, 2, 5)] // fifty answers each, two an item, twenty labels: too little to tell most of them, and nobody is named for that
+    public void Findings_InTeamsOfEquals_NameHardlyAnybody_AndFindTheOddOnes(int labels, int overlap, int fewest)
+    {
+        const int Teams = 40;
+        var (teams, odd) = (0, 0);
+        for (var seed = 0; seed < Teams; seed++)
+        {
+            var random = new Random((seed * 100) + labels + overlap);
+            bool Named(int who, List<Vote[]> votes) => AnnotatorEstimates.Of(votes, withIntervals: false)!.Annotators[who].Finding != AnnotatorFinding.None;
+            List<Vote[]> Work(Func<int, int, int> said) => [.. Enumerable.Range(0, 300).Select(_ =>
+            {
+                var truth = random.Next(labels);
+                return Enumerable.Range(1, 12).OrderBy(_ => random.Next()).Take(overlap).Select(who => new Vote(who, Value(said(who, truth)), false)).ToArray();
+            })];
+            int Usual(int truth) => random.NextDouble() < 0.9 ? truth : random.Next(labels);
+            var even = Work((_, truth) => Usual(truth));
+            teams += Enumerable.Range(1, 12).Any(w => Named(w, even)) ? 1 : 0;
+            var mixed = Work((who, truth) => who == 12 && random.NextDouble() < 0.5 ? random.Next(labels) : Usual(truth));
+            odd += Named(12, mixed) ? 1 : 0;
+        }
+
+        Assert.InRange(teams, 0, 4);
+        Assert.InRange(odd, fewest, Teams);
     }
 
     [Fact]

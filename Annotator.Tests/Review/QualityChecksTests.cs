@@ -67,7 +67,7 @@ public sealed class QualityChecksTests
         await Consistency.CheckAsync(host, project);
 
         // A lead lets them work again; a person who is right is not paused.
-        await host.Get<CheckReader>().PauseAsync(new ProjectGrant(project, Role.Lead), people[1], people[0], paused: false, TestContext.Current.CancellationToken);
+        await host.Get<CheckReader>().PauseAsync(new ProjectGrant(project, Role.Lead), people[1], people[0], paused: false, cancellationToken: TestContext.Current.CancellationToken);
         Assert.NotEmpty(await host.Get<ReviewQueue>().LeaseAsync(project, people[0], 5, TestContext.Current.CancellationToken));
         for (var round = 0; round < 8; round++) await WorkAsync(host, project, people[1], gold, right: true);
         Assert.False(await host.Get<CheckReader>().IsPausedAsync(project.Id, people[1], TestContext.Current.CancellationToken));

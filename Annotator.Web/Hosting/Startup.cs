@@ -1,4 +1,5 @@
 using Annotator.Core.Accounts;
+using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -43,6 +44,7 @@ internal static class DatabaseStart
         }
 
         await app.Services.GetRequiredService<SetupService>().BootstrapAsync(app.Services.GetRequiredService<IOptions<BootstrapOptions>>().Value);
+        await app.Services.GetRequiredService<TallyUpgrade>().StartAsync();
         app.Services.GetRequiredService<StartState>().Waiting = null;
     }
 }

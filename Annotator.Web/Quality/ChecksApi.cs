@@ -16,8 +16,8 @@ public sealed record GoldView(string ItemId, string Key, RawJson Value, string? 
 /// <summary>How an annotator answered known and repeated items.</summary>
 public sealed record AnnotatorChecksView(string UserId, string Name, ShareView Gold, ShareView Repeats, bool Paused, DateTimeOffset? PausedAt);
 
-/// <summary>Whether an annotator is paused from now on; not named: they are.</summary>
-public sealed record PauseBody(bool? Paused);
+/// <summary>Whether an annotator is paused from now on; not named: they are. With takeBack all their labels are taken back by a run: the items go to somebody else, unless the labels of others are enough.</summary>
+public sealed record PauseBody(bool? Paused, bool? TakeBack);
 
 internal static class ChecksApi
 {
@@ -42,12 +42,19 @@ internal static class ChecksApi
             .RequireLead().WithSummary("Makes a known item one like the others").Produces(StatusCodes.Status204NoContent);
 
         var people = endpoints.MapProjectApi("/annotators").WithTags("Quality");
-        people.MapGet("/checks", async (CheckReader checks, HttpContext context) =>
-            new Listing<AnnotatorChecksView>([.. (await checks.ReadAsync(context.Grant().Project.Id, null, context.RequestAborted)).Select(View)], null))
-            .RequireLead().WithSummary("How annotators answered known and repeated items");
+        people.MapGet("/checks", async (
+            [Description("Only what was answered from this moment on.")] string? from, [Description("Only what was answered before this moment.")] string? to, [Description("Only items of which this label is known, or was given.")] string? label,
+            [Description("Only this annotator.")] string? annotator, [Description("Only items that were shown with a pre-label of this source.")] string? source, [Description("Only items with this in their metadata, as field=value.")] string? slice,
+            CheckReader checks, HttpContext context) =>
+        {
+            var filter = DashboardPart.Read(context.Grant().Project, from, to, label, annotator, source, slice);
+            return filter.Succeeded
+                ? TypedResults.Ok(new Listing<AnnotatorChecksView>([.. (await checks.ReadAsync(context.Grant().Project.Id, filter.Value, context.RequestAborted)).Select(View)], null))
+                : (IResult)Problems.Validation(filter.Errors);
+        }).RequireLead().WithSummary("How annotators answered known and repeated items").Produces<Listing<AnnotatorChecksView>>();
         people.MapPut("/{userId}/pause", async ([Description("The annotator.")] string userId, PauseBody body, CheckReader checks, HttpContext context) =>
         {
-            await checks.PauseAsync(context.Grant(), context.Caller().UserId, Ids.Parse(userId), body.Paused ?? true, context.RequestAborted);
+            await checks.PauseAsync(context.Grant(), context.Caller().UserId, Ids.Parse(userId), body.Paused ?? true, body.TakeBack ?? false, context.RequestAborted);
             return TypedResults.NoContent();
         }).RequireLead().WithSummary("Gives an annotator no more work, or work again").Produces(StatusCodes.Status204NoContent);
     }

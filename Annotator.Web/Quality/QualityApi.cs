@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Annotator.Core.Quality;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
@@ -27,9 +28,16 @@ internal static class QualityApi
             return TypedResults.Ok(new Listing<SuspectView>(
                 [.. found.Select(s => new SuspectView(Ids.Text(s.Item.Id), s.Item.Key, new RawJson(s.Item.LabelValue!), new RawJson(s.Suggested), Math.Round(s.Score, 6)))], null));
         }).RequireLead().WithSummary("Items whose label is probably wrong, worst first").Produces<Listing<SuspectView>>();
-        quality.MapGet("/annotators", async (AnnotatorReader annotators, HttpContext context) =>
-            new Listing<AnnotatorQualityView>([.. (await annotators.ReadAsync(context.Grant().Project.Id, null, context.RequestAborted)).Select(View)], null))
-            .RequireLead().WithSummary("How the annotators of the project work");
+        quality.MapGet("/annotators", async (
+            [Description("Only what happened from this moment on.")] string? from, [Description("Only what happened before this moment.")] string? to, [Description("Only decisions in which this label was shown or given.")] string? label,
+            [Description("Only this annotator.")] string? annotator, [Description("Only decisions on pre-labels of this source.")] string? source, [Description("Only items with this in their metadata, as field=value.")] string? slice,
+            AnnotatorReader annotators, HttpContext context) =>
+        {
+            var filter = DashboardPart.Read(context.Grant().Project, from, to, label, annotator, source, slice);
+            return filter.Succeeded
+                ? TypedResults.Ok(new Listing<AnnotatorQualityView>([.. (await annotators.ReadAsync(context.Grant().Project, filter.Value, context.RequestAborted)).Select(View)], null))
+                : (IResult)Problems.Validation(filter.Errors);
+        }).RequireLead().WithSummary("How the annotators of the project work, for a part of it").Produces<Listing<AnnotatorQualityView>>();
         quality.MapGet("/annotators/me", async (AnnotatorReader annotators, HttpContext context) =>
         {
             var mine = await annotators.ReadAsync(context.Grant().Project.Id, context.Caller().UserId, context.RequestAborted);

@@ -40,7 +40,8 @@ public sealed partial class QualityPage : LiveComponent
     private TimeSpan _took;
     private PeopleAccuracy? _accuracy;
     private CertificateStatement? _statement;
-    private IReadOnlyDictionary<long, MeasuredShare> _known = new Dictionary<long, MeasuredShare>();
+    private IReadOnlyDictionary<long, AnnotatorChecks> _known = new Dictionary<long, AnnotatorChecks>();
+    private AuditedPart? _checked;
     private bool _loaded;
     private int _stirred;
 
@@ -108,6 +109,10 @@ public sealed partial class QualityPage : LiveComponent
     [Inject]
     public required CertificateReader Statements { get; init; }
 
+    /// <summary>What the random checks of a part say.</summary>
+    [Inject]
+    public required AuditedPartReader AuditedParts { get; init; }
+
     /// <summary>Agreement with gold and audits.</summary>
     [Inject]
     public required AnnotatorReader Annotators { get; init; }
@@ -173,7 +178,7 @@ public sealed partial class QualityPage : LiveComponent
     private Task ShowAsync(QualityAddress address)
     {
         // What is shown of another scale or method would be taken for the one asked for.
-        if (address with { Tab = null } != _address with { Tab = null }) (_agreementRead, _consensusRead, _estimatesRead) = (false, false, false);
+        if (address with { Tab = null } != _address with { Tab = null }) (_agreementRead, _consensusRead, _estimatesRead, _checked) = (false, false, false, null);
         _address = address;
         _tab = address.Tab ?? QualityAddress.Tabs[0];
         return ReadAsync();
@@ -188,21 +193,27 @@ public sealed partial class QualityPage : LiveComponent
         if (_address.By is { } chosen && _people.All(p => p.Id != chosen)) _people = [.. _people, (chosen, await Annotators.NameAsync(chosen, Stopping) ?? "")];
 
         // What only one part shows is read for that part; votes of whole projects are shown when they come.
-        if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, _address.By, Stopping)).ToDictionary(c => c.UserId, c => c.Gold);
+        var part = _address.FilterAt(Time.GetUtcNow());
+        if (_tab is "people" || !_grant.IsLead) _known = (await Checks.ReadAsync(ProjectId, part, Stopping)).ToDictionary(c => c.UserId);
         if (_tab is "certificate")
         {
             _accuracy = await Checks.PeopleAsync(ProjectId, (1 - project.Settings.Confidence) * AccuracyCertificate.PeopleShare, Stopping);
             _statement = await Statements.FindAsync(project, Stopping);
         }
-        var part = _address.FilterAt(Time.GetUtcNow());
-        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(project, null, Stopping);
-        if (!_grant.IsLead) _own = await Annotators.ReadAsync(ProjectId, _caller!.UserId, Stopping) is [var own, ..] ? own : null;
+
+        if (!_grant.IsLead) _estimates = await Votes.EstimatesAsync(project, part with { UserId = null }, Stopping);
+        if (!_grant.IsLead) _own = await Annotators.ReadAsync(project, part, Stopping) is [var own, ..] ? own : null;
         else if (_tab is "progress") (_metrics, _costs) = await ReadCostsAsync();
-        else if (_tab is "certificate") (_metrics, _certificates) = (await Metrics.ReadAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));
+        else if (_tab is "certificate")
+        {
+            (_metrics, _certificates) = (await Metrics.SummaryAsync(ProjectId, Stopping), await Costs.CertificatesAsync(ProjectId, CertificateCount, Stopping));
+            StateHasChanged();
+            _checked = await AuditedParts.ReadAsync(project, part, Stopping);
+        }
         else if (_tab is "people")
         {
             StateHasChanged();
-            _quality = await Annotators.ReadAsync(ProjectId, null, Stopping);
+            _quality = await Annotators.ReadAsync(project, part, Stopping);
             (_estimates, _estimatesRead) = (await Votes.EstimatesAsync(project, part with { UserId = null }, Stopping), true);
         }
         else if (_tab is "agreement")

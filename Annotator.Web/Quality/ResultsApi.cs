@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 using Annotator.Core.Export;
 using Annotator.Core.Media;
@@ -15,10 +16,32 @@ namespace Annotator.Web.Quality;
 /// <summary>What is known of the student in service.</summary>
 public sealed record ModelView(int Version, IReadOnlyList<string> Classes, int TrainedOn, int Decisions, double? Accuracy, double? Ece, long Bytes, string Sha256, int TrainingMilliseconds, DateTimeOffset CreatedAt, RawJson Metrics);
 
+/// <summary>Checked labels: how many, how many were wrong, and the share of right ones with its interval.</summary>
+public sealed record CheckedShareView(int Draws, int Wrong, double Accuracy, double Lower, double Upper);
+
+/// <summary>Checked labels of one proposed label.</summary>
+public sealed record CheckedLabelView(string Label, CheckedShareView Checked);
+
+/// <summary>What the checks said up to a moment.</summary>
+public sealed record CheckedMomentView(DateTimeOffset At, CheckedShareView Checked);
+
+/// <summary>A random check; weight: the number of items that it stands for.</summary>
+public sealed record CheckedItemView(string ItemId, string Key, int Audit, string Proposed, string? UserId, RawJson? Given, bool Wrong, double Weight, DateTimeOffset At);
+
+/// <summary>What the random checks of a part say; method: clopperPearson, or kornGraubard where riskier items were drawn more often. Confidence: of one look.</summary>
+public sealed record CertificateChecksView(string Method, double Confidence, CheckedShareView? Checked, IReadOnlyList<CheckedLabelView> Labels, IReadOnlyList<CheckedMomentView> OverTime, IReadOnlyList<CheckedItemView> Checks);
+
 internal static class ResultsApi
 {
     /// <summary>Header of an export with the statement about its labels, as JSON; absent while there is none.</summary>
     public const string CertificateHeader = "Annotator-Certificate";
+
+    private static CertificateChecksView View(AuditedPart part) => new(
+        part.IsWeighted ? "kornGraubard" : "clopperPearson", AuditedPart.Confidence, part.Share is { } share ? View(share) : null, [.. part.Labels.Select(l => new CheckedLabelView(l.Label, View(l.Share)))],
+        [.. part.OverTime.Select(p => new CheckedMomentView(p.At, View(p.Share)))],
+        [.. part.Draws.Select(d => new CheckedItemView(Ids.Text(d.ItemId), d.Key, d.Audit, d.Proposed, d.UserId is { } user ? Ids.Text(user) : null, d.Given is null ? null : new RawJson(d.Given), d.Wrong, Math.Round(d.Weight, 3), d.At))]);
+
+    private static CheckedShareView View(AuditedShare share) => new(share.Draws, share.Wrong, share.Accuracy.Estimate, share.Accuracy.Lower, share.Accuracy.Upper);
 
     public static void MapResultsApi(this IEndpointRouteBuilder endpoints)
     {
@@ -53,6 +76,14 @@ internal static class ResultsApi
         results.MapGet("/certificate", async (CertificateReader certificates, HttpContext context) =>
             await certificates.FindAsync(context.Grant().Project, context.RequestAborted) is { } certificate ? TypedResults.Ok(certificate) : (IResult)Problems.NotFound())
             .WithSummary("What can be said of the labels, with all it rests on").Produces<CertificateStatement>();
+        results.MapGet("/certificate/checks", async (
+            [Description("Only checks that were drawn from this moment on.")] string? from, [Description("Only checks that were drawn before this moment.")] string? to, [Description("Only labels that were proposed as this one.")] string? label,
+            [Description("Only checks that this annotator answered.")] string? annotator, [Description("Only items whose pre-label is of this source.")] string? source, [Description("Only items with this in their metadata, as field=value.")] string? slice,
+            AuditedPartReader checks, HttpContext context) =>
+        {
+            var filter = DashboardPart.Read(context.Grant().Project, from, to, label, annotator, source, slice);
+            return filter.Succeeded ? TypedResults.Ok(View(await checks.ReadAsync(context.Grant().Project, filter.Value, context.RequestAborted))) : (IResult)Problems.Validation(filter.Errors);
+        }).RequireLead().WithSummary("The random checks that the certificate rests on, for a part of the items").Produces<CertificateChecksView>();
         results.MapGet("/metrics", async (MetricsReader metrics, HttpContext context) => await metrics.ReadAsync(context.Grant().Project.Id, context.RequestAborted))
             .WithSummary("Where the project stands");
         results.MapGet("/metrics/curve", async (MetricsReader metrics, HttpContext context) => new Listing<CurvePoint>(await metrics.CurveAsync(context.Grant().Project.Id, context.RequestAborted), null))

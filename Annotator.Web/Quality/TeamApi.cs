@@ -29,6 +29,9 @@ public sealed record ConsensusDifferenceView(string ItemId, string Key, RawJson 
 /// <summary>What the votes say together.</summary>
 public sealed record ConsensusView(string Method, int Items, IReadOnlyList<ConsensusAnnotatorView> Annotators, IReadOnlyList<ConsensusDifferenceView> Differences);
 
+/// <summary>An annotator held against the team: what stands out (none, careless, adversarial or confuses), how right they probably are, and what they give in place of what.</summary>
+public sealed record AnnotatorFindingView(string UserId, string Finding, double Accuracy, double? Lower, double? Upper, int Labels, ConfusionView? Confused);
+
 /// <summary>What is right of an item by all votes.</summary>
 public sealed record ConsensusItemView(string ItemId, RawJson Value, double Probability, int Votes);
 
@@ -59,6 +62,17 @@ internal static class TeamApi
             if (!TryRead(method, from, to, slice, context, out var chosen, out var filter, out var wrong)) return wrong!;
             return await team.ConsensusAsync(context.Grant().Project, chosen, filter, context.RequestAborted) is var (found, differences) ? TypedResults.Ok(View(found, differences)) : Untold();
         }).RequireLead().WithSummary("What all votes together say: how right each annotator is, with their confusion of labels, and where the label is another").Produces<ConsensusView>();
+        quality.MapGet("/annotators/findings", async (
+            [Description("Only what happened from this moment on.")] string? from, [Description("Only what happened before this moment.")] string? to, [Description("Only items with decisions in which this label was shown or given.")] string? label,
+            [Description("Only labels given on pre-labels of this source.")] string? source, [Description("Only items with this in their metadata, as field=value.")] string? slice,
+            TeamQualityReader team, HttpContext context) =>
+        {
+            var filter = DashboardPart.Read(context.Grant().Project, from, to, label, null, source, slice);
+            if (!filter.Succeeded) return Problems.Validation(filter.Errors);
+            return await team.EstimatesAsync(context.Grant().Project, filter.Value, context.RequestAborted) is { } found
+                ? TypedResults.Ok(new Listing<AnnotatorFindingView>([.. found.Annotators.Values.OrderBy(a => a.UserId).Select(View)], null))
+                : Untold();
+        }).RequireLead().WithSummary("Whose labels differ from the team's by more than chance, by all votes together").Produces<Listing<AnnotatorFindingView>>();
         quality.MapGet("/consensus/items", async (
             [Description("How votes are weighed: dawidSkene (the default), mace or majority.")] string? method, Paging paging, TeamQualityReader team, HttpContext context) =>
         {
@@ -80,6 +94,9 @@ internal static class TeamApi
         else wrong ??= Problems.Validation(part.Errors);
         return wrong is null;
     }
+
+    private static AnnotatorFindingView View(AnnotatorEstimate e) => new(
+        Ids.Text(e.UserId), Names.Of(e.Finding), e.Accuracy, e.Lower, e.Upper, e.Count, e.Confused is { } c ? new ConfusionView(new RawJson(c.Right), new RawJson(c.Given), Math.Round(c.Count, 4), Math.Round(c.Share, 6)) : null);
 
     private static ConsensusView View(Consensus found, IReadOnlyList<ConsensusDifference> differences) => new(
         Names.Of(found.Method), found.Items.Count,

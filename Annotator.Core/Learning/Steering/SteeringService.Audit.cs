@@ -180,7 +180,7 @@ internal sealed partial class SteeringService
                     Audited = certificate.Audited,
                     Items = certificate.Items,
                     Detail = System.Text.Json.JsonSerializer.Serialize(
-                        new { audit = certificate.Audit, decided = certificate.Decided, accepted = certificate.Accepted, errorBound = certificate.ErrorBound, expectedErrors = Math.Round(certificate.ExpectedErrors, 1), found = session.Test.Found, alpha = session.Audit.Alpha },
+                        new { audit = certificate.Audit, decided = certificate.Decided, accepted = certificate.Accepted, errorBound = certificate.ErrorBound, fewestErrors = certificate.FewestErrors, expectedErrors = Math.Round(certificate.ExpectedErrors, 1), found = session.Test.Found, alpha = session.Audit.Alpha },
                         ProjectJson.Options),
                     CreatedAt = scope.Now,
                 },

@@ -39,6 +39,9 @@ public sealed record AccuracyCertificate
     /// <summary>Upper bound on the number of wrong labels among the accepted ones.</summary>
     public required int ErrorBound { get; init; }
 
+    /// <summary>Lower bound on the number of wrong labels among the accepted ones, with the confidence of its own that <see cref="ErrorBound"/> has.</summary>
+    public int FewestErrors { get; init; }
+
     /// <summary>How right people are.</summary>
     public required PeopleAccuracy People { get; init; }
 
@@ -47,6 +50,9 @@ public sealed record AccuracyCertificate
 
     /// <summary>Lower bound on the accuracy of all labels.</summary>
     public double LowerBound => Items == 0 ? 1 : ((Decided * People.Lower) + Accepted - ErrorBound) / Items;
+
+    /// <summary>Upper bound on the accuracy of all labels. Each bound holds by itself with <see cref="Confidence"/>, both together with twice the error probability.</summary>
+    public double UpperBound => Items == 0 ? 1 : ((Decided * People.Upper) + Accepted - (FewestErrors * People.Lower)) / Items;
 
     /// <summary>Whether the target is reached.</summary>
     public bool Holds => LowerBound >= Target;
@@ -97,8 +103,9 @@ public sealed record AccuracyCertificate
             Copies = copies,
             Audited = audit.Audited,
             Audit = number,
-            ExpectedErrors = Math.Min(audit.ExpectedErrors, audit.RemainingErrors),
+            ExpectedErrors = Math.Clamp(audit.ExpectedErrors, audit.FewestErrors, audit.RemainingErrors),
             ErrorBound = audit.RemainingErrors,
+            FewestErrors = audit.FewestErrors,
             People = people,
         };
 }

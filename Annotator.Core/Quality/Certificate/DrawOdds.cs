@@ -73,6 +73,45 @@ internal readonly struct DrawOdds
         return bet;
     }
 
+    /// <summary>
+    /// The best bet that more wrong labels are left than claimed, the mirror of <see cref="BestBet"/>: the maximum over lambda of
+    /// P(right) ln(1 - lambda m) + sum over bins of P(wrong, bin) ln(1 + lambda (1/q - m)).
+    /// </summary>
+    /// <param name="claimed">The claim under attack, above 0.</param>
+    /// <param name="start">A guess, such as the bet before this one.</param>
+    /// <returns>The bet; 0 when the claim looks true.</returns>
+    public double BestBetOnMore(double claimed, double start)
+    {
+        if (claimed >= Errors || Bins == 0) return 0;
+
+        // A right label must never cost everything.
+        var cap = 0.95 / claimed;
+        double low = 0, high = cap;
+        var bet = start > 0 && start < cap ? start : cap * 0.5;
+        for (var round = 0; round < 12; round++)
+        {
+            var slope = -claimed / (1 - (bet * claimed));
+            var curve = _right * slope * slope;
+            slope *= _right;
+            for (var b = 0; b < Bins; b++)
+            {
+                var part = _inverse[b] - claimed;
+                part /= 1 + (bet * part);
+                slope += _mass[b] * part;
+                curve += _mass[b] * part * part;
+            }
+
+            if (slope > 0) low = bet; else high = bet;
+            var next = bet + (slope / curve);
+            if (!(next > low && next < high)) next = 0.5 * (low + high);
+            var change = Math.Abs(next - bet);
+            bet = next;
+            if (change < 0.01 * next) break;
+        }
+
+        return bet;
+    }
+
     /// <summary>Expected logarithmic growth of the capital by one draw.</summary>
     public double Growth(double claimed, double bet)
     {

@@ -1,7 +1,8 @@
 namespace Annotator.Core.Quality.Certificate;
 
 /// <summary>
-/// An anytime-valid upper bound on the number of wrong labels in a finite population, from weighted random draws without replacement.
+/// Anytime-valid bounds on the number of wrong labels in a finite population, from weighted random draws without replacement: each end holds by itself with the
+/// confidence that is asked for.
 /// </summary>
 /// <remarks>
 /// Shekhar, Xu, Lipton, Liang and Ramdas, "Risk-limiting financial audits via weighted sampling without replacement" (UAI 2023). If item i is drawn with
@@ -9,7 +10,8 @@ namespace Annotator.Core.Quality.Certificate;
 /// that fewer than m are left multiplies his capital by 1 + lambda (m - e/q) at each draw: a supermartingale when m or more are left. The stake
 /// lambda is fixed before the draw and is the best one if the predicted risks are true; wrong predictions make the bound wide, never false.
 /// Items that people decide without a draw only leave the population, and what was found in them is subtracted.
-/// Candidates are counted in cells [g, h) at 1 % steps: a gambler who attacks g also attacks every count of the cell.
+/// Candidates are counted in cells [g, h) at 1 % steps: a gambler who attacks g also attacks every count of the cell. The other end is the same game mirrored: a
+/// gambler who claims that more than m are left multiplies by 1 + lambda (e/q - m), a supermartingale when m or fewer are left, and attacks a cell at its last count.
 /// </remarks>
 internal sealed class ErrorCountTest
 {
@@ -18,15 +20,18 @@ internal sealed class ErrorCountTest
     private readonly int[] _edges;
     private readonly double[] _capital;
     private readonly double[] _bets;
+    private readonly double[] _capitalOnMore;
+    private readonly double[] _betsOnMore;
     private readonly double _limit;
     private readonly double[] _priorRisks;
     private readonly double[] _foundInBin = new double[RiskBins.Length];
     private readonly double[] _seenInBin = new double[RiskBins.Length];
     private double _expected;
     private int _top;
+    private int _bottom;
 
     /// <param name="bins">The population; taken over, and kept current by this test.</param>
-    /// <param name="alpha">Probability, in (0, 1), that the bound is ever below the truth.</param>
+    /// <param name="alpha">Probability, in (0, 1), that the upper bound is ever below the truth, and that the lower one is ever above it.</param>
     public ErrorCountTest(RiskBins bins, double alpha)
     {
         Bins = bins;
@@ -38,6 +43,8 @@ internal sealed class ErrorCountTest
         _edges = [.. edges, Population + 1];
         _capital = new double[edges.Count];
         _bets = new double[edges.Count];
+        _capitalOnMore = new double[edges.Count];
+        _betsOnMore = new double[edges.Count];
         _top = edges.Count - 1;
     }
 
@@ -58,6 +65,9 @@ internal sealed class ErrorCountTest
 
     /// <summary>At most this many wrong labels are left.</summary>
     public int RemainingErrors => Math.Max(0, Math.Min(_edges[_top + 1] - 1 - Found, Remaining));
+
+    /// <summary>At least this many wrong labels are left.</summary>
+    public int FewestErrors => Math.Clamp(_edges[_bottom] - Found, 0, RemainingErrors);
 
     /// <summary>
     /// Logarithm of the capital won so far against the claim that is hardest to rule out before at most <paramref name="remaining"/> wrong labels are known to be
@@ -91,8 +101,24 @@ internal sealed class ErrorCountTest
 
         // Cell 0 (nothing was wrong) is never ruled out: nobody bets against what cannot be lower.
         while (_top > 0 && double.IsPositiveInfinity(_capital[_top])) _top--;
+        BetOnMore(odds, wrong ? inverse : 0);
         Draws++;
         Remove(bin, wrong);
+    }
+
+    private void BetOnMore(in DrawOdds odds, double estimate)
+    {
+        // Cells beyond what is believed are nobody's bet; none of them can fall before those below do.
+        for (var cell = _bottom; cell < _capitalOnMore.Length; cell++)
+        {
+            double claimed = _edges[cell + 1] - 1 - Found;
+            if (claimed >= odds.Errors) break;
+            if (claimed <= 0 || double.IsPositiveInfinity(_capitalOnMore[cell])) continue;
+            _betsOnMore[cell] = odds.BestBetOnMore(claimed, _betsOnMore[cell]);
+            if (_betsOnMore[cell] == 0) continue;
+            _capitalOnMore[cell] += Math.Log(1 + (_betsOnMore[cell] * (estimate - claimed)));
+            if (_capitalOnMore[cell] >= _limit) _capitalOnMore[cell] = double.PositiveInfinity;
+        }
     }
 
     /// <summary>An item leaves the population by a decision that no draw asked for.</summary>
@@ -107,6 +133,9 @@ internal sealed class ErrorCountTest
             Found++;
             _foundInBin[bin]++;
         }
+
+        // What was found cannot be fewer.
+        while (_bottom < _capitalOnMore.Length - 1 && (double.IsPositiveInfinity(_capitalOnMore[_bottom]) || _edges[_bottom + 1] <= Found)) _bottom++;
 
         // Risks as a gambler's belief: the prediction is worth 20 expected errors overall and 4 in a bin; then what was found weighs more. Less worth overall lets
         // chance among the first draws turn the plan.

@@ -34,7 +34,7 @@ public sealed class WeightedAudit
     /// <summary>Starts an audit.</summary>
     /// <param name="risk">Predicted probability, item by item, that the proposed label is wrong. Efficiency depends on it, validity does not.</param>
     /// <param name="allowed">Wrong labels that may remain in this population; what the weights of the draws are chosen for.</param>
-    /// <param name="alpha">Probability, in (0, 1), that the bound is ever below the truth.</param>
+    /// <param name="alpha">Probability, in (0, 1), that the bound is ever below the truth; that of its mirror <see cref="FewestErrors"/> alike.</param>
     /// <param name="seed">Seed of the draws.</param>
     public WeightedAudit(ReadOnlySpan<double> risk, double allowed, double alpha, ulong seed)
     {
@@ -78,6 +78,9 @@ public sealed class WeightedAudit
 
     /// <summary>With the stated confidence at most this many of the <see cref="Remaining"/> labels are wrong.</summary>
     public int RemainingErrors => _test.RemainingErrors;
+
+    /// <summary>With the stated confidence, apart from <see cref="RemainingErrors"/>, at least this many of the <see cref="Remaining"/> labels are wrong.</summary>
+    public int FewestErrors => _test.FewestErrors;
 
     /// <summary>Expected number of wrong labels among the <see cref="Remaining"/>: predicted risks corrected by what was found.</summary>
     public double ExpectedErrors => _test.Bins.ExpectedErrors();

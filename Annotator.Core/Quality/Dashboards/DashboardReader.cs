@@ -76,7 +76,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
                 Annotators = AnnotatorsOf(cells, lengths, looked, people, names),
                 Calibration = await read.CalibrationAsync(),
                 Distribution = await read.DistributionAsync(),
-                Drift = await DriftAsync(read, now),
+                Drift = await DriftAsync(read, filter, now),
                 FirstPass = MeasuredShare.Of(looked.Where(l => l.Taken).Sum(l => l.Count), looked.Sum(l => l.Count)),
                 Agreement = await AgreementAsync(read, people, filter),
                 Forecast = ForecastOf(await read.FinalEverAsync(under == 0 ? counted! : tallies), items - final, now),
@@ -97,6 +97,10 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     /// <summary>What people said of the items of a part of a project, for statistics over it; see <see cref="WorkPart"/> for its bounds.</summary>
     internal Task<IReadOnlyDictionary<long, Vote[]>> VotesAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Votes(), cancellationToken);
+
+    /// <summary>All that was said of the items of a part, see <see cref="WorkPart.Compared"/>.</summary>
+    internal Task<List<(Vote Vote, DateTimeOffset At, bool Counts)[]>> ComparedAsync(Project project, DashboardFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(async db => (await WorkPart.ReadAsync(db, project, filter, cancellationToken)).Compared().ToList(), cancellationToken);
 
     // Whether the tallies of a kind can be split by what a filter asks for.
     private static bool IsKept(TallyKind kind, DashboardFilter filter) => kind switch
@@ -208,10 +212,13 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
     }
 
     // The last week, or the later half of less, against what was before.
-    private static async Task<LabelDrift?> DriftAsync(Reading read, DateTimeOffset now)
+    private static async Task<LabelDrift?> DriftAsync(Reading read, DashboardFilter filter, DateTimeOffset now)
     {
         const int fewest = 50;
         var days = await read.FinalLabelDaysAsync();
+
+        // Of one label: its share among all the others, where those are known.
+        if (filter.Label is { } one) days = days.Exists(d => !string.Equals(d.Label, one, StringComparison.Ordinal)) ? days.ConvertAll(d => string.Equals(d.Label, one, StringComparison.Ordinal) ? d : d with { Label = "…" }) : [];
         if (days.Count == 0) return null;
         var (first, last) = (days.Min(d => d.Hour), Math.Min(days.Max(d => d.Hour), TallyRules.Day(now)));
         if (last == first) return null;
@@ -222,7 +229,7 @@ public sealed class DashboardReader(AnnotatorDatabase database, TimeProvider tim
         foreach (var day in days) (day.Hour < split ? before : after)[index[day.Label]] += day.Count;
         var (b, a) = (before.Sum(), after.Sum());
         if (b < fewest || a < fewest) return null;
-        var moved = labels.Select((l, i) => (l, Before: (double)before[i] / b, After: (double)after[i] / a)).OrderByDescending(m => Math.Abs(m.After - m.Before)).Take(5).ToList();
+        var moved = labels.Select((l, i) => (l, Before: (double)before[i] / b, After: (double)after[i] / a)).Where(m => filter.Label is null || string.Equals(m.l, filter.Label, StringComparison.Ordinal)).OrderByDescending(m => Math.Abs(m.After - m.Before)).Take(5).ToList();
         return new LabelDrift(Drift.Distance(before, after), Drift.ByChance(before, after), At(split), b, a, moved);
     }
 

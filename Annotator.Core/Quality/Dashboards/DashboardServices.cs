@@ -13,6 +13,7 @@ public static class DashboardServices
         services.AddSingleton<DashboardReader>();
         services.AddSingleton<AttentionReader>();
         services.AddSingleton<TallyRecount>();
+        services.AddSingleton<TallyUpgrade>();
         services.AddSingleton<IRunHandler, RecountHandler>().AddStartableRun(RecountHandler.RunKind);
         return services;
     }

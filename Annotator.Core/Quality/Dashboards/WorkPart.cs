@@ -137,6 +137,21 @@ internal sealed class WorkPart
         return found;
     }
 
+    /// <summary>
+    /// All that was said of the items of the part, the label that came with the data included (of nobody, 0); each with whether it is of the part itself, its time included.
+    /// </summary>
+    public IEnumerable<(Vote Vote, DateTimeOffset At, bool Counts)[]> Compared()
+    {
+        foreach (var (id, _, _, _) in _items)
+        {
+            var votes = _decisions[id].Where(d => d.Value is not null && d.Action is DecisionAction.Accept or DecisionAction.Correct or DecisionAction.Import)
+                .GroupBy(d => d.UserId ?? 0).Select(g => g.MaxBy(d => d.Id)!).OrderBy(d => d.Id)
+                .Select(d => (new Vote(d.UserId ?? 0, d.Value!, d.Audit && d.Blind), d.CreatedAt, d.UserId is not null && Matches(d) && (_filter.From is null || d.CreatedAt >= _filter.From) && (_filter.To is null || d.CreatedAt < _filter.To)))
+                .ToArray();
+            if (votes.Length > 0) yield return votes;
+        }
+    }
+
     private void Label(TallySums sums, long under, string? label, LabelSource? source, DateTimeOffset? at)
     {
         if (_filter.Label is null || label is null)

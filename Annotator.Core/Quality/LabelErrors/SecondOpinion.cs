@@ -4,7 +4,7 @@ namespace Annotator.Core.Quality.LabelErrors;
 
 /// <summary>
 /// Finds wrong labels by two rounds of students. Those of the first have learned the wrong labels of others, and so excuse some; those of the second learn next to nothing from what
-/// confident learning doubted in the first. A label is judged by both, and as many are flagged as the first counts as wrong (Northcutt, Jiang and Chuang 2021).
+/// confident learning doubted in the first. A label is judged by both, and as many are flagged as both rules of confident learning (by noise rate and by class) agree on in the first (Northcutt, Jiang and Chuang 2021).
 /// </summary>
 public static class SecondOpinion
 {
@@ -55,14 +55,14 @@ public static class SecondOpinion
         var own = Array.ConvertAll(judged, r => given[r]);
         var before = Of(first.Probabilities(temperature), places, classes);
         var joint = ConfidentLearning.Joint(before, own, classes);
-        var wrong = ConfidentLearning.Find(before, own, classes, joint).Length;
-        var doubted = places.Length is < StudentTraining.FewestForFolds or > MostRows ? [] : ConfidentLearning.Find(before, own, classes, joint, PruneRule.Both).Select(s => judged[s.Row]).ToHashSet();
-        if (doubted.Count == 0) return new Judged(judged, own, before, wrong);
+        var certain = ConfidentLearning.Find(before, own, classes, joint, PruneRule.Both);
+        if (certain.Length == 0 || places.Length is < StudentTraining.FewestForFolds or > MostRows) return new Judged(judged, own, before, certain.Length);
+        var doubted = certain.Select(s => judged[s.Row]).ToHashSet();
         var set = TrainingSet.Create(rows, [.. labels.Select(l => doubted.Contains(l.Row) ? l with { Weight = Doubted } : l)], classes, trainer.Features, trainer.Options);
         var second = OutOfFold.Predict(set, trainer, ids ?? (row => row), OutOfFold.FoldsFor(set.Rows.Length), first, parallelism, cancellationToken);
         var at = second.Rows.Select((row, i) => (row, i)).ToDictionary(r => r.row, r => r.i);
         var after = Of(second.Probabilities(second.FitTemperature()), Array.ConvertAll(judged, r => at[r]), classes);
-        return new Judged(judged, own, Mean(before, after, classes), wrong);
+        return new Judged(judged, own, Mean(before, after, classes), certain.Length);
     }
 
     private static double[] Of(float[] probabilities, int[] places, int classes)

@@ -1,6 +1,10 @@
 using Annotator.Core.Accounts;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
 using Annotator.Core.Quality;
 using Annotator.Core.Quality.Certificate;
+using Annotator.Core.Quality.Dashboards;
+using Annotator.Core.Runs;
 using Annotator.Core.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -15,7 +19,7 @@ namespace Annotator.Core.Review.Checks;
 public sealed record AnnotatorChecks(long UserId, string Name, MeasuredShare Gold, MeasuredShare Repeats, AnnotatorPause? Pause);
 
 /// <summary>Reads what checks say, and begins and ends pauses.</summary>
-public sealed class CheckReader(AnnotatorDatabase database)
+public sealed class CheckReader(AnnotatorDatabase database, RunService runs)
 {
     /// <summary>How right people's own labels are in a project, by its known and repeated items: what a certificate needs to speak of truth.</summary>
     /// <param name="projectId">The project.</param>
@@ -30,10 +34,20 @@ public sealed class CheckReader(AnnotatorDatabase database)
     }
 
     /// <summary>Everybody who answered a check or is paused, by name; or one person.</summary>
-    public Task<List<AnnotatorChecks>> ReadAsync(long projectId, long? userId = null, CancellationToken cancellationToken = default) => database.ReadAsync(
+    public Task<List<AnnotatorChecks>> ReadAsync(long projectId, long? userId = null, CancellationToken cancellationToken = default) =>
+        ReadAsync(projectId, DashboardFilter.None with { UserId = userId }, cancellationToken);
+
+    /// <summary>Everybody who answered a check of a part of the work, or is paused, by name.</summary>
+    /// <param name="projectId">The project.</param>
+    /// <param name="filter">
+    /// What part: when they were answered, by whom, on items with these metadata; the label is the known or the given one, and the source that of the pre-label that was shown.
+    /// </param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<List<AnnotatorChecks>> ReadAsync(long projectId, DashboardFilter filter, CancellationToken cancellationToken = default) => database.ReadAsync(
         async db =>
         {
-            var groups = await db.Set<QualityCheck>().Where(c => c.ProjectId == projectId && c.Correct != null && (userId == null || c.UserId == userId)).GroupBy(c => new { c.UserId, c.Kind })
+            var userId = filter.UserId;
+            var groups = await Part(db, projectId, filter).GroupBy(c => new { c.UserId, c.Kind })
                 .Select(g => new { g.Key.UserId, g.Key.Kind, Count = g.Count(), Right = g.Count(c => c.Correct == true) }).ToListAsync(cancellationToken);
             var pauses = await db.Set<AnnotatorPause>().Where(p => p.ProjectId == projectId && p.EndedAt == null && (userId == null || p.UserId == userId)).ToListAsync(cancellationToken);
             var ids = groups.Select(g => g.UserId).Concat(pauses.Select(p => p.UserId)).Distinct().ToList();
@@ -56,17 +70,25 @@ public sealed class CheckReader(AnnotatorDatabase database)
     /// <param name="leadId">The lead.</param>
     /// <param name="userId">The person.</param>
     /// <param name="paused">Whether they are paused from now on.</param>
+    /// <param name="takeBack">Whether a run takes all their labels back: the items go to somebody else, unless the labels of others are enough.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Whether anything changed.</returns>
+    /// <returns>Whether the pause changed.</returns>
     /// <exception cref="UnauthorizedAccessException">The caller is no lead of the project.</exception>
-    public Task<bool> PauseAsync(ProjectGrant grant, long leadId, long userId, bool paused, CancellationToken cancellationToken = default)
+    public Task<bool> PauseAsync(ProjectGrant grant, long leadId, long userId, bool paused, bool takeBack = false, CancellationToken cancellationToken = default)
     {
         if (!grant.IsLead) throw new UnauthorizedAccessException("Only leads pause people.");
         var project = grant.Project.Id;
         return database.WriteRepeatedlyAsync(
             async scope =>
             {
-                if (await QualityChecks.IsPausedAsync(scope.Db, project, userId, cancellationToken) == paused || !await scope.Db.Users.AnyAsync(u => u.Id == userId, cancellationToken)) return false;
+                if (!await scope.Db.Users.AnyAsync(u => u.Id == userId, cancellationToken)) return false;
+                if (takeBack)
+                {
+                    await runs.AddAsync(scope, project, TakeBackHandler.RunKind, new TakeBackOptions { UserId = userId, Since = DateTimeOffset.UnixEpoch, Until = scope.Now }, leadId);
+                    scope.Audit(leadId, "annotator.labelsTakenBack", new { userId }, project);
+                }
+
+                if (await QualityChecks.IsPausedAsync(scope.Db, project, userId, cancellationToken) == paused) return false;
                 if (paused)
                     scope.Db.Set<AnnotatorPause>().Add(new AnnotatorPause { ProjectId = project, UserId = userId, CreatedAt = scope.Now, CreatedBy = leadId });
                 else
@@ -76,6 +98,28 @@ public sealed class CheckReader(AnnotatorDatabase database)
                 return true;
             },
             cancellationToken);
+    }
+
+    private static IQueryable<QualityCheck> Part(AnnotatorDbContext db, long projectId, DashboardFilter filter)
+    {
+        var checks = db.Set<QualityCheck>().Where(c => c.ProjectId == projectId && c.Correct != null);
+        if (filter.UserId is { } user) checks = checks.Where(c => c.UserId == user);
+        if (filter.From is { } from) checks = checks.Where(c => c.AnsweredAt >= from);
+        if (filter.To is { } to) checks = checks.Where(c => c.AnsweredAt < to);
+        if (filter.Source is { } source) checks = checks.Where(c => c.ShownValue != null && db.Items.Any(i => i.ProjectId == projectId && i.Id == c.ItemId && i.PredictionSource == source));
+        if (filter.Slice is { } slice)
+        {
+            var items = SliceFilter.Of(db, slice).Where(i => i.ProjectId == projectId);
+            checks = checks.Where(c => items.Any(i => i.Id == c.ItemId));
+        }
+
+        if (filter.Label is not { } label) return checks;
+
+        // A name in a value stands after a colon, or in a list.
+        var name = LabelJson.Write(new ChoiceValue(label))["{\"choice\":".Length..^1];
+        var (after, first, between, last) = ($":{name}", $"[{name}", $",{name},", $",{name}]");
+        return checks.Where(c => c.Expected.Contains(after) || c.Expected.Contains(first) || c.Expected.Contains(between) || c.Expected.Contains(last)
+            || (c.Given != null && (c.Given.Contains(after) || c.Given.Contains(first) || c.Given.Contains(between) || c.Given.Contains(last))));
     }
 
     private Task<(int Gold, int GoldRight, int Repeats, int Same)> TotalsAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(

@@ -43,6 +43,15 @@ public sealed class TallyTests
         await host.Database.WriteAsync(scope => scope.Db.Tallies.Where(t => t.Kind == TallyKind.Work).ExecuteUpdateAsync(x => x.SetProperty(t => t.Count, t => t.Count + 5)));
         Assert.NotEqual(0, await recount.RepairAsync(project.Id, TestContext.Current.CancellationToken));
         await SameAsync(host, project);
+
+        // A project of a version without counts is counted once, by a run that the start asks for; one without work is not.
+        await host.NewProjectAsync(s_labels);
+        await host.RunAllAsync(TestContext.Current.CancellationToken);
+        await host.Database.WriteAsync(scope => scope.Db.Tallies.ExecuteDeleteAsync());
+        Assert.Equal(1, await host.Get<TallyUpgrade>().StartAsync(TestContext.Current.CancellationToken));
+        await host.RunAllAsync(TestContext.Current.CancellationToken);
+        await SameAsync(host, project);
+        Assert.Equal(0, await host.Get<TallyUpgrade>().StartAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ using Annotator.Core.Quality.Agreement;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Quality.Tallies;
 using Annotator.Core.Review;
+using Annotator.Core.Review.Checks;
 using Annotator.Tests.Support;
 using Microsoft.EntityFrameworkCore;
 
@@ -76,6 +77,37 @@ public sealed class WorkPartTests
         Assert.All(all.Annotators, a => Assert.InRange(a.Work.SecondsEach!.Value, a.SecondsInterval!.Value.Lower, a.SecondsInterval.Value.Upper));
         Assert.All(all.OverTime.Where(b => b.Work.Timed >= 5), b => Assert.InRange(b.SecondsInterval!.Value.Upper - b.SecondsInterval.Value.Lower, 0.01, 3));
         Assert.InRange(all.SecondsInterval!.Value.Upper - all.SecondsInterval.Value.Lower, 0.1, 1.5);
+
+        // Agreement with others, and answers to known items, follow as well.
+        var annotators = host.Get<AnnotatorReader>();
+        var ever = await annotators.ReadAsync(project, DashboardFilter.None, Token);
+        var today = await annotators.ReadAsync(project, new DashboardFilter(From: TimeProvider.System.GetUtcNow().AddDays(-1)), Token);
+        Assert.Equal(ever.Select(a => (a.UserId, a.Decisions, a.Skipped, a.Others, a.Audit, a.Gold)), today.Select(a => (a.UserId, a.Decisions, a.Skipped, a.Others, a.Audit, a.Gold)));
+        Assert.Empty(await annotators.ReadAsync(project, new DashboardFilter(To: TimeProvider.System.GetUtcNow().AddDays(-1)), Token));
+        var korean = await annotators.ReadAsync(project, new DashboardFilter(Slice: new SliceSettings { Field = "tongue", Value = "ko" }), Token);
+        var english = await annotators.ReadAsync(project, new DashboardFilter(Slice: new SliceSettings { Field = "tongue", Value = "en" }), Token);
+        Assert.Equal(ever.Select(a => a.Others.Count), korean.Zip(english).Select(a => a.First.Others.Count + a.Second.Others.Count));
+        var checks = host.Get<CheckReader>();
+        await host.Database.WriteAsync(async scope => await scope.Dialect.InsertAsync(
+            scope.Db,
+            [.. items.Take(20).Select((item, n) => new QualityCheck
+            {
+                Id = Guid.NewGuid().ToString("n"), ProjectId = project.Id, ItemId = item.Id, UserId = people[n % 2], Kind = n % 4 < 2 ? CheckKind.Gold : CheckKind.Repeat, Expected = LabelJson.Write(new ChoiceValue("cat")),
+                Given = LabelJson.Write(new ChoiceValue(n % 5 == 0 ? "dog" : "cat")), Correct = n % 5 != 0, CreatedAt = scope.Now, ExpiresAt = scope.Now, AnsweredAt = scope.Now.AddDays(n < 8 ? -10 : 0),
+            })],
+            ignoreConflicts: false, Token));
+        async Task<(int Gold, int Repeats)> KnownAsync(DashboardFilter filter) => (await checks.ReadAsync(project.Id, filter, Token)) is var found ? (found.Sum(c => c.Gold.Count), found.Sum(c => c.Repeats.Count)) : default;
+        Assert.Equal((10, 10), await KnownAsync(DashboardFilter.None));
+        Assert.Equal((6, 6), await KnownAsync(new DashboardFilter(From: TimeProvider.System.GetUtcNow().AddDays(-1))));
+        Assert.Equal((4, 4), await KnownAsync(new DashboardFilter(To: TimeProvider.System.GetUtcNow().AddDays(-1))));
+        Assert.Equal((5, 5), await KnownAsync(new DashboardFilter(UserId: people[0])));
+        Assert.Equal((10, 10), await KnownAsync(new DashboardFilter(Label: "cat")));
+        Assert.Equal((0, 0), await KnownAsync(new DashboardFilter(Label: "owl")));
+        Assert.Equal(4, await KnownAsync(new DashboardFilter(Label: "dog")) is var (g, r) ? g + r : 0);
+        Assert.Equal((0, 0), await KnownAsync(new DashboardFilter(Source: LabelSource.Llm)));
+        var (inKorean, inEnglish) = (await KnownAsync(new DashboardFilter(Slice: new SliceSettings { Field = "tongue", Value = "ko" })), await KnownAsync(new DashboardFilter(Slice: new SliceSettings { Field = "lang", Value = "en" })));
+        Assert.Equal((10, 10), (inKorean.Gold + inEnglish.Gold, inKorean.Repeats + inEnglish.Repeats));
+        Assert.True(inKorean.Gold > 0 && inEnglish.Gold > 0);
 
         // And the coefficients over votes.
         var team = host.Get<TeamQualityReader>();
