@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Annotator.Core.Labels;
 using Annotator.Core.Learning.Representation;
 using Annotator.Core.Models.Encoders;
 using Annotator.Core.Projects;
@@ -68,8 +69,8 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
         {
             var id = long.TryParse(encoderId, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
             var info = await encoders.FindAsync(id, cancellationToken);
-            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } encoder) return $"The text encoder {encoderId} of the project's settings is not there any more: the built-in representation is used.";
-            name = $"\"{info.Title}\"";
+            name = info is null ? encoderId : $"\"{info.Title}\"";
+            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } encoder) return $"The text encoder {name} of the project's settings is not there any more: the built-in representation is used.";
             await EncodeAsync(run, project, info, encoder, total, dimensions, cancellationToken);
             return null;
         }
@@ -79,6 +80,24 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
             await blobs.DeleteAsync(cursor.Parts.Append(cursor.Components).Where(b => b.Length > 0), cancellationToken);
             return $"The text encoder {name} failed, and the built-in representation is used: {e.Message}";
         }
+    }
+
+    /// <summary>What an encoder says of a project's items, in memory; null where it has chosen none, or none has come to them yet.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<LoadedRepresentation?> FindAsync(Project project, CancellationToken cancellationToken) =>
+        project is { Modality: Modality.Text, Settings.Representation.Encoder: not null } && await representations.FindAsync(project.Id, cancellationToken) is { Components: not null } loaded ? loaded : null;
+
+    /// <summary>Asks for the items that came since to be encoded, where a project has chosen an encoder and a good part of them is not: items that are sent one by one end no import that would.</summary>
+    /// <param name="run">The run in which it is asked.</param>
+    /// <param name="project">The project.</param>
+    /// <param name="runs">The runs.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task CatchUpAsync(RunContext run, Project project, RunService runs, CancellationToken cancellationToken)
+    {
+        if (project is not { Modality: Modality.Text, Settings.Representation.Encoder: not null }) return;
+        var items = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id, cancellationToken), cancellationToken);
+        if (RepresentHandler.IsOutgrown(await representations.LatestAsync(project.Id, cancellationToken), items)) await runs.StartOnceAsync(project.Id, RepresentHandler.RunKind, cancellationToken: cancellationToken);
     }
 
     /// <summary>Files of runs that were ended before they came to a result.</summary>

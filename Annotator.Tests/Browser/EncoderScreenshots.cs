@@ -30,7 +30,7 @@ public class EncoderScreenshots(BrowserFixture browser)
             var page = visitor.Page;
             await PageScenes.OpenAsync(page, "/admin/models");
             if (!dark) await page.Locator(".te-head button").ClickAsync();
-            await page.Locator(".te-panel").ScrollIntoViewIfNeededAsync();
+            await page.Locator(".te-panel tbody tr").First.WaitForAsync();
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, dark ? "encoders-dark.png" : "encoders.png"), Animations = ScreenshotAnimations.Disabled, FullPage = true });
             await PageScenes.OpenAsync(page, $"/projects/{project}/settings");
             await page.Locator("#representation-encoder").ScrollIntoViewIfNeededAsync();

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Annotator.Core.Accounts;
+using Annotator.Core.Items;
 using Annotator.Core.Learning;
+using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Models.Encoders;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
@@ -41,6 +43,38 @@ public class EncodedRepresentationTests
         Assert.True(grown.Version > latest.Version);
         await host.RestartAsync();
         Assert.Equal(ids[1], (await host.Get<Representations>().SimilarAsync(host.Project.Id, ids[0], 1))![0].Id);
+    }
+
+    [Fact]
+    public async Task Items_that_come_one_by_one_are_encoded_when_the_student_learns()
+    {
+        await using var host = await LearningHost.StartAsync("yes", "no");
+        await ChooseAsync(host, s_toy.Graph(), s_toy.Vocabulary);
+        await host.RunAllAsync();
+        var stored = await host.Get<ItemIntake>().StoreAsync(host.Project, [.. Texts(60).Select((t, i) => new NewItem($"k{i}", t))], TestContext.Current.CancellationToken);
+        await host.DecideAsync(stored.Value.Take(12).Select((s, i) => (s.Item.Id, i % 2 == 0 ? "yes" : "no")));
+        Assert.Null(await host.Get<Representations>().LatestAsync(host.Project.Id));
+        await host.RunAsync("train");
+        var latest = (await host.Get<Representations>().LatestAsync(host.Project.Id))!;
+        Assert.Equal(60, latest.Items);
+
+        // From then on what has a voice in what is believed of an item is what means the same.
+        await host.RunAsync("train");
+        var workspace = host.Get<TrainingWorkspaces>().Of(host.Project.Id);
+        Assert.Equal(latest.Version, workspace.NeighboursOf);
+        Assert.Equal(1, workspace.Neighbours!.Similarities[0], 0.01);
+        Assert.Equal(stored.Value[1].Item.Id, workspace.IdOf(workspace.Neighbours.Indices[0]));
+    }
+
+    [Fact]
+    public void Rows_without_a_vector_are_nobody_s_neighbours()
+    {
+        var found = RowNeighbours.Of(5, () => ([0, 2, 3], [1, 0, 0.8f, 0.6f, 0, 1]), 2, 2, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([2, 3, -1, -1, 0, 3, 2, 0, -1, -1], found.Indices);
+        Assert.Equal(0.8, found.Similarities[0], 1e-3);
+        Assert.Same(found, RowNeighbours.Of(5, () => throw new InvalidOperationException("They are known."), 2, 2, found, TestContext.Current.CancellationToken));
+        var grown = RowNeighbours.Of(6, () => throw new InvalidOperationException("A fifth more is not much."), 2, 2, found, TestContext.Current.CancellationToken);
+        Assert.Equal([.. found.Indices, -1, -1], grown.Indices);
     }
 
     [Fact]

@@ -28,12 +28,13 @@ public class EncodersApiTests(SharedHost shared)
 
         // Every text is of words that few others have: only the meanings tell what belongs together.
         var texts = Enumerable.Range(0, 240).Select(i => (Topic: i % 3, Text: Text(i))).ToList();
-        var project = await _host.Admin.CreateProjectAsync("Synonyms", s_topics, new { autoAccept = false, groupDuplicates = false, targetAccuracy = 0.9, confidence = 0.9 });
+        var project = await _host.Admin.CreateProjectAsync("Synonyms", s_topics, new { autoAccept = false, targetAccuracy = 0.9, confidence = 0.9 });
         var items = await _host.Admin.AddTextsAsync(project, texts.Select(t => t.Text));
-        await _host.Admin.WaitAsync($"/api/v1/projects/{project}/representation", r => r["encoder"] is null && r["items"]!.GetValue<long>() == 240);
+        await RunAsync(project, "represent");
+        Assert.Null((await _host.Admin.GetAsync($"/api/v1/projects/{project}/representation")).Expect(HttpStatusCode.OK)["encoder"]);
         var lexical = await SameTopicAsync();
         await DecideAsync(project, items, texts.Select(t => s_topics[t.Topic]).ToList(), 120);
-        Assert.False((await PropagateAsync(project))["on"]!.GetValue<bool>());
+        Assert.False((await RunAsync(project, "propagate"))["on"]!.GetValue<bool>());
 
         (await _host.Admin.PatchAsync($"/api/v1/projects/{project}", new { settings = new { representation = new { encoder = id } } })).Expect(HttpStatusCode.OK);
         var represented = await _host.Admin.WaitAsync($"/api/v1/projects/{project}/representation", r => r["encoder"] is not null);
@@ -43,7 +44,7 @@ public class EncodersApiTests(SharedHost shared)
         Assert.True(lexical < 0.7, $"{lexical} without the encoder");
         TestContext.Current.TestOutputHelper?.WriteLine($"Of the 10 most alike {lexical:P0} are of the same topic without the encoder, {meant:P0} with it.");
 
-        var propagated = await PropagateAsync(project);
+        var propagated = await RunAsync(project, "propagate");
         Assert.True(propagated["on"]!.GetValue<bool>(), propagated.ToJsonString());
         Assert.True(propagated["accuracy"]!.GetValue<double>() > propagated["studentAccuracy"]!.GetValue<double>(), propagated.ToJsonString());
         Assert.True(propagated["proposed"]!.GetValue<int>() >= 60, propagated.ToJsonString());
@@ -51,7 +52,7 @@ public class EncodersApiTests(SharedHost shared)
         // Of another name's encoder nobody knows; without one the words count again, and what was chosen and is gone is told of.
         (await _host.Admin.PatchAsync($"/api/v1/projects/{project}", new { settings = new { representation = new { encoder = "123456" } } })).ExpectProblem(HttpStatusCode.BadRequest, "settings.representation.encoder");
         (await _host.Admin.DeleteAsync($"/api/v1/encoders/{id}")).Expect(HttpStatusCode.NoContent);
-        await _host.Admin.WaitRunAsync((await _host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind = "represent" })).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>());
+        await RunAsync(project, "represent");
         var fallen = (await _host.Admin.GetAsync($"/api/v1/projects/{project}/representation")).Expect(HttpStatusCode.OK);
         Assert.Null(fallen["encoder"]);
         Assert.Contains("not there any more", fallen["fallback"]!.GetValue<string>(), StringComparison.Ordinal);
@@ -136,9 +137,9 @@ public class EncodersApiTests(SharedHost shared)
         return new string([.. Enumerable.Range(0, 7).Select(_ => (char)('a' + random.Next(26)))]);
     }
 
-    private async Task<JsonNode> PropagateAsync(string project)
+    private async Task<JsonNode> RunAsync(string project, string kind)
     {
-        var run = (await _host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind = "propagate" })).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>();
+        var run = (await _host.Admin.PostAsync($"/api/v1/projects/{project}/runs", new { kind })).Expect(HttpStatusCode.Accepted)["id"]!.GetValue<string>();
         var ended = await _host.Admin.WaitRunAsync(run);
         Assert.Equal("succeeded", ended["state"]!.GetValue<string>());
         return ended["result"]!;

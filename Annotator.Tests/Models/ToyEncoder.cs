@@ -21,7 +21,9 @@ internal sealed class ToyEncoder
     {
         Dimensions = dimensions;
         var random = new Random(5);
-        _rows = [.. s_marks.Select(_ => new float[dimensions])];
+
+        // The row of what fills up is not zero: who does not leave it out is found out.
+        _rows = [.. s_marks.Select((_, i) => i == 0 ? Enumerable.Repeat(3f, dimensions).ToArray() : new float[dimensions])];
         foreach (var words in meanings)
         {
             float[] row = [.. Enumerable.Range(0, dimensions).Select(_ => (float)((random.NextDouble() * 2) - 1))];

@@ -86,7 +86,7 @@ public sealed class TextEncoder : IDisposable
 
     /// <summary>The vectors of texts, row by row in their order.</summary>
     /// <param name="texts">The texts.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>As many times <see cref="Dimensions"/> numbers as there are texts.</returns>
     /// <exception cref="EncoderRefusedException">The model failed, or said what is not a number.</exception>
     public float[] Encode(IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
@@ -104,7 +104,7 @@ public sealed class TextEncoder : IDisposable
             var to = from + 1;
             while (to < order.Length && to - from < MostTexts && tokens[order[to]].Length * (to - from + 1) <= _batchTokens) to++;
             var batch = order.AsSpan(from, to - from);
-            Run(batch, tokens, rows);
+            Run(batch, tokens, rows, cancellationToken);
             from = to;
         }
 
@@ -193,7 +193,7 @@ public sealed class TextEncoder : IDisposable
         "12:30",
     ];
 
-    private void Run(ReadOnlySpan<int> batch, int[][] tokens, float[] rows)
+    private void Run(ReadOnlySpan<int> batch, int[][] tokens, float[] rows, CancellationToken cancellationToken)
     {
         var width = tokens[batch[^1]].Length;
         var places = batch.ToArray();
@@ -214,7 +214,11 @@ public sealed class TextEncoder : IDisposable
                 }
 
                 return true;
-            });
+            }, cancellationToken);
+        }
+        catch (OnnxRuntimeException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
         }
         catch (OnnxRuntimeException e)
         {
@@ -235,7 +239,7 @@ public sealed class TextEncoder : IDisposable
         TensorPrimitives.Divide(row, count, row);
     }
 
-    private T RunRaw<T>(ReadOnlySpan<int> places, int[][] tokens, int width, IReadOnlyCollection<string> outputs, Func<IDisposableReadOnlyCollection<OrtValue>, T> read)
+    private T RunRaw<T>(ReadOnlySpan<int> places, int[][] tokens, int width, IReadOnlyCollection<string> outputs, Func<IDisposableReadOnlyCollection<OrtValue>, T> read, CancellationToken cancellationToken = default)
     {
         var inputs = new List<OrtValue>();
         try
@@ -262,7 +266,9 @@ public sealed class TextEncoder : IDisposable
                     : OrtValue.CreateTensorValueFromMemory(Array.ConvertAll(values, v => (int)v), [places.Length, width]));
             }
 
+            // Whatever the model does meanwhile, a cancellation ends it.
             using var options = new RunOptions();
+            using var ended = cancellationToken.Register(() => options.Terminate = true);
             using var said = _session.Run(options, [.. _inputs.Select(i => i.Name)], inputs, outputs);
             return read(said);
         }
