@@ -155,9 +155,9 @@ internal static class ReplayBenchmark
                 await PostAsync($"projects/{project}/decisions", new JsonObject { ["decisions"] = answers });
                 decisions += answers.Count;
                 waiting.Restart();
-                if (verbose && decisions / 200 > told)
+                if (verbose && decisions / 50 > told)
                 {
-                    told = decisions / 200;
+                    told = decisions / 50;
                     var metrics = await GetAsync($"projects/{project}/metrics");
                     await Console.Error.WriteLineAsync($"  {_watch.Elapsed.TotalSeconds:F0} s: {decisions} decisions, student {metrics["student"]?["accuracy"]}, certificate {metrics["certificate"]?.ToJsonString()}, steering {metrics["steering"]?.ToJsonString()}");
                 }

@@ -26,8 +26,9 @@ public sealed record SteeringInput(
 /// <param name="Risks">Calibrated probability that the proposal is wrong, as if nobody had decided the row.</param>
 /// <param name="StudentClasses">The class that the student alone proposes for each row, by a model that has not seen the row's own label.</param>
 /// <param name="StudentPosterior">The student's probabilities, [row, class] row-major, out of fold where the row had a label.</param>
+/// <param name="Answered">Rows that a further labeller had answered.</param>
 public sealed record SteeringView(
-    TrainedStudent Student, FusedLabels Fused, int[] Proposals, double[] Risks, int[] StudentClasses, float[] StudentPosterior)
+    TrainedStudent Student, FusedLabels Fused, int[] Proposals, double[] Risks, int[] StudentClasses, float[] StudentPosterior, int Answered)
 {
     /// <summary>
     /// The student's accuracy over all items: decided ones count by their decision, the others by the probability that its class is right. People decide
@@ -67,6 +68,10 @@ public static class SteeringModel
     // Nobody is surer than this of anything: labels have a floor of noise that no model sees.
     private const double SmallestRisk = 0.0005;
 
+    // With so many times the answers that the last round knew, its beliefs are a worse start than none: those of the first hundreds of answers are still held against
+    // thousands many trainings later.
+    private const double FreshGrowth = 1.25;
+
     // Student and neighbours read the same text, and err together more often than the pool of both believes. And where sharpening the student explains an LLM's answers
     // best, its own word is what a risk is made of: both may mistake the same classes for each other.
     private const double Caution = 1.2;
@@ -79,18 +84,18 @@ public static class SteeringModel
     public static SteeringView Learn(SteeringInput input, SoftmaxTrainer trainer, SteeringView? start, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var machine = input.Answers.Any(a => a.Any(x => x >= 0));
-        if (start is not null && (start.Fused.Classes != input.Classes || start.Fused.Labellers.Count != input.Answers.Count)) start = null;
+        var answered = Enumerable.Range(0, input.Count).Count(i => input.Answers.Any(a => a[i] >= 0));
+        if (start is not null && (start.Fused.Classes != input.Classes || start.Fused.Labellers.Count != input.Answers.Count || answered > start.Answered * FreshGrowth)) start = null;
 
         // The first beliefs are the labellers' bare answers; what the student makes of them is a better start.
-        var view = Round(input, trainer, start, machine, cancellationToken);
-        return start is null && machine ? Round(input, trainer, view, machine, cancellationToken) : view;
+        var view = Round(input, trainer, start, answered, cancellationToken);
+        return start is null && answered > 0 ? Round(input, trainer, view, answered, cancellationToken) : view;
     }
 
-    private static SteeringView Round(SteeringInput input, SoftmaxTrainer trainer, SteeringView? start, bool machine, CancellationToken cancellationToken)
+    private static SteeringView Round(SteeringInput input, SoftmaxTrainer trainer, SteeringView? start, int answered, CancellationToken cancellationToken)
     {
         var (count, classes) = (input.Count, input.Classes);
-        var labels = Targets(input, start, machine);
+        var labels = Targets(input, start, answered > 0);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
         var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups);
@@ -109,7 +114,7 @@ public static class SteeringModel
             risks[i] = Math.Clamp(1 - (double)careful[(i * classes) + proposals[i]], SmallestRisk, 1 - (1.0 / classes));
         }
 
-        return new SteeringView(student, fused, proposals, risks, own, probabilities);
+        return new SteeringView(student, fused, proposals, risks, own, probabilities, answered);
     }
 
     private static List<LabelledRow> Targets(SteeringInput input, SteeringView? start, bool machine)
