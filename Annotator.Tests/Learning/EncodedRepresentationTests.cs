@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Annotator.Core.Accounts;
-using Annotator.Core.Items;
+using Annotator.Core.Cascade;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Models.Encoders;

@@ -10,21 +10,22 @@ namespace Annotator.Tests.Models;
 [Collection(ApiCollection.Name)]
 public class EncodersApiTests(SharedHost shared)
 {
-    private const int WordsOfTopic = 40;
+    private const int Meanings = 5;
+    private const int WordsOfMeaning = 64;
     private static readonly string[] s_topics = ["money", "travel", "weather"];
     private readonly AppHost _host = shared.Host;
 
-    /// <summary>Three topics of forty words each that share no letters in a row; a word's row in the table is that of its topic and a little of its own.</summary>
+    /// <summary>Three topics of five meanings, each of many words: a text has hardly a word that another has.</summary>
     private static readonly ToyEncoder s_toy = Synonyms();
 
     [Fact]
     public async Task Meaning_finds_what_words_do_not()
     {
         var encoder = (await UploadAsync("Meanings", s_toy.Graph(), [s_toy.Vocabulary], new { maxTokens = 32 })).Expect(HttpStatusCode.Created);
-        Assert.Equal((1, 8, "mean", "wordPiece"), (encoder["version"]!.GetValue<int>(), encoder["report"]!["dimensions"]!.GetValue<int>(), encoder["report"]!["pooling"]!.GetValue<string>(), encoder["report"]!["tokenizer"]!.GetValue<string>()));
+        Assert.Equal((1, 16, "mean", "wordPiece"), (encoder["version"]!.GetValue<int>(), encoder["report"]!["dimensions"]!.GetValue<int>(), encoder["report"]!["pooling"]!.GetValue<string>(), encoder["report"]!["tokenizer"]!.GetValue<string>()));
         var id = encoder["id"]!.GetValue<string>();
         var vectors = (await _host.Admin.PostAsync($"/api/v1/encoders/{id}/encode", new { texts = new[] { Word(0, 1), Word(0, 1) + " " + Word(0, 2) } })).Expect(HttpStatusCode.OK)["vectors"]!.AsArray();
-        Assert.Equal((2, 8), (vectors.Count, vectors[0]!.AsArray().Count));
+        Assert.Equal((2, 16), (vectors.Count, vectors[0]!.AsArray().Count));
 
         // Every text is of words that few others have: only the meanings tell what belongs together.
         var texts = Enumerable.Range(0, 240).Select(i => (Topic: i % 3, Text: Text(i))).ToList();
@@ -125,15 +126,14 @@ public class EncodersApiTests(SharedHost shared)
 
     private static int TopicOf(JsonNode similar) => int.Parse(similar["key"]!.GetValue<string>()[1..], CultureInfo.InvariantCulture) % 3;
 
-    private static ToyEncoder Synonyms() => new(8, [.. Enumerable.Range(0, s_topics.Length).Select(t => Enumerable.Range(0, WordsOfTopic).Select(w => Word(t, w)))]);
+    private static ToyEncoder Synonyms() => new(16, [.. Enumerable.Range(0, s_topics.Length * Meanings).Select(m => Enumerable.Range(0, WordsOfMeaning).Select(w => Word(m, w)))]);
 
-    // Four words of a topic, by a walk that joins any two of them rarely.
-    private static string Text(int i) => string.Join(' ', Enumerable.Range(0, 4).Select(k => Word(i % 3, ((i / 3 * 7) + (k * k * 11) + k) % WordsOfTopic)));
+    // Four of a topic's meanings, each by a word that is said about once.
+    private static string Text(int i) => string.Join(' ', Enumerable.Range(0, 4).Select(k => Word((i % 3 * Meanings) + (((i / 3) + k) % Meanings), ((i / 3 * 4) + k) / 5)));
 
-    // No two words share three letters in a row.
-    private static string Word(int topic, int number)
+    private static string Word(int meaning, int number)
     {
-        var random = new Random((topic * 1_000) + number + 17);
+        var random = new Random((meaning * 1_000) + number + 17);
         return new string([.. Enumerable.Range(0, 7).Select(_ => (char)('a' + random.Next(26)))]);
     }
 
