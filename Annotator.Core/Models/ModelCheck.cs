@@ -128,6 +128,20 @@ public static class ModelCheck
         }
     }
 
+    // It may end at any moment, also between two looks at it.
+    private static long BytesOf(Process process)
+    {
+        try
+        {
+            process.Refresh();
+            return process.HasExited ? 0 : process.WorkingSet64;
+        }
+        catch (InvalidOperationException)
+        {
+            return 0;
+        }
+    }
+
     private static async Task<(string Report, string? Refused)> WatchAsync(Process process, ModelOptions options, CancellationToken cancellationToken)
     {
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(cancellationToken), process.StandardError.ReadToEndAsync(cancellationToken));
@@ -135,8 +149,7 @@ public static class ModelCheck
         while (!process.HasExited)
         {
             if (clock.Elapsed.TotalSeconds > options.CheckSeconds) return ("", $"The model took longer than {options.CheckSeconds} seconds.");
-            process.Refresh();
-            if (!process.HasExited && process.WorkingSet64 > options.CheckMegabytes * 1_000_000L) return ("", $"The model took more than {options.CheckMegabytes} MB of memory.");
+            if (BytesOf(process) > options.CheckMegabytes * 1_000_000L) return ("", $"The model took more than {options.CheckMegabytes} MB of memory.");
             await Task.WhenAny(process.WaitForExitAsync(cancellationToken), Task.Delay(Look, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
