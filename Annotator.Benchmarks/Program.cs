@@ -15,6 +15,7 @@ internal static class Program
         ["edge-frames"] = Edge.EdgeFrames.RunAsync,
         ["edge-kills"] = Edge.EdgeKills.RunAsync,
         ["embedding"] = EmbeddingBenchmark.RunAsync,
+        ["encoder"] = EncoderBenchmark.RunAsync,
         ["explorer"] = Load.ExplorerLoad.RunAsync,
         ["frames"] = Images.FramesBenchmark.RunAsync,
         ["formats"] = Formats.FormatsBenchmark.RunAsync,

@@ -62,6 +62,7 @@ public static class CoreServices
         services.AddSingleton<IRunHandler, DeduplicateHandler>().AddStartableRun(DeduplicateHandler.RunKind);
         services.AddSingleton<Representations>();
         services.AddSingleton<FirstSample>();
+        services.AddSingleton<EncodedRepresentation>();
         services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
         services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
         services.AddItemMaps();

@@ -127,6 +127,8 @@ public static class AnnotatorApp
         app.MapFramesApi();
         app.MapFrameSourcesApi();
         app.MapModelsApi();
+        app.MapEncodersApi();
+        app.MapRepresentationApi();
         app.MapReviewApi();
         app.MapRunsApi();
         app.MapResultsApi();

@@ -8,10 +8,10 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Core.Learning;
 
 /// <summary>
-/// Learns a representation of a project's texts or images from these alone and stores it with the vectors of all items: what neighbours, diverse samples,
-/// clusters and propagation rest on. Items are streamed twice; memory holds a sample of them and the space.
+/// Learns a representation of a project's texts or images from these alone, or has texts encoded by the encoder that the project has chosen, and stores it with the vectors of all items: what neighbours,
+/// diverse samples, clusters and propagation rest on. Items are streamed twice; memory holds a sample of them and the space. An encoder that fails is told of, and the project goes on without.
 /// </summary>
-internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, ItemFeatures features, FirstSample first) : IRunHandler
+internal sealed class RepresentHandler(IBlobStore blobs, Representations representations, ItemFeatures features, FirstSample first, EncodedRepresentation encodedTexts) : IRunHandler
 {
     public const string RunKind = "represent";
 
@@ -49,8 +49,21 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
             return;
         }
 
-        await run.CheckpointAsync(null, null, total: 2 * total, cancellationToken: cancellationToken);
         var options = new EmbeddingOptions { Dimensions = total >= ManyItems ? DimensionsOfMany : Dimensions };
+        var left = await run.Database.ReadAsync(db => EncodedRepresentation.LeftAsync(db, project.Id, cancellationToken), cancellationToken);
+        await blobs.DeleteAsync(left, cancellationToken);
+        string? failure = null;
+        if (project.Modality == Modality.Text && project.Settings.Representation.Encoder is { } chosen)
+        {
+            failure = await encodedTexts.TryAsync(run, project, chosen, total, options.Dimensions, cancellationToken);
+            if (failure is null)
+            {
+                await RemoveOldAsync(project.Id, cancellationToken);
+                return;
+            }
+        }
+
+        await run.CheckpointAsync(null, null, failure is null ? 0 : -run.Run.Done, total: 2 * total, message: failure, cancellationToken: cancellationToken);
         if (project.Modality == Modality.Image)
         {
             await RepresentImagesAsync(run, await features.EncoderAsync(project, cancellationToken), options.Dimensions, cancellationToken);
@@ -79,7 +92,7 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         file.Position = 0;
         var (vectorsName, _) = await blobs.PutAsync("representations", file, cancellationToken);
         var (spaceName, _) = await blobs.PutAsync("representations", new MemoryStream(space.ToBytes()), cancellationToken);
-        run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions });
+        run.SetResult(new RepresentResult { Represented = true, Space = spaceName, Vectors = vectorsName, Items = writer.Count, Through = through, Dimensions = space.Dimensions, Reason = failure });
         await RemoveOldAsync(project.Id, cancellationToken);
     }
 
@@ -142,7 +155,8 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         }
     }
 
-    private static FileStream NewFile() => new(
+    /// <summary>A file that is gone once it is closed.</summary>
+    internal static FileStream NewFile() => new(
         Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.vectors"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
 
     /// <summary>Whether the newest representation is missing or a good part of the items is not in it.</summary>
@@ -186,5 +200,15 @@ internal sealed record RepresentResult
 
     public int Dimensions { get; init; }
 
-    public RepresentationVersion? ToVersion(long run) => Represented && Space is not null && Vectors is not null ? new RepresentationVersion(run, Space, Vectors, Items, Through, Dimensions) : null;
+    /// <summary>Id of the encoder that it is of; null where it is built in.</summary>
+    public string? Encoder { get; init; }
+
+    /// <summary>Its name and version.</summary>
+    public string? EncoderName { get; init; }
+
+    /// <summary>Texts that an encoder's principal components were found from.</summary>
+    public int Sampled { get; init; }
+
+    public RepresentationVersion? ToVersion(long run) => Represented && Space is not null && Vectors is not null
+        ? new RepresentationVersion(run, Space, Vectors, Items, Through, Dimensions) { Encoder = Encoder, EncoderName = EncoderName, Sampled = Sampled, Fallback = Encoder is null ? Reason : null } : null;
 }

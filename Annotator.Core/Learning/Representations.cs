@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.Json;
 using Annotator.Core.Learning.Neighbours;
 using Annotator.Core.Learning.Representation;
+using Annotator.Core.Models.Encoders;
 using Annotator.Core.Projects;
 using Annotator.Core.Runs;
 using Annotator.Core.Storage;
@@ -11,18 +13,32 @@ namespace Annotator.Core.Learning;
 
 /// <summary>A representation of a project's items, as the run that made it says: two files and what they cover.</summary>
 /// <param name="Version">Id of the run that made it; grows.</param>
-/// <param name="Space">Blob of the <see cref="EmbeddingSpace"/>; empty for images, whose rows are made again with each representation.</param>
+/// <param name="Space">Blob of the <see cref="EmbeddingSpace"/>, or of the <see cref="PrincipalComponents"/> of an encoder's vectors; empty for images, whose rows are made again with each representation.</param>
 /// <param name="Vectors">Blob of the <see cref="CompactVectors"/>.</param>
 /// <param name="Items">How many items it holds.</param>
 /// <param name="Through">The last item that was there.</param>
 /// <param name="Dimensions">Length of a vector.</param>
-public sealed record RepresentationVersion(long Version, string Space, string Vectors, long Items, long Through, int Dimensions);
+public sealed record RepresentationVersion(long Version, string Space, string Vectors, long Items, long Through, int Dimensions)
+{
+    /// <summary>Id of the uploaded encoder that it is of; null where it is built in.</summary>
+    public string? Encoder { get; init; }
+
+    /// <summary>Name and version of that encoder.</summary>
+    public string? EncoderName { get; init; }
+
+    /// <summary>Texts that the principal components of an encoder's vectors were found from.</summary>
+    public int Sampled { get; init; }
+
+    /// <summary>Why it is built in although the project has chosen an encoder; null where that is not so.</summary>
+    public string? Fallback { get; init; }
+}
 
 /// <summary>A representation in memory.</summary>
 /// <param name="Version">Which.</param>
-/// <param name="Space">For texts that are not in it; null for images.</param>
+/// <param name="Space">For texts that are not in it; null for images, and where an encoder does it.</param>
 /// <param name="Vectors">For items that are.</param>
-public sealed record LoadedRepresentation(RepresentationVersion Version, EmbeddingSpace? Space, CompactVectors Vectors);
+/// <param name="Components">For an encoder's vectors of texts that are not in it; null where there is none.</param>
+public sealed record LoadedRepresentation(RepresentationVersion Version, EmbeddingSpace? Space, CompactVectors Vectors, PrincipalComponents? Components = null);
 
 /// <summary>Where an item lies among the others.</summary>
 /// <param name="ItemId">The item.</param>
@@ -34,7 +50,7 @@ public readonly record struct ItemCluster(long ItemId, int Cluster, float Densit
 /// Finds, loads and searches the representations of projects. One is loaded when it is first asked for and dropped when nobody has for a while;
 /// a newer one takes its place by itself.
 /// </summary>
-public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs, TimeProvider time) : IDisposable
+public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs, TextEncoders encoders, TimeProvider time) : IDisposable
 {
     /// <summary>How long a representation that nobody uses stays in memory.</summary>
     public static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
@@ -93,8 +109,7 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         else
         {
             var text = await database.ReadAsync(db => db.Items.Where(i => i.ProjectId == projectId && i.Id == itemId).Select(i => i.Text).FirstOrDefaultAsync(cancellationToken), cancellationToken);
-            if (text is null || loaded.Space is null) return null;
-            loaded.Space.Transform(text, query);
+            if (text is null || !await PlaceAsync(loaded, text, query, cancellationToken)) return null;
         }
 
         return await Task.Run(() => loaded.Vectors.Nearest(query, limit, itemId, cancellationToken), cancellationToken);
@@ -184,9 +199,38 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         var read = await CompactVectors.ReadAsync(vectors, cancellationToken);
         if (version.Space.Length == 0) return new LoadedRepresentation(version, null, read);
         await using var space = await blobs.OpenAsync(version.Space, cancellationToken);
-        var bytes = new byte[space.Length];
-        await space.ReadExactlyAsync(bytes, cancellationToken);
-        return new LoadedRepresentation(version, EmbeddingSpace.FromBytes(bytes), read);
+        var bytes = await ReadAllAsync(space, cancellationToken);
+        return version.Encoder is null ? new LoadedRepresentation(version, EmbeddingSpace.FromBytes(bytes), read) : new LoadedRepresentation(version, null, read, PrincipalComponents.FromBytes(bytes));
+    }
+
+    internal static async Task<byte[]> ReadAllAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var bytes = new byte[stream.Length];
+        await stream.ReadExactlyAsync(bytes, cancellationToken);
+        return bytes;
+    }
+
+    // Where a text lies that has no row; false where nothing says so any more.
+    private async Task<bool> PlaceAsync(LoadedRepresentation loaded, string text, float[] query, CancellationToken cancellationToken)
+    {
+        if (loaded.Space is { } space)
+        {
+            space.Transform(text, query);
+            return true;
+        }
+
+        if (loaded is not { Components: { } components, Version.Encoder: { } id }) return false;
+        try
+        {
+            if (await encoders.OpenAsync(long.Parse(id, CultureInfo.InvariantCulture), cancellationToken) is not { } encoder) return false;
+            components.Transform(await Task.Run(() => encoder.Encode([text], cancellationToken), cancellationToken)).CopyTo(query, 0);
+            return true;
+        }
+        catch (EncoderRefusedException)
+        {
+            // The next representation says why, and is built in.
+            return false;
+        }
     }
 
     private void Sweep()

@@ -21,7 +21,7 @@ namespace Annotator.Core.Learning;
 /// audit runs, its proposals stand still, and only its bound moves.
 /// </summary>
 internal sealed class TrainHandler(
-    TrainingWorkspaces workspaces, StudentCatalog students, IBlobStore blobs, RunService runs, LearningTrigger trigger, AuditLedger audits, SteeringService steering) : IRunHandler
+    TrainingWorkspaces workspaces, StudentCatalog students, IBlobStore blobs, RunService runs, LearningTrigger trigger, AuditLedger audits, SteeringService steering, EncodedRepresentation encoded) : IRunHandler
 {
     public const string RunKind = "train";
 
@@ -55,6 +55,7 @@ internal sealed class TrainHandler(
             if (steered && await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Running or AuditState.Passed } audit
                 && await steering.AdvanceAsync(run, project, audit, cancellationToken) == AuditState.Running) return;
             await LearnAsync(run, project, workspace, steered, clock, cancellationToken);
+            await encoded.CatchUpAsync(run, project, runs, cancellationToken);
         }
         finally
         {
@@ -78,11 +79,15 @@ internal sealed class TrainHandler(
         await run.CheckpointAsync(null, null, total: loaded.Labelled, message: missing, cancellationToken: cancellationToken);
         var names = project.Schema.Leaves();
         var trainer = workspace.TrainerOf(project);
+        var meaning = steered ? await encoded.FindAsync(project, cancellationToken) : null;
+
+        // Lists of what was alike before are none of what is alike now.
+        if (workspace.NeighboursOf != (meaning?.Version.Version ?? 0)) (workspace.Neighbours, workspace.NeighboursOf) = (null, meaning?.Version.Version ?? 0);
         TrainedStudent trained;
         StudentQuality quality;
         if (steered)
         {
-            workspace.View = await Task.Run(() => Learn(workspace, trainer, loaded, names.Count, cancellationToken), cancellationToken);
+            workspace.View = await Task.Run(() => Learn(workspace, trainer, loaded, meaning, names.Count, cancellationToken), cancellationToken);
             trained = workspace.View.Student;
             var settled = await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled };
             quality = StudentQuality.Measure(workspace.View, loaded, names.Count, settled ? project.Settings : null);
@@ -98,22 +103,32 @@ internal sealed class TrainHandler(
         if (steered) await steering.ApplyAsync(run, project, new SteeredItems(loaded.Items, workspace.RowOf, names, loaded.Llm, workspace.View!, row.Version, loaded.Decisions), cancellationToken);
 
         // The first student is wanted at once; the next one finds its neighbours ready.
-        if (steered && workspace.Neighbours is null) workspace.Neighbours = await Task.Run(() => NeighboursOf(workspace, trainer, cancellationToken), cancellationToken);
+        if (steered && workspace.Neighbours is null) workspace.Neighbours = await Task.Run(() => NeighboursOf(workspace, trainer, meaning, cancellationToken), cancellationToken);
         run.SetResult(new { trained = true, version = row.Version, trainedOn = loaded.Labelled, llmAnswers = loaded.Answered, accuracy = quality.Accuracy, ece = quality.Ece, milliseconds = row.TrainingMilliseconds, missing });
     }
 
-    private static SteeringView Learn(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedLabels loaded, int classes, CancellationToken cancellationToken)
+    private static SteeringView Learn(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedLabels loaded, LoadedRepresentation? meaning, int classes, CancellationToken cancellationToken)
     {
         // The first of people's decisions are too few for neighbours to pass on.
-        if (workspace.Neighbours is not null || loaded.Answered > 0) workspace.Neighbours = NeighboursOf(workspace, trainer, cancellationToken);
+        if (workspace.Neighbours is not null || loaded.Answered > 0) workspace.Neighbours = NeighboursOf(workspace, trainer, meaning, cancellationToken);
         var groups = GroupVoices.Of(loaded.Items, workspace.RowOf, workspace.Rows, loaded.Decided, loaded.Llm, out var groupOf);
         var input = new SteeringInput(
             workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm, .. groups] : groups, workspace.FoldOf, workspace.Neighbours, groupOf);
         return SteeringModel.Learn(input, trainer, workspace.View, cancellationToken);
     }
 
-    private static RowNeighbours NeighboursOf(TrainingWorkspace workspace, SoftmaxTrainer trainer, CancellationToken cancellationToken) =>
-        RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
+    // By meaning where the project has an encoder, else by what the student sees.
+    private static RowNeighbours NeighboursOf(TrainingWorkspace workspace, SoftmaxTrainer trainer, LoadedRepresentation? meaning, CancellationToken cancellationToken)
+    {
+        if (meaning is null) return RowNeighbours.Of(workspace.Rows, trainer.Features, trainer.Options, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
+        return RowNeighbours.Of(workspace.Rows.Count, Vectors, meaning.Vectors.Dimensions, SteeringModel.Neighbours, workspace.Neighbours, cancellationToken);
+
+        (int[] Rows, float[] Vectors) Vectors()
+        {
+            var known = Enumerable.Range(0, workspace.Rows.Count).Select(row => (Row: row, Place: meaning.Vectors.RowOf(workspace.IdOf(row)))).Where(r => r.Place >= 0).ToList();
+            return ([.. known.Select(r => r.Row)], meaning.Vectors.ToFloats([.. known.Select(r => r.Place)]));
+        }
+    }
 
     private async Task<StudentVersion> PublishAsync(
         RunContext run, Project project, TrainedStudent trained, StudentQuality quality, LoadedLabels loaded, IReadOnlyList<string> names, bool steered, Stopwatch clock, CancellationToken cancellationToken)

@@ -50,6 +50,9 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     /// <summary>The items that are most like each item, for a steered project; made after the first training, or for it where an LLM has answered.</summary>
     public RowNeighbours? Neighbours { get; set; }
 
+    /// <summary>The encoder's representation that they are of; 0 where the student's own features say what is alike.</summary>
+    public long NeighboursOf { get; set; }
+
     /// <summary>How a student of the project is trained on what was loaded.</summary>
     public SoftmaxTrainer TrainerOf(Project project) => ItemFeatures.TrainerOf(project, _options ?? throw new InvalidOperationException("Nothing was loaded yet."));
 

@@ -32,11 +32,12 @@ public static class ModelCheck
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The child's part: opens the model, runs it, writes a report to the standard output.</summary>
-    /// <param name="arguments">Paths of the model and of its spec as JSON.</param>
+    /// <param name="arguments">Paths of the model and of its spec as JSON; of an encoder of texts those of its tokenizer's files after them.</param>
     /// <returns>The exit code.</returns>
     public static int Run(IReadOnlyList<string> arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
+        if (arguments.Count > 2) return Encoders.TextEncoderCheck.Run(arguments);
         if (arguments.Count != 2) return 2;
         ModelReport report;
         try
@@ -85,14 +86,26 @@ public static class ModelCheck
         ArgumentNullException.ThrowIfNull(command);
         ArgumentNullException.ThrowIfNull(options);
 
+        var (text, refused) = await RunAsync(command, [("model.onnx", file), ("spec.json", JsonSerializer.SerializeToUtf8Bytes(spec, ProjectJson.Options))], options, cancellationToken);
+        return refused is null ? JsonSerializer.Deserialize<ModelReport>(text, ProjectJson.Options)! : new ModelReport { Refused = refused };
+    }
+
+    /// <summary>Runs the checking program on files in a folder of their own.</summary>
+    /// <returns>The report that it wrote, an object as JSON, or why there is none.</returns>
+    internal static async Task<(string Report, string? Refused)> RunAsync(ModelCheckCommand command, IReadOnlyList<(string Name, byte[] Bytes)> files, ModelOptions options, CancellationToken cancellationToken)
+    {
         // A folder that holds nothing else: there is nothing beside the model that it could name.
         var folder = Directory.CreateTempSubdirectory("annotator-model-");
         try
         {
-            var (model, description) = (Path.Combine(folder.FullName, "model.onnx"), Path.Combine(folder.FullName, "spec.json"));
-            await File.WriteAllBytesAsync(model, file, cancellationToken);
-            await File.WriteAllTextAsync(description, JsonSerializer.Serialize(spec, ProjectJson.Options), cancellationToken);
-            var start = new ProcessStartInfo(command.Program, [.. command.Arguments, model, description])
+            var paths = new List<string>();
+            foreach (var (name, bytes) in files)
+            {
+                paths.Add(Path.Combine(folder.FullName, name));
+                await File.WriteAllBytesAsync(paths[^1], bytes, cancellationToken);
+            }
+
+            var start = new ProcessStartInfo(command.Program, [.. command.Arguments, .. paths])
             {
                 WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
             };
@@ -115,15 +128,28 @@ public static class ModelCheck
         }
     }
 
-    private static async Task<ModelReport> WatchAsync(Process process, ModelOptions options, CancellationToken cancellationToken)
+    // It may end at any moment, also between two looks at it.
+    private static long BytesOf(Process process)
+    {
+        try
+        {
+            process.Refresh();
+            return process.HasExited ? 0 : process.WorkingSet64;
+        }
+        catch (InvalidOperationException)
+        {
+            return 0;
+        }
+    }
+
+    private static async Task<(string Report, string? Refused)> WatchAsync(Process process, ModelOptions options, CancellationToken cancellationToken)
     {
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(cancellationToken), process.StandardError.ReadToEndAsync(cancellationToken));
         var clock = Stopwatch.StartNew();
         while (!process.HasExited)
         {
-            if (clock.Elapsed.TotalSeconds > options.CheckSeconds) return new ModelReport { Refused = $"The model took longer than {options.CheckSeconds} seconds." };
-            process.Refresh();
-            if (!process.HasExited && process.WorkingSet64 > options.CheckMegabytes * 1_000_000L) return new ModelReport { Refused = $"The model took more than {options.CheckMegabytes} MB of memory." };
+            if (clock.Elapsed.TotalSeconds > options.CheckSeconds) return ("", $"The model took longer than {options.CheckSeconds} seconds.");
+            if (BytesOf(process) > options.CheckMegabytes * 1_000_000L) return ("", $"The model took more than {options.CheckMegabytes} MB of memory.");
             await Task.WhenAny(process.WaitForExitAsync(cancellationToken), Task.Delay(Look, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
@@ -132,11 +158,14 @@ public static class ModelCheck
         await errors;
         try
         {
-            return text.Length > 0 && JsonSerializer.Deserialize<ModelReport>(text, ProjectJson.Options) is { } report ? report : new ModelReport { Refused = $"The model ended the program that tried it (exit code {process.ExitCode})." };
+            using var read = JsonDocument.Parse(text);
+            if (read.RootElement.ValueKind == JsonValueKind.Object) return (text, null);
         }
         catch (JsonException)
         {
-            return new ModelReport { Refused = $"The model ended the program that tried it (exit code {process.ExitCode})." };
+            // It did not come to its report.
         }
+
+        return ("", $"The model ended the program that tried it (exit code {process.ExitCode}).");
     }
 }

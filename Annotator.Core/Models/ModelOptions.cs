@@ -25,10 +25,20 @@ public sealed class ModelOptions
     [EnumDataType(typeof(ModelProvider))]
     public ModelProvider Provider { get; set; }
 
-    /// <summary>Threads that one image of a model may use.</summary>
+    /// <summary>Threads that one image, or one batch of texts, of a model may use.</summary>
     /// <value>Default 1; 1 to 64.</value>
     [Range(1, 64)]
     public int Threads { get; set; } = 1;
+
+    /// <summary>Largest file of a text encoder's tokenizer in megabytes.</summary>
+    /// <value>Default 50; 1 to 1,000.</value>
+    [Range(1, 1_000)]
+    public int TokenizerMegabytes { get; set; } = 50;
+
+    /// <summary>Tokens that a text encoder works on at a time, padding included: more need more memory. A text that is longer goes alone.</summary>
+    /// <value>Default 4,096; 64 to 1,000,000.</value>
+    [Range(64, 1_000_000)]
+    public int EncoderBatchTokens { get; set; } = 4_096;
 }
 
 /// <summary>What models run on.</summary>

@@ -17,6 +17,8 @@ public static class ModelServices
         services.AddSingleton<IRunHandler, TuneDetectorHandler>().AddStartableRun<TuneDetectorOptions>(TuneDetectorHandler.RunKind);
         services.AddSingleton(p => new ModelRegistry(
             p.GetRequiredService<Storage.AnnotatorDatabase>(), p.GetRequiredService<Storage.IBlobStore>(), p.GetRequiredService<IOptions<ModelOptions>>(), p.GetService<ModelCheckCommand>()));
+        services.AddSingleton(p => new Encoders.TextEncoders(
+            p.GetRequiredService<Storage.AnnotatorDatabase>(), p.GetRequiredService<Storage.IBlobStore>(), p.GetRequiredService<IOptions<ModelOptions>>(), p.GetService<ModelCheckCommand>()));
         return services;
     }
 }

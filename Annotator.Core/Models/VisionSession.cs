@@ -1,8 +1,6 @@
 using System.Buffers;
 using Annotator.Core.Labels;
 using Annotator.Core.Media;
-using Annotator.Core.Student.Onnx;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Annotator.Core.Models;
@@ -68,7 +66,7 @@ public sealed class VisionSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(spec);
-        CheckFile(file);
+        _ = OnnxFiles.Read(file);
         try
         {
             using var options = ModelRuntime.SessionOptions(runtime);
@@ -153,25 +151,6 @@ public sealed class VisionSession : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
-
-    private static void CheckFile(byte[] file)
-    {
-        ModelProto header;
-        try
-        {
-            header = ModelProto.Parser.ParseFrom(file);
-        }
-        catch (InvalidProtocolBufferException e)
-        {
-            throw new ModelRefusedException("The file is no complete ONNX file.", e);
-        }
-
-        if (header.Graph is null || header.Graph.Node.Count == 0) throw new ModelRefusedException("The file is no ONNX model.");
-        if (header.Graph.Initializer.Any(IsExternal) || header.Graph.Node.Any(n => n.Attribute.Any(a => a.T is { } t && IsExternal(t)))) throw new ModelRefusedException("The model keeps its weights in another file; it must be one file.");
-        if (header.OpsetImport.FirstOrDefault(o => o.Domain is not ("" or "ai.onnx" or "ai.onnx.ml" or "com.microsoft")) is { } other) throw new ModelRefusedException($"The model needs operators of \"{(other.Domain.Length <= 60 ? other.Domain : other.Domain[..60])}\", which are not known here.");
-    }
-
-    private static bool IsExternal(TensorProto tensor) => tensor.ExternalData.Count > 0 || tensor.DataLocation != 0;
 
     // What the outputs look like, from a run on grey.
     private void Settle()

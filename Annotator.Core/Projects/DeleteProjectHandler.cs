@@ -32,6 +32,7 @@ internal sealed class DeleteProjectHandler(IBlobStore blobs, Representations rep
         var exports = await run.Database.ReadAsync(db => db.Runs.Where(r => r.ProjectId == id && r.Kind == ExportHandler.RunKind && r.Cursor != null).ToListAsync(cancellationToken), cancellationToken);
         await blobs.DeleteAsync(exports.Select(ExportFile.Of).OfType<ExportFile>().Select(f => f.Blob), cancellationToken);
         await blobs.DeleteAsync((await representations.AllAsync(id, int.MaxValue, cancellationToken)).SelectMany(r => new[] { r.Space, r.Vectors }).Where(b => b.Length > 0), cancellationToken);
+        await blobs.DeleteAsync(await run.Database.ReadAsync(db => Learning.EncodedRepresentation.LeftAsync(db, id, cancellationToken), cancellationToken), cancellationToken);
 
         await blobs.DeleteAsync((await maps.AllAsync(id, int.MaxValue - 10, cancellationToken)).Select(m => m.Blob), cancellationToken);
         while (true)

@@ -109,6 +109,9 @@ public sealed record ProjectSettings
     /// <summary>The uploaded model that looks at images and films.</summary>
     public VisionSettings Vision { get; init; } = new();
 
+    /// <summary>What says how alike items are.</summary>
+    public RepresentationSettings Representation { get; init; } = new();
+
     /// <summary>What is promised to those who send items one by one.</summary>
     public StreamSettings Stream { get; init; } = new();
 
@@ -162,6 +165,13 @@ public sealed record ProjectSettings
         errors.AddRange(Stream.Validate());
         return errors;
     }
+}
+
+/// <summary>What neighbours, the map, diverse samples and propagation of a project's texts rest on.</summary>
+public sealed record RepresentationSettings
+{
+    /// <summary>Id of an uploaded encoder of texts; null: the built-in representation, learned from the project's own texts.</summary>
+    public string? Encoder { get; init; }
 }
 
 /// <summary>A project's use of an uploaded model for images.</summary>

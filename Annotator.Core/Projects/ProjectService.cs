@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Annotator.Core.Accounts;
 using Annotator.Core.Labels;
 using Annotator.Core.Models;
+using Annotator.Core.Models.Encoders;
 using Annotator.Core.Projects.Evolution;
 using Annotator.Core.Live;
 using Annotator.Core.Quality.Tallies;
@@ -56,6 +57,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             async scope =>
             {
                 var wrong = await ModelChoice.CheckAsync(scope.Db, schema, wanted.Modality, settings.Vision, before: null, cancellationToken);
+                wrong.AddRange(await EncoderChoice.CheckAsync(scope.Db, wanted.Modality, settings.Representation, before: null, cancellationToken));
                 if (wrong.Count > 0) return Outcome<Project>.Fail(wrong);
                 var project = new Project
                 {
@@ -105,6 +107,7 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
             if (change.Task is not null) errors.AddRange(await CheckSchemaChangeAsync(scope.Db, project, schema, cancellationToken));
             if (change.Settings?["work"] is not null) errors.AddRange(await CheckWorkAsync(scope.Db, schema, settings.Work, cancellationToken));
             if (change.Settings?["vision"] is not null) errors.AddRange(await ModelChoice.CheckAsync(scope.Db, schema, project.Modality, settings.Vision, project.Settings.Vision, cancellationToken));
+            if (change.Settings?["representation"] is not null) errors.AddRange(await EncoderChoice.CheckAsync(scope.Db, project.Modality, settings.Representation, project.Settings.Representation, cancellationToken));
             if (errors.Count > 0) return Outcome<Project>.Fail(errors);
 
             var written = ProjectJson.WriteSchema(schema.WithDefaults());
@@ -126,6 +129,10 @@ public sealed class ProjectService(AnnotatorDatabase database, RunService runs)
                 await runs.AddOnceAsync(scope, project.Id, Learning.RepresentHandler.RunKind, userId: caller.UserId);
                 await runs.AddOnceAsync(scope, project.Id, Learning.TrainHandler.RunKind, userId: caller.UserId);
             }
+
+            // What is like what is found anew; the student learns from the texts themselves.
+            if (project.Modality == Modality.Text && !string.Equals(settings.Representation.Encoder, project.Settings.Representation.Encoder, StringComparison.Ordinal))
+                await runs.AddOnceAsync(scope, project.Id, Learning.RepresentHandler.RunKind, userId: caller.UserId);
 
             project.Name = change.Name?.Trim() ?? project.Name;
             project.Guidelines = change.Guidelines ?? project.Guidelines;

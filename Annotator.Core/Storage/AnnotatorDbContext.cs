@@ -88,6 +88,9 @@ public abstract class AnnotatorDbContext : IdentityUserContext<AppUser, long>, I
     /// <summary>Uploaded models for images.</summary>
     public DbSet<Models.VisionModel> VisionModels => Set<Models.VisionModel>();
 
+    /// <summary>Uploaded encoders of texts.</summary>
+    public DbSet<Models.Encoders.TextEncoderRow> TextEncoders => Set<Models.Encoders.TextEncoderRow>();
+
     /// <summary>What people taught about detectors.</summary>
     public DbSet<Models.DetectorTuning> DetectorTunings => Set<Models.DetectorTuning>();
 

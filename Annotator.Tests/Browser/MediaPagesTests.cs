@@ -14,7 +14,7 @@ namespace Annotator.Tests.Browser;
 [Collection(PagesCollection.Name)]
 public class MediaPagesTests(BrowserFixture browser)
 {
-    private static readonly AxeRunOptions s_wcag = new() { ResultTypes = [ResultType.Violations], RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
+    internal static readonly AxeRunOptions s_wcag = new() { ResultTypes = [ResultType.Violations], RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
 
     [Fact]
     public async Task Images_AreSentFromThePage_AndWhatIsNoneIsSaid()

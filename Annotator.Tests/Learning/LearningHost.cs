@@ -128,6 +128,7 @@ internal sealed class LearningHost : IAsyncDisposable, IRunQueue
         services.AddSingleton(Options.Create(new RunOptions()));
         services.AddSingleton<IRunQueue>(this);
         services.AddDataProtection();
+        services.AddSingleton(Core.Models.ModelCheckCommand.Of(typeof(Web.AnnotatorApp).Assembly.Location));
         services.AddAnnotatorCore();
         _services = services.BuildServiceProvider();
     }

@@ -88,6 +88,9 @@ public sealed class ProjectDraft
     /// <summary>Id of the uploaded model that the student of images is trained on; null: the built-in encoder.</summary>
     public string? VisionEncoder { get; set; }
 
+    /// <summary>Id of the uploaded encoder that texts are compared by; null: the built-in representation.</summary>
+    public string? TextEncoder { get; set; }
+
     /// <summary>Boxes below this score are not pre-labels; null: as the model says.</summary>
     public double? VisionThreshold { get; set; }
 
@@ -138,6 +141,7 @@ public sealed class ProjectDraft
             Delivery = DeliveryDraft.From(settings),
             VisionModel = settings.Vision.Model,
             VisionEncoder = settings.Vision.Encoder,
+            TextEncoder = settings.Representation.Encoder,
             VisionThreshold = settings.Vision.Threshold,
             VisionTune = settings.Vision.Tune,
             TrackRate = settings.Vision.TrackRate,
@@ -167,6 +171,7 @@ public sealed class ProjectDraft
         SkipNeedsReason = SkipNeedsReason,
         Llm = settings.Llm with { Enabled = LlmEnabled, Budget = LlmBudget, ItemsPerCall = LlmItemsPerCall, ImagesPerCall = LlmImagesPerCall, ImageExamples = LlmImageExamples, ImagePixels = LlmImagePixels },
         Vision = settings.Vision with { Model = VisionModel, Encoder = VisionEncoder, Threshold = VisionThreshold, Tune = VisionTune, TrackRate = TrackRate, JobSeconds = JobSeconds },
+        Representation = settings.Representation with { Encoder = TextEncoder },
     };
 
     private static double Percent(double share) => Math.Round(share * 100, 4);

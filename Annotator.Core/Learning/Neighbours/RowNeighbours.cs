@@ -48,18 +48,41 @@ public sealed class RowNeighbours
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(features);
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
-        var count = rows.Count;
+        if (Grown(rows.Count, k, ref earlier) is not { } found) return earlier!;
+        if (features.ByRarity) found.FindByOccurrence(rows, features, options, earlier?.Count ?? 0, cancellationToken);
+        else if (earlier is null) found.FindByValue(rows, features.Buckets, cancellationToken);
+        return found;
+    }
+
+    /// <summary>Finds the neighbours of rows that something else has vectors for, such as an encoder; rows without one have none.</summary>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="vectors">Reads the rows that have a vector, ascending, and their vectors one after the other; called where lists are made.</param>
+    /// <param name="width">Length of a vector.</param>
+    /// <param name="k">Neighbours of each row.</param>
+    /// <param name="earlier">An earlier result over the first of these rows; its lists are kept until a fifth has been added.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    public static RowNeighbours Of(int count, Func<(int[] Rows, float[] Vectors)> vectors, int width, int k, RowNeighbours? earlier = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(vectors);
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        if (Grown(count, k, ref earlier) is not { } found) return earlier!;
+        if (earlier is not null) return found;
+        var (known, values) = vectors();
+        found.FindByValue(known, values, width, cancellationToken);
+        return found;
+    }
+
+    // A result with the lists of the earlier one, as far as it still holds; null where the earlier one has all.
+    private static RowNeighbours? Grown(int count, int k, ref RowNeighbours? earlier)
+    {
         if (earlier is not null && (earlier.K != k || earlier.Count > count || count > earlier.Complete * Growth)) earlier = null;
-        if (earlier?.Count == count) return earlier;
+        if (earlier?.Count == count) return null;
         var first = earlier?.Count ?? 0;
         var (indices, similarities) = (new int[count * k], new float[count * k]);
         earlier?.Indices.CopyTo(indices, 0);
         earlier?.Similarities.CopyTo(similarities, 0);
         indices.AsSpan(first * k).Fill(-1);
-        var found = new RowNeighbours(count, earlier?.Complete ?? count, k, indices, similarities);
-        if (features.ByRarity) found.FindByOccurrence(rows, features, options, first, cancellationToken);
-        else if (earlier is null) found.FindByValue(rows, features.Buckets, cancellationToken);
-        return found;
+        return new RowNeighbours(count, earlier?.Complete ?? count, k, indices, similarities);
     }
 
     private void FindByOccurrence(SparseRows rows, FeatureOptions features, SoftmaxOptions options, int first, CancellationToken cancellationToken)
@@ -156,9 +179,14 @@ public sealed class RowNeighbours
     private void FindByValue(SparseRows rows, int width, CancellationToken cancellationToken)
     {
         var known = Enumerable.Range(0, Count).Where(i => rows.ValuesOf(i).Length == width).ToArray();
-        if (known.Length < 2) return;
         var values = new float[known.Length * width];
         for (var i = 0; i < known.Length; i++) rows.ValuesOf(known[i]).CopyTo(values.AsSpan(i * width, width));
+        FindByValue(known, values, width, cancellationToken);
+    }
+
+    private void FindByValue(int[] known, float[] values, int width, CancellationToken cancellationToken)
+    {
+        if (known.Length < 2) return;
         var graph = NeighbourGraph.Build(values, width, K, cancellationToken: cancellationToken);
         for (var i = 0; i < known.Length; i++)
         {

@@ -18,8 +18,10 @@ public sealed class CompactVectors
 {
     private const uint Magic = 0x56434E41; // "ANCV"
     private const int FormatVersion = 1;
-    private const int HeaderSize = 24;
     private const int Levels = 127;
+
+    /// <summary>Bytes before the rows of a file.</summary>
+    internal const int HeaderSize = 24;
 
     private readonly long[] _ids;
     private readonly sbyte[] _values;

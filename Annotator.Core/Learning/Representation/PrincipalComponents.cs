@@ -1,8 +1,13 @@
+using System.Buffers.Binary;
+
 namespace Annotator.Core.Learning.Representation;
 
 /// <summary>Principal components of dense rows, such as an image encoder's, to make them short enough for the neighbour index. Immutable.</summary>
 public sealed class PrincipalComponents
 {
+    private const uint Magic = 0x43504E41; // "ANPC"
+    private const int HeaderSize = 12;
+
     private readonly float[] _mean;
     private readonly float[] _basis;
     private readonly int _from;
@@ -85,6 +90,38 @@ public sealed class PrincipalComponents
         }
 
         return new(mean, directions, from, to);
+    }
+
+    /// <summary>All of it as bytes.</summary>
+    public byte[] ToBytes()
+    {
+        var bytes = new byte[HeaderSize + (sizeof(float) * (_mean.Length + _basis.Length))];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), _from);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(8), Dimensions);
+        var at = HeaderSize;
+        foreach (var value in _mean.Concat(_basis))
+        {
+            BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(at), value);
+            at += sizeof(float);
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Reads what <see cref="ToBytes"/> wrote.</summary>
+    /// <exception cref="FormatException">The bytes are no such file, or damaged.</exception>
+    public static PrincipalComponents FromBytes(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic)
+            throw new FormatException("Not a file of principal components.");
+        var (from, to) = (BinaryPrimitives.ReadInt32LittleEndian(bytes[4..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]));
+        if (from < 1 || to < 1 || to > from || bytes.Length != HeaderSize + ((long)sizeof(float) * from * (1 + to)))
+            throw new FormatException("The file of principal components is damaged.");
+        var values = new float[from * (1 + to)];
+        for (var i = 0; i < values.Length; i++)
+            values[i] = BinaryPrimitives.ReadSingleLittleEndian(bytes[(HeaderSize + (sizeof(float) * i))..]);
+        return new(values[..from], values[from..], from, to);
     }
 
     /// <summary>The reduced rows, count x <see cref="Dimensions"/>; not scaled.</summary>
