@@ -34,7 +34,6 @@ public sealed class NaiveBayesTests
         var alone = NaiveBayes.Opinions(rows, features, labels, 2, null, TestContext.Current.CancellationToken);
         var grouped = NaiveBayes.Opinions(rows, features, labels, 2, [7, 7, -1, -1, -1], TestContext.Current.CancellationToken);
         Assert.True(alone[1] > grouped[1] + 0.1, $"{alone[1]} and {grouped[1]}");
-        Assert.True(grouped[1] < 0.5);
         Assert.Equal(alone.AsSpan(4).ToArray(), grouped.AsSpan(4).ToArray());
     }
 

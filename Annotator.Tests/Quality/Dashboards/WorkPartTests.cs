@@ -38,7 +38,7 @@ public sealed class WorkPartTests
             foreach (var user in people.OrderBy(_ => random.Next()).Take(3))
             {
                 var action = random.Next(12) == 0 ? DecisionAction.Skip : DecisionAction.Correct;
-                await host.Get<DecisionRecorder>().RecordAsync(new ProjectGrant(project, Role.Lead), user, [new NewDecision(item, action, action == DecisionAction.Skip ? null : new ChoiceValue(s_labels[random.NextDouble() < 0.7 ? (int)(item % 3) : random.Next(3)]), Comment: "unclear", Seconds: 1 + (8 * random.NextDouble()), Shown: shown)]);
+                await host.Get<DecisionRecorder>().RecordAsync(new ProjectGrant(project, Role.Lead), user, [new NewDecision(item, action, action == DecisionAction.Skip ? null : new ChoiceValue(s_labels[random.NextDouble() < 0.7 ? (int)(item % 3) : random.Next(3)]), Comment: "unclear", Seconds: 1 + (random.Next(64) / 8.0), Shown: shown)]);
             }
         }
 
