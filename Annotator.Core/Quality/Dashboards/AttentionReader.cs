@@ -31,14 +31,15 @@ public sealed class AttentionReader(DashboardReader dashboards, TeamQualityReade
         return found;
     }
 
-    // By all votes together where these tell something: whoever is paired with a careless colleague is not blamed for it.
+    // Those whom the page of people names, by all votes together; where these tell nothing, whose labels differ from the others' in pairs.
     private async Task<IEnumerable<AttentionFinding>> OfPeopleAsync(Project project, Dashboard board, CancellationToken cancellationToken)
     {
-        var estimates = await votes.EstimatesAsync(project, null, cancellationToken);
-        var people = board.Annotators
-            .Select(a => (Who: a, Share: estimates is null ? a.Others : estimates.Annotators.GetValueOrDefault(a.UserId) is { } e ? new MeasuredShare(e.Accuracy, e.Lower, e.Upper, e.Count) : new MeasuredShare(null, null, null, 0)))
-            .ToList();
-        return Attention.Below(people).Take(MostOfAKind).Select(f => new AttentionFinding(AttentionKind.Annotator, f.Part.Name, f.Part.UserId, f.Share, f.Others, f.Share.Count));
+        if (await votes.EstimatesAsync(project, null, cancellationToken) is not { } estimates)
+            return Attention.Below(board.Annotators.Select(a => (a, a.Others)).ToList()).Take(MostOfAKind).Select(f => new AttentionFinding(AttentionKind.Annotator, f.Part.Name, f.Part.UserId, f.Share, f.Others, f.Share.Count));
+        var all = estimates.Annotators.Values;
+        double RestOf(AnnotatorEstimate one) => all.Where(e => e != one).Sum(e => e.Accuracy * e.Count) / Math.Max(1, all.Where(e => e != one).Sum(e => e.Count));
+        return board.Annotators.Select(a => (Who: a, Found: estimates.Annotators.GetValueOrDefault(a.UserId))).Where(a => a.Found is { Finding: not AnnotatorFinding.None }).OrderBy(a => a.Found!.Accuracy).Take(MostOfAKind)
+            .Select(a => new AttentionFinding(AttentionKind.Annotator, a.Who.Name, a.Who.UserId, new MeasuredShare(a.Found!.Accuracy, a.Found.Lower, a.Found.Upper, a.Found.Count), RestOf(a.Found), a.Found.Count));
     }
 
     private async Task<List<AttentionFinding>> OfSlicesAsync(Project project, Dashboard board, CancellationToken cancellationToken)
