@@ -34,6 +34,12 @@ public sealed class LearningOptions
     /// <summary>In projects with fewer items nobody is made to wait for the learning.</summary>
     public const int PacedItems = 500;
 
+    // Of the fewest decisions; while an LLM is asked hardly anybody knows yet what is worth a look.
+    private const int AskingPart = 5;
+
+    /// <summary>How many decisions people may run ahead while the first answers of an LLM come in.</summary>
+    internal int AheadWhileAsking => Math.Max(1, AheadLeast / AskingPart);
+
     /// <summary>How many decisions people may run ahead of the learning; 0: any number.</summary>
     /// <param name="decisions">Decisions so far.</param>
     /// <param name="items">Items of the project.</param>

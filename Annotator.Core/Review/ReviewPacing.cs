@@ -1,3 +1,4 @@
+using Annotator.Core.Cascade;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
@@ -48,8 +49,17 @@ public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger lea
     private async Task<int> RoomNowAsync(Project project, int wanted, CancellationToken cancellationToken)
     {
         var pace = await database.ReadAsync(db => SteeringCounters.PaceAsync(db, project.Id, cancellationToken), cancellationToken);
-        var room = (pace.Ahead ?? options.Value.AheadOf(0, pace.Items)) is > 0 and var ahead ? ahead - (pace.Decided - pace.Learned) : wanted;
+        var room = (pace.Ahead ?? await FirstAheadAsync(project, pace, cancellationToken)) is > 0 and var ahead ? ahead - (pace.Decided - pace.Learned) : wanted;
         return (int)Math.Clamp(room, 0, wanted);
+    }
+
+    // Before the first training: what an LLM that is being asked says will teach more than people's first decisions.
+    private async Task<long> FirstAheadAsync(Project project, Pace pace, CancellationToken cancellationToken)
+    {
+        var ahead = options.Value.AheadOf(0, pace.Items);
+        if (ahead == 0) return 0;
+        var asking = await database.ReadAsync(db => db.Runs.AnyAsync(r => r.ProjectId == project.Id && r.Kind == PrelabelHandler.RunKind && r.State < RunState.Succeeded, cancellationToken), cancellationToken);
+        return asking ? Math.Min(ahead, options.Value.AheadWhileAsking) : ahead;
     }
 
     // Waits until a run has come further, or for a while.

@@ -6,15 +6,15 @@ namespace Annotator.Core.Learning.Routing;
 /// <param name="Student">Power to which the student's probabilities are raised (below 1: it was over-confident).</param>
 /// <param name="Neighbours">Power to which the vote of similar items is raised; 0: it tells nothing that the student does not.</param>
 /// <param name="Words">Power to which the word of naive Bayes is raised; 0: it tells nothing that the others do not.</param>
-/// <param name="Noise">Share of items on which all say nothing, however sure they are.</param>
+/// <param name="Noise">Share of items that all misread, so that they are much less sure than they say.</param>
 public sealed record PoolPowers(double Student, double Neighbours, double Words, double Noise)
 {
     /// <summary>Before anything is measured: the student as it is.</summary>
-    public static PoolPowers First { get; } = new(1, 0, 0, 0.002);
+    public static PoolPowers First { get; } = new(1, 0, 0, 0.04);
 }
 
 /// <summary>
-/// The signals of all items as logarithms, pooled: (1 - noise) student^a vote^b words^c + noise, normalised, then weighed by the likelihood of the labellers' answers.
+/// The signals of all items as logarithms, pooled: p = student^a vote^b words^c, (1 - noise) p + noise p^0.3, each normalised, then weighed by the likelihood of the labellers' answers.
 /// </summary>
 internal sealed class OpinionPool
 {
@@ -37,6 +37,12 @@ internal sealed class OpinionPool
     private const double PowerStep = 1.1;
     private const double VoiceStep = 0.1;
     private const double NoiseStep = 1.5;
+    // What the prior of the powers is worth, in decisions.
+    private const double FitStrength = 10;
+
+    // How much of their sureness the opinions keep about a text that they misread: the classes they take for likely stay likelier than others.
+    private const float MisreadPower = 0.3f;
+
     private const double LeastPower = 0.35;
     private const double MostNeighbours = 3;
     private const double MostWords = 3;
@@ -139,7 +145,7 @@ internal sealed class OpinionPool
 
     /// <summary>
     /// Climbs to the powers that make what is known likeliest: people's decisions given the signals (so that the fit is not biased by their choice of the doubtful
-    /// items), and the labellers' answers given student and neighbours. Drawn towards the bare student by the worth of ten decisions.
+    /// items), and the labellers' answers given student and neighbours. Drawn towards the bare student, and one item in 25 misread, by the worth of ten decisions.
     /// </summary>
     public void Fit()
     {
@@ -201,44 +207,50 @@ internal sealed class OpinionPool
     public void Posterior(float[] posterior, PoolPowers powers, bool decisions)
     {
         var classes = _evidence.Classes;
-        Parallel.For(0, _evidence.Count, Parallelism, i =>
+        Parallel.For(0, _evidence.Count, Parallelism, () => new float[classes], (i, _, flat) =>
         {
             var row = posterior.AsSpan(i * classes, classes);
             if (decisions && _evidence.Decided[i] is >= 0 and var decided)
             {
                 row.Clear();
                 row[decided] = 1;
-                return;
+            }
+            else
+            {
+                Believe(i, powers, row, flat);
             }
 
-            Believe(i, powers, row);
-        });
+            return flat;
+        }, _ => { });
     }
 
     // The probabilities of one item, its answers taken in.
-    private void Believe(int item, PoolPowers powers, Span<float> row)
+    private void Believe(int item, PoolPowers powers, Span<float> row, Span<float> flat)
     {
-        LogPrior(item, powers, row);
+        LogPrior(item, powers, row, flat);
         for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], row);
         SpanMath.Softmax(row);
     }
 
     private double LogLikelihood(PoolPowers powers, bool withAnswers)
     {
-        var value = -10 * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours) + (powers.Words * powers.Words));
+        var value = -FitStrength * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours) + (powers.Words * powers.Words)) - (FitStrength * Math.Pow(Math.Log(powers.Noise / PoolPowers.First.Noise), 2));
         if (_decided.Length > 0)
         {
-            value += _decisions / (double)_decided.Length * SumOver(_decided, (i, row, _) =>
+            value += _decisions / (double)_decided.Length * SumOver(_decided, (i, row, other) =>
             {
-                Believe(i, powers, row);
+                Believe(i, powers, row, other);
                 return Math.Log(Math.Max(row[_evidence.Decided[i]], 1e-6));
             });
         }
 
         if (!withAnswers) return value;
+
+        // Answers that are often wrong tell next to nothing of rare surprises: how many there are is for people's decisions to say.
+        var unanimous = powers with { Noise = 0 };
         return value + (_answers / (double)_answered.Length * SumOver(_answered, (i, row, said) =>
         {
-            LogPrior(i, powers, row);
+            LogPrior(i, unanimous, row, said);
             said.Clear();
             for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][i], said);
             double likelihood = 0;
@@ -261,15 +273,27 @@ internal sealed class OpinionPool
         return sums.Sum();
     }
 
-    private void LogPrior(int item, PoolPowers powers, Span<float> row)
+    private void LogPrior(int item, PoolPowers powers, Span<float> row, Span<float> flat)
     {
         var start = item * row.Length;
         if (_student.Length > 0) SpanMath.Multiply(_student.AsSpan(start, row.Length), (float)powers.Student, row);
         else row.Clear();
         if (_votes.Length > 0 && powers.Neighbours > 0) SpanMath.AddScaled(_votes.AsSpan(start, row.Length), (float)powers.Neighbours, row);
         if (_words.Length > 0 && powers.Words > 0) SpanMath.AddScaled(_words.AsSpan(start, row.Length), (float)powers.Words, row);
-        SpanMath.Softmax(row);
-        SpanMath.LogOfScaled(row, (float)(1 - powers.Noise), (float)(powers.Noise / row.Length));
+        if (powers.Noise > 0)
+        {
+            SpanMath.Multiply(row, MisreadPower, flat);
+            SpanMath.Softmax(flat);
+            SpanMath.Softmax(row);
+            SpanMath.Multiply(row, (float)(1 - powers.Noise), row);
+            SpanMath.AddScaled(flat, (float)powers.Noise, row);
+        }
+        else
+        {
+            SpanMath.Softmax(row);
+        }
+
+        SpanMath.LogOfScaled(row, 1, 1e-9f);
     }
 
     // Evenly spread ones of those that are meant, and how many there are.

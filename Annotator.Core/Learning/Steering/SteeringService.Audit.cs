@@ -16,6 +16,7 @@ internal sealed partial class SteeringService
 {
     // People may run ahead of the bound by this many answers: what is answered after the bound was reached is wasted.
     private const int AuditAhead = 20;
+    private const int LeastAuditAhead = 5;
 
     private const int FewestOpenDraws = 30;
 
@@ -129,7 +130,7 @@ internal sealed partial class SteeringService
         await SteeringCounters.SetAsync(
             scope, project.Id,
             (SteeringCounters.Phase, (long)(state == AuditState.Abandoned ? SteeringPhase.Learning : SteeringPhase.Audit)),
-            (SteeringCounters.Left, Math.Min(left, session.Test.Remaining)), (SteeringCounters.Ahead, AuditAhead), (SteeringCounters.LearnedDecisions, decided));
+            (SteeringCounters.Left, Math.Min(left, session.Test.Remaining)), (SteeringCounters.Ahead, Math.Clamp(left / 4, LeastAuditAhead, AuditAhead)), (SteeringCounters.LearnedDecisions, decided));
         scope.Publish(new ProjectChanged(project.Id));
     }
 

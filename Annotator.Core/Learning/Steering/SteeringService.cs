@@ -231,12 +231,12 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         await AdvanceAsync(run, project, session.Audit, cancellationToken);
     }
 
-    // Nobody need run further ahead than there is to review before the audit. And while an LLM's answers come in, hardly anybody knows yet what is worth a look.
+    // Nobody need run further ahead than there is to review before the audit.
     private int PaceOf(int ahead, double reviews, bool busy)
     {
         if (ahead == 0) return 0;
         var least = options.Value.AheadLeast;
-        return busy ? Math.Min(ahead, Math.Max(1, least / 5)) : (int)Math.Clamp(Math.Ceiling(reviews), Math.Min(ahead, least / 2), ahead);
+        return busy ? Math.Min(ahead, options.Value.AheadWhileAsking) : (int)Math.Clamp(Math.Ceiling(reviews), Math.Min(ahead, least / 2), ahead);
     }
 
     private static ItemChange Queued(Project project, Item item, Proposal proposal)

@@ -17,6 +17,10 @@ internal sealed class ErrorCountTest
 {
     private const double PredictionWorth = 20;
 
+    // Risks are predicted with caution, so that an audit does not begin too early. A gambler who believes all of it stakes too little, and plans more reviews than pay: over eight
+    // audits of 8,000 items, 200 times each, 0.7 to 0.85 of it took 2 to 3 % fewer decisions.
+    private const double Believed = 0.8;
+
     private readonly int[] _edges;
     private readonly double[] _capital;
     private readonly double[] _bets;
@@ -38,6 +42,7 @@ internal sealed class ErrorCountTest
         Population = (int)Math.Round(bins.Items());
         _limit = -Math.Log(alpha);
         _priorRisks = [.. bins.Risks];
+        for (var b = 0; b < RiskBins.Length; b++) bins.Risks[b] *= Believed;
         List<int> edges = [];
         for (var edge = 0; edge <= Population; edge = Math.Max(edge + 1, (int)(edge * 1.01))) edges.Add(edge);
         _edges = [.. edges, Population + 1];
@@ -48,8 +53,11 @@ internal sealed class ErrorCountTest
         _top = edges.Count - 1;
     }
 
-    /// <summary>What is left: counts by risk, with the risks corrected by what the draws showed.</summary>
+    /// <summary>What is left: counts by risk, with the risks that the gambler believes after what the draws showed.</summary>
     public RiskBins Bins { get; }
+
+    /// <summary>Wrong labels expected among those left: the predicted risks, corrected by what was found.</summary>
+    public double ExpectedErrors => Bins.ExpectedErrors() / Believed;
 
     /// <summary>Items at the start.</summary>
     public int Population { get; }
@@ -144,7 +152,7 @@ internal sealed class ErrorCountTest
         {
             if (Bins.Counts[b] < 0.5) continue;
             var risk = Math.Min(0.95, _priorRisks[b] * scale);
-            Bins.Risks[b] = (4 + _foundInBin[b]) / ((4 / risk) + _seenInBin[b]);
+            Bins.Risks[b] = Believed * (4 + _foundInBin[b]) / ((4 / risk) + _seenInBin[b]);
         }
     }
 }

@@ -83,7 +83,7 @@ public sealed class WeightedAudit
     public int FewestErrors => _test.FewestErrors;
 
     /// <summary>Expected number of wrong labels among the <see cref="Remaining"/>: predicted risks corrected by what was found.</summary>
-    public double ExpectedErrors => _test.Bins.ExpectedErrors();
+    public double ExpectedErrors => _test.ExpectedErrors;
 
     /// <summary>Draws that are still expected to be needed until at most this many wrong labels are known to remain.</summary>
     /// <param name="allowed">Wrong labels that may remain.</param>
