@@ -87,6 +87,30 @@ public sealed class LabelFusionTests
     }
 
     [Fact]
+    public void Fuse_TextsThatAreMisread_AreAllowedForBeforeAnybodyHasSeenOne()
+    {
+        // The student is sure of every text, and wrong about one in thirty; a labeller is right in 85 %. Nobody has decided anything.
+        var random = new SplitMix(9);
+        const int Items = 6_000;
+        var (truth, answers, decided, student) = (new int[Items], new int[Items], new int[Items], new float[Items * Classes]);
+        Array.Fill(decided, -1);
+        for (var i = 0; i < Items; i++)
+        {
+            truth[i] = random.Next(Classes);
+            var read = random.Next(30) == 0 ? (truth[i] + 1 + random.Next(Classes - 1)) % Classes : truth[i];
+            answers[i] = random.NextDouble() < 0.85 ? truth[i] : (truth[i] + 1 + random.Next(Classes - 1)) % Classes;
+            for (var c = 0; c < Classes; c++) student[(i * Classes) + c] = c == read ? 0.998f : 0.001f;
+        }
+
+        var evidence = new LabelEvidence(Classes, decided, student, [answers]);
+        var (beliefs, _) = LabelFusion.WithoutDecisions(evidence, LabelFusion.Fuse(evidence));
+        float[] Of(int i) => beliefs[(i * Classes)..((i + 1) * Classes)];
+        var against = Enumerable.Range(0, Items).Where(i => student[(i * Classes) + answers[i]] < 0.5f).ToList();
+        var wrong = against.Count(i => Array.IndexOf(Of(i), Of(i).Max()) != truth[i]);
+        Assert.InRange(against.Sum(i => 1 - (double)Of(i).Max()) / wrong, 0.4, 1.5);
+    }
+
+    [Fact]
     public void Vote_NeverHearsTheItemsOwnDecision()
     {
         var world = new World(seed: 7, items: 500, labeller: 0.8, student: 0.7);

@@ -57,6 +57,18 @@ public class StudentTrainingTests
     }
 
     [Fact]
+    public void Train_LabelsWithEmphasis_TeachMore_ButAreJudgedOnce()
+    {
+        var (rows, labels) = Data(400, 6);
+        List<LabelledRow> given = [.. People(labels, 0, 100).Select(l => l with { Emphasis = 3 }), .. People(labels, 100, 400)];
+        var emphasised = StudentTraining.Train(s_trainer, rows, given, Classes);
+        var weighty = StudentTraining.Train(s_trainer, rows, [.. given.Select(l => l with { Weight = l.Emphasis, Emphasis = 1 })], Classes);
+        Assert.Equal(weighty.OutOfFold!.Scores, emphasised.OutOfFold!.Scores);
+        Assert.All(emphasised.OutOfFold.Weights, w => Assert.Equal(1, w));
+        Assert.Equal(100, weighty.OutOfFold.Weights.Count(w => w == 3));
+    }
+
+    [Fact]
     public void Train_WarmAfterMoreLabels_EqualsAFreshStart()
     {
         var (rows, labels) = Data(1_200, 5);
