@@ -70,8 +70,8 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
             var id = long.TryParse(encoderId, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
             var info = await encoders.FindAsync(id, cancellationToken);
             name = info is null ? encoderId : $"\"{info.Title}\"";
-            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } encoder) return $"The text encoder {name} of the project's settings is not there any more: the built-in representation is used.";
-            await EncodeAsync(run, project, info, encoder, total, dimensions, cancellationToken);
+            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } lent) return $"The text encoder {name} of the project's settings is not there any more: the built-in representation is used.";
+            using (lent) await EncodeAsync(run, project, info, lent.Session, total, dimensions, cancellationToken);
             return null;
         }
         catch (EncoderRefusedException e)

@@ -222,8 +222,8 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         if (loaded is not { Components: { } components, Version.Encoder: { } id }) return false;
         try
         {
-            if (await encoders.OpenAsync(long.Parse(id, CultureInfo.InvariantCulture), cancellationToken) is not { } encoder) return false;
-            components.Transform(await Task.Run(() => encoder.Encode([text], cancellationToken), cancellationToken)).CopyTo(query, 0);
+            if (await encoders.OpenAsync(long.Parse(id, CultureInfo.InvariantCulture), cancellationToken) is not { } lent) return false;
+            using (lent) components.Transform(await Task.Run(() => lent.Session.Encode([text], cancellationToken), cancellationToken)).CopyTo(query, 0);
             return true;
         }
         catch (EncoderRefusedException)
