@@ -62,6 +62,11 @@ public class EncodersApiTests(SharedHost shared)
         Assert.Contains("not there any more", fallen["fallback"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(240, fallen["items"]!.GetValue<long>());
 
+        // What was spread over neighbours by meaning is spread again over these, and does not hold there.
+        var spread = _host.Services.GetRequiredService<Core.Learning.PropagationStates>();
+        var now = await Until.HoldsAsync(() => spread.FindAsync(long.Parse(project, CultureInfo.InvariantCulture)), state => state is { On: false }, "propagation is off again");
+        Assert.Equal(0, now!.Proposed);
+
         async Task<double> SameTopicAsync(double atLeast = 0)
         {
             // What is loaded is looked at again after some seconds.
