@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -116,11 +115,7 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
 
     private List<(string Field, string Message)> Check(EncoderUpload upload)
     {
-        var errors = new List<(string, string)>();
-        if (string.IsNullOrWhiteSpace(upload.Name) || upload.Name.Trim().Length > 200) errors.Add(("name", "A name of 1 to 200 characters is needed."));
-        var wrong = new List<ValidationResult>();
-        Validator.TryValidateObject(upload.Spec, new ValidationContext(upload.Spec), wrong, validateAllProperties: true);
-        errors.AddRange(wrong.SelectMany(w => w.MemberNames.Select(m => ($"spec.{JsonNamingPolicy.CamelCase.ConvertName(m)}", w.ErrorMessage ?? "Is not valid."))));
+        var errors = ModelUploads.Check(upload.Name, upload.Spec);
         if (upload.Model.Length == 0) errors.Add(("model", "The ONNX file is missing or empty."));
         else if (upload.Model.LongLength > MostModelBytes) errors.Add(("model", $"The model is larger than {options.Value.Megabytes} MB."));
         if (upload.Tokenizer.Count == 0) errors.Add(("tokenizer", $"The encoder has no tokenizer. {TokenizerFile.Accepted}"));
@@ -184,21 +179,13 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
         try
         {
             var files = new List<TokenizerFile>();
-            foreach (var file in FilesOf(row)) files.Add(new TokenizerFile(file.Kind, await ReadAsync(file.Blob, cancellationToken)));
-            return new EncoderFiles(await ReadAsync(row.Blob, cancellationToken), files, Info(row).Spec);
+            foreach (var file in FilesOf(row)) files.Add(new TokenizerFile(file.Kind, await ModelUploads.ReadAsync(blobs, file.Blob, cancellationToken)));
+            return new EncoderFiles(await ModelUploads.ReadAsync(blobs, row.Blob, cancellationToken), files, Info(row).Spec);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new EncoderRefusedException("model", "A file of the encoder is not there any more.", e);
         }
-    }
-
-    private async Task<byte[]> ReadAsync(string blob, CancellationToken cancellationToken)
-    {
-        await using var stored = await blobs.OpenAsync(blob, cancellationToken);
-        var bytes = new byte[stored.Length];
-        await stored.ReadExactlyAsync(bytes, cancellationToken);
-        return bytes;
     }
 
     private static List<EncoderFile> FilesOf(TextEncoderRow row) => JsonSerializer.Deserialize<List<EncoderFile>>(row.Files, ProjectJson.Options)!;
