@@ -110,7 +110,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
         await scope.Dialect.InsertAsync(scope.Db, queue, ignoreConflicts: false, scope.CancellationToken);
         if (queue.Any(q => q.Reason == QueueReason.Urgent)) scope.Publish(new UrgentArrived(project.Id));
         ItemTransitions.CountNew(scope, project.Id, fresh.Values);
-        PrelabelEvents.Publish(scope, project.Id, fresh.Values);
+        await PrelabelEvents.PublishAsync(scope, project.Id, fresh.Values);
         scope.Publish(new ProjectChanged(project.Id));
     }
 
