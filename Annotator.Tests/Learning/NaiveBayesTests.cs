@@ -80,7 +80,7 @@ public sealed class NaiveBayesTests
         Assert.Equal(Bits(NaiveBayes.Opinions(whole, labels, 2, null)), Bits(NaiveBayes.Opinions(grown, labels, 2, null)));
 
         // Features that are made otherwise, or fewer rows, are none of what was counted.
-        Assert.NotSame(grown, WordRows.Of(rows, features.Options with { WordBits = 12 }, grown));
+        Assert.NotSame(grown, WordRows.Of(rows, features.Options with { MaximumLength = 1_024 }, grown));
         var (fewer, _) = Rows("red tea", "green tea");
         Assert.Equal(1, WordRows.Of(fewer, features.Options, grown)!.Words);
         int[] Bits(ReadOnlySpan<float> values) => [.. values.ToArray().Select(BitConverter.SingleToInt32Bits)];
