@@ -25,30 +25,35 @@ public sealed partial class RepresentTrigger(IServiceProvider services, Annotato
     // Runs that end with a representation, or with asking for one.
     private static readonly string[] s_underway = [Import.ImportHandler.RunKind, DeduplicateHandler.RunKind, RepresentHandler.RunKind];
 
+    // What asks models of the items is let end first, if it does so soon.
+    private static readonly string[] s_asking = [.. s_underway, Cascade.PrelabelHandler.RunKind];
+    private const int Patience = 6;
+
     private static readonly string[] s_states = [.. Enum.GetValues<ItemState>().Select(CounterNames.State)];
 
-    private readonly ConcurrentDictionary<long, bool> _grown = new();
+    // How often it was looked at each project that got items.
+    private readonly ConcurrentDictionary<long, int> _grown = new();
 
     // Items that there were when a run was last started: one that came to nothing is not started again and again.
     private readonly ConcurrentDictionary<long, long> _started = new();
 
     /// <summary>Says that a project got items.</summary>
-    public void ItemsStored(long projectId) => _grown.TryAdd(projectId, true);
+    public void ItemsStored(long projectId) => _grown.TryAdd(projectId, 0);
 
     /// <summary>Looks at the projects that got items, and starts runs where they are due.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
         foreach (var project in _grown.Keys)
         {
-            _grown.TryRemove(project, out _);
+            _grown.TryRemove(project, out var looks);
             try
             {
-                if (!await LookAsync(project, cancellationToken)) _grown.TryAdd(project, true);
+                if (!await LookAsync(project, looks < Patience ? s_asking : s_underway, cancellationToken)) _grown[project] = looks + 1;
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogNotStarted(e, project);
-                _grown.TryAdd(project, true);
+                _grown.TryAdd(project, looks);
             }
         }
     }
@@ -61,12 +66,12 @@ public sealed partial class RepresentTrigger(IServiceProvider services, Annotato
     }
 
     // Whether it is known what is to be done: not while something is under way that may do it.
-    private async Task<bool> LookAsync(long projectId, CancellationToken cancellationToken)
+    private async Task<bool> LookAsync(long projectId, string[] underway, CancellationToken cancellationToken)
     {
         var (wanted, busy, items) = await database.ReadAsync(
             async db => (
                 await db.Projects.AnyAsync(p => p.Id == projectId && p.DeletedAt == null && p.Modality != Modality.Video, cancellationToken),
-                await db.Runs.AnyAsync(r => r.ProjectId == projectId && r.State < RunState.Succeeded && s_underway.Contains(r.Kind), cancellationToken),
+                await db.Runs.AnyAsync(r => r.ProjectId == projectId && r.State < RunState.Succeeded && underway.Contains(r.Kind), cancellationToken),
                 await db.Counters.Where(c => c.ProjectId == projectId && s_states.Contains(c.Name)).SumAsync(c => c.Value, cancellationToken)),
             cancellationToken);
         if (!wanted) return true;
