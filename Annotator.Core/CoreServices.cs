@@ -64,6 +64,8 @@ public static class CoreServices
         services.AddSingleton<FirstSample>();
         services.AddSingleton<EncodedRepresentation>();
         services.AddSingleton<IRunHandler, RepresentHandler>().AddStartableRun(RepresentHandler.RunKind);
+        services.AddSingleton<RepresentTrigger>();
+        services.AddHostedService(p => p.GetRequiredService<RepresentTrigger>());
         services.AddSingleton<IRunHandler, SampleHandler>().AddStartableRun<SampleOptions>(SampleHandler.RunKind);
         services.AddItemMaps();
         services.AddSingleton<PropagationStates>();

@@ -34,7 +34,7 @@ public static class AnnotatorApp
     /// <returns>The process's exit code.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is [ModelCheckCommand.Verb, .. var check]) return ModelCheck.Run(check);
+        if (ModelCheck.Run(args) is { } check) return check;
         try
         {
             await using var app = Build(args);

@@ -35,7 +35,7 @@ public sealed record NewItem(
 public sealed record StoredItem(Item Item, bool Created);
 
 /// <summary>Takes single items in and lets the fast stage annotate them at once.</summary>
-public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, VisionReader vision, LabelHints hints, RunService runs, LlmStage llm)
+public sealed class ItemIntake(AnnotatorDatabase database, StudentReader students, VisionReader vision, LabelHints hints, RunService runs, LlmStage llm, RepresentTrigger representing)
 {
     /// <summary>The most items in one call.</summary>
     public const int MostAtOnce = 1_000;
@@ -77,6 +77,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
 
                 // A film takes minutes: its sender does not wait for what a model finds in it.
                 var films = project.Modality == Modality.Video && project.Settings.Vision.Model is not null && fresh.Count > 0;
+                if (fresh.Count > 0) scope.OnCommitted(() => representing.ItemsStored(project.Id));
                 if (films || fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
                 IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
                 return Outcome<IReadOnlyList<StoredItem>>.Of(stored);
@@ -109,7 +110,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
         await scope.Dialect.InsertAsync(scope.Db, queue, ignoreConflicts: false, scope.CancellationToken);
         if (queue.Any(q => q.Reason == QueueReason.Urgent)) scope.Publish(new UrgentArrived(project.Id));
         ItemTransitions.CountNew(scope, project.Id, fresh.Values);
-        PrelabelEvents.Publish(scope, project.Id, fresh.Values);
+        await PrelabelEvents.PublishAsync(scope, project.Id, fresh.Values);
         scope.Publish(new ProjectChanged(project.Id));
     }
 

@@ -299,7 +299,7 @@ internal sealed class PrelabelHandler(
         await ItemTransitions.RerankAsync(scope, project.Id, ranks);
         if (blinded.Count > 0) await scope.Db.Queue.Where(q => q.ProjectId == project.Id && blinded.Contains(q.ItemId)).ExecuteUpdateAsync(x => x.SetProperty(q => q.Blind, true), scope.CancellationToken);
         var told = changes.Where((_, i) => done[i]).Select(c => c.Item).ToList();
-        PrelabelEvents.Publish(scope, project.Id, told.Where(i => i.State != ItemState.Final || i.LabelSource == LabelSource.Auto));
+        await PrelabelEvents.PublishAsync(scope, project.Id, told.Where(i => i.State != ItemState.Final || i.LabelSource == LabelSource.Auto));
         scope.Publish(new ProjectChanged(project.Id));
         return told.Count;
     }

@@ -44,22 +44,15 @@ internal static class PrelabelEvents
 
     private const int Excerpt = 160;
 
-    /// <summary>Tells of items that were read with their texts.</summary>
-    public static void Publish(WriteScope scope, long projectId, IEnumerable<Item> items)
-    {
-        var told = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent).Select(i => Told(i, i.Text)).ToList();
-        if (told.Count > 0) scope.Publish(new ItemsPreLabelled(projectId, told));
-    }
-
-    /// <summary>Tells of items that were read without their texts: of those that are told the beginning is read here.</summary>
+    /// <summary>Tells of items. Where they were read without what they are of (no text and no address), the beginning of the text is read here for those that are told.</summary>
     public static async Task PublishAsync(WriteScope scope, long projectId, IEnumerable<Item> items)
     {
-        var some = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent).ToList();
-        if (some.Count == 0) return;
-        var ids = some.ConvertAll(i => i.Id);
-        var texts = await scope.Db.Items.Where(i => i.ProjectId == projectId && ids.Contains(i.Id) && i.Text != null)
+        var told = items.Where(i => i.PredictionValue is not null).Take(MostInOneEvent).ToList();
+        if (told.Count == 0) return;
+        var bare = told.Where(i => i.Text is null && i.Url is null).Select(i => i.Id).ToList();
+        var texts = bare.Count == 0 ? [] : await scope.Db.Items.Where(i => i.ProjectId == projectId && bare.Contains(i.Id) && i.Text != null)
             .Select(i => new { i.Id, Text = i.Text!.Substring(0, Excerpt) }).ToDictionaryAsync(i => i.Id, i => i.Text, scope.CancellationToken);
-        scope.Publish(new ItemsPreLabelled(projectId, some.ConvertAll(i => Told(i, texts.GetValueOrDefault(i.Id)))));
+        scope.Publish(new ItemsPreLabelled(projectId, told.ConvertAll(i => Told(i, i.Text ?? texts.GetValueOrDefault(i.Id)))));
     }
 
     private static PreLabelled Told(Item item, string? text) => new(

@@ -70,8 +70,8 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
             var id = long.TryParse(encoderId, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
             var info = await encoders.FindAsync(id, cancellationToken);
             name = info is null ? encoderId : $"\"{info.Title}\"";
-            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } encoder) return $"The text encoder {name} of the project's settings is not there any more: the built-in representation is used.";
-            await EncodeAsync(run, project, info, encoder, total, dimensions, cancellationToken);
+            if (info is null || await encoders.OpenAsync(id, cancellationToken) is not { } lent) return $"The text encoder {name} of the project's settings is not there any more: the built-in representation is used.";
+            using (lent) await EncodeAsync(run, project, info, lent.Session, total, dimensions, cancellationToken);
             return null;
         }
         catch (EncoderRefusedException e)
@@ -171,10 +171,8 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
 
     private async Task<Dictionary<long, float[]>> SampleAsync(RunContext run, TextEncoder encoder, long total, CancellationToken cancellationToken)
     {
-        var ids = await run.Database.ReadAsync(db => db.Items.Where(i => i.ProjectId == run.ProjectId).OrderBy(i => i.Id).Select(i => i.Id).ToListAsync(cancellationToken), cancellationToken);
-        var step = Math.Max(1, (int)((total + MostSampled - 1) / MostSampled));
         var rows = new Dictionary<long, float[]>();
-        foreach (var part in ids.Where((_, i) => i % step == 0).Chunk(Slice))
+        foreach (var part in (await run.Database.ReadAsync(db => SampledIdsAsync(db, run.ProjectId, total, MostSampled, cancellationToken), cancellationToken)).Chunk(Slice))
         {
             var items = await run.Database.ReadAsync(
                 async db => (await db.Items.Where(i => i.ProjectId == run.ProjectId && part.Contains(i.Id)).OrderBy(i => i.Id).Select(i => new { i.Id, i.Text }).ToListAsync(cancellationToken)).ConvertAll(i => (i.Id, Text: i.Text ?? "")),
@@ -185,6 +183,22 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
         }
 
         return rows;
+    }
+
+    /// <summary>Items that stand for all: each n-th in order of arrival. They are counted off in the database, so that memory holds the chosen ones only.</summary>
+    /// <param name="db">The database.</param>
+    /// <param name="projectId">The project.</param>
+    /// <param name="total">Items that it has, about.</param>
+    /// <param name="most">The most that are chosen.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    internal static Task<List<long>> SampledIdsAsync(AnnotatorDbContext db, long projectId, long total, int most, CancellationToken cancellationToken)
+    {
+        var step = Math.Max(1, (total + most - 1) / most);
+        return db.Database.SqlQuery<long>(
+            $"""
+            SELECT id AS "Value" FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM items WHERE project_id = {projectId}) AS counted
+            WHERE (place - 1) % {step} = 0 ORDER BY id LIMIT {most}
+            """).ToListAsync(cancellationToken);
     }
 
     private async Task<EncodedCursor> PagesAsync(

@@ -45,6 +45,9 @@ internal sealed class PropagateHandler(Representations representations, ItemFeat
     private const double HeldBackShare = 0.3;
     private const int Part = 2_000;
 
+    // Of so many of the newest runs one that was on says that propagation is wanted.
+    private const int LookedAt = 20;
+
     public string Kind => RunKind;
 
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
@@ -58,7 +61,7 @@ internal sealed class PropagateHandler(Representations representations, ItemFeat
             return;
         }
 
-        if (await representations.FindAsync(project.Id, cancellationToken) is not { } loaded)
+        if (await representations.FindNewestAsync(project.Id, cancellationToken) is not { } loaded)
         {
             await EndAsync(run, Off("noRepresentation", "Propagation is off: the project has no representation yet; a run of kind 'represent' makes it."), cancellationToken);
             return;
@@ -90,6 +93,18 @@ internal sealed class PropagateHandler(Representations representations, ItemFeat
         await ClearAsync(run, cancellationToken);
         var proposed = await ProposeAsync(run, project, options, names, loaded, verdict, result!, cancellationToken);
         run.SetResult(state with { Proposed = proposed });
+    }
+
+    /// <summary>How a project's labels are spread again once its neighbours are others: as they were the last time, where propagation was ever on; null where not.</summary>
+    /// <param name="db">The database.</param>
+    /// <param name="projectId">The project.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<PropagateOptions?> AgainAsync(AnnotatorDbContext db, long projectId, CancellationToken cancellationToken)
+    {
+        var newest = await db.Runs.Where(r => r.ProjectId == projectId && r.Kind == RunKind && r.State == RunState.Succeeded && r.Result != null)
+            .OrderByDescending(r => r.Id).Select(r => new { r.Options, r.Result }).Take(LookedAt).ToListAsync(cancellationToken);
+        var wanted = newest.Exists(r => JsonSerializer.Deserialize<PropagationState>(r.Result!, ProjectJson.Options) is { On: true });
+        return wanted ? JsonSerializer.Deserialize<PropagateOptions>(newest[0].Options, ProjectJson.Options) : null;
     }
 
     private static (PropagationVerdict Verdict, PropagationResult? Result, int Checks) Compute(

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning.Representation;
 using Annotator.Core.Projects;
@@ -34,6 +35,15 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
     public string Kind => RunKind;
 
     public async Task ExecuteAsync(RunContext run, CancellationToken cancellationToken)
+    {
+        await RepresentAsync(run, cancellationToken);
+
+        // What was spread over the neighbours of before is spread over those of now.
+        if (JsonSerializer.Deserialize<RepresentResult>(run.Run.Result ?? "{}", ProjectJson.Options) is { Represented: true }
+            && await run.Database.ReadAsync(db => PropagateHandler.AgainAsync(db, run.ProjectId, cancellationToken), cancellationToken) is { } again) run.Then(PropagateHandler.RunKind, again);
+    }
+
+    private async Task RepresentAsync(RunContext run, CancellationToken cancellationToken)
     {
         var project = await run.Database.ReadAsync(db => db.Projects.SingleAsync(p => p.Id == run.ProjectId, cancellationToken), cancellationToken);
         if (project.Modality == Modality.Video)
@@ -160,7 +170,10 @@ internal sealed class RepresentHandler(IBlobStore blobs, Representations represe
         Path.Combine(Path.GetTempPath(), $"annotator-{Guid.NewGuid():n}.vectors"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
 
     /// <summary>Whether the newest representation is missing or a good part of the items is not in it.</summary>
-    public static bool IsOutgrown(RepresentationVersion? latest, long items) => items >= FewestItems && (latest is null || items > latest.Items * 1.25);
+    public static bool IsOutgrown(RepresentationVersion? latest, long items) => items >= FewestItems && (latest is null || IsGrown(latest.Items, items));
+
+    /// <summary>Whether a good part of the items has come since there were so many.</summary>
+    public static bool IsGrown(long before, long items) => items > before * 1.25;
 
     // Pages are read by a thread of the pool that does nothing else meanwhile.
     private sealed class PagedTexts(RunContext run, CancellationToken cancellationToken)

@@ -70,27 +70,11 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
     public async Task<RepresentationVersion?> LatestAsync(long projectId, CancellationToken cancellationToken = default) =>
         (await AllAsync(projectId, 5, cancellationToken)).FirstOrDefault();
 
-    /// <summary>The newest representation, loaded; null before the first.</summary>
-    public async Task<LoadedRepresentation?> FindAsync(long projectId, CancellationToken cancellationToken = default)
-    {
-        var now = time.GetUtcNow();
-        if (_entries.TryGetValue(projectId, out var entry) && now - entry.Checked < Freshness) return Touch(entry, now);
-        await _loading.WaitAsync(cancellationToken);
-        try
-        {
-            if (_entries.TryGetValue(projectId, out entry) && now - entry.Checked < Freshness) return Touch(entry, now);
-            var latest = await LatestAsync(projectId, cancellationToken);
-            var loaded = latest is null ? null : entry?.Loaded is { } there && there.Version.Version == latest.Version ? there : await LoadAsync(latest, cancellationToken);
-            if (loaded is null) return null;
-            _entries[projectId] = new Entry(loaded, now) { Used = now };
-            _sweep ??= time.CreateTimer(_ => Sweep(), null, Idle / 5, Idle / 5);
-            return loaded;
-        }
-        finally
-        {
-            _loading.Release();
-        }
-    }
+    /// <summary>The newest representation, loaded; null before the first. One that came seconds ago may not be known yet.</summary>
+    public Task<LoadedRepresentation?> FindAsync(long projectId, CancellationToken cancellationToken = default) => FindAsync(projectId, Freshness, cancellationToken);
+
+    /// <summary>The newest representation, loaded, looked for now: for work that lasts; null before the first.</summary>
+    public Task<LoadedRepresentation?> FindNewestAsync(long projectId, CancellationToken cancellationToken = default) => FindAsync(projectId, TimeSpan.Zero, cancellationToken);
 
     /// <summary>The items most like one item, the most like first; null where there is no representation or no such item.</summary>
     /// <param name="projectId">The project.</param>
@@ -187,6 +171,27 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         return [.. results.Select(r => JsonSerializer.Deserialize<RepresentResult>(r.Result!, ProjectJson.Options)?.ToVersion(r.Id)).OfType<RepresentationVersion>()];
     }
 
+    private async Task<LoadedRepresentation?> FindAsync(long projectId, TimeSpan freshness, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (_entries.TryGetValue(projectId, out var entry) && now - entry.Checked < freshness) return Touch(entry, now);
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            if (_entries.TryGetValue(projectId, out entry) && now - entry.Checked < freshness) return Touch(entry, now);
+            var latest = await LatestAsync(projectId, cancellationToken);
+            var loaded = latest is null ? null : entry?.Loaded is { } there && there.Version.Version == latest.Version ? there : await LoadAsync(latest, cancellationToken);
+            if (loaded is null) return null;
+            _entries[projectId] = new Entry(loaded, now) { Used = now };
+            _sweep ??= time.CreateTimer(_ => Sweep(), null, Idle / 5, Idle / 5);
+            return loaded;
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
     private static LoadedRepresentation? Touch(Entry entry, DateTimeOffset now)
     {
         entry.Used = now;
@@ -222,8 +227,8 @@ public sealed class Representations(AnnotatorDatabase database, IBlobStore blobs
         if (loaded is not { Components: { } components, Version.Encoder: { } id }) return false;
         try
         {
-            if (await encoders.OpenAsync(long.Parse(id, CultureInfo.InvariantCulture), cancellationToken) is not { } encoder) return false;
-            components.Transform(await Task.Run(() => encoder.Encode([text], cancellationToken), cancellationToken)).CopyTo(query, 0);
+            if (await encoders.OpenAsync(long.Parse(id, CultureInfo.InvariantCulture), cancellationToken) is not { } lent) return false;
+            using (lent) components.Transform(await Task.Run(() => lent.Session.Encode([text], cancellationToken), cancellationToken)).CopyTo(query, 0);
             return true;
         }
         catch (EncoderRefusedException)

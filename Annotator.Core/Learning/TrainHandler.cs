@@ -4,6 +4,7 @@ using System.Text.Json;
 using Annotator.Core.Cascade;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning.Neighbours;
+using Annotator.Core.Learning.Routing;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Live;
 using Annotator.Core.Projects;
@@ -113,7 +114,10 @@ internal sealed class TrainHandler(
         if (workspace.Neighbours is not null || loaded.Answered > 0) workspace.Neighbours = NeighboursOf(workspace, trainer, meaning, cancellationToken);
         var groups = GroupVoices.Of(loaded.Items, workspace.RowOf, workspace.Rows, loaded.Decided, loaded.Llm, out var groupOf);
         var input = new SteeringInput(
-            workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm, .. groups] : groups, workspace.FoldOf, workspace.Neighbours, groupOf);
+            workspace.Rows, classes, loaded.Decided, loaded.Answered > 0 ? [loaded.Llm, .. groups] : groups, workspace.FoldOf, workspace.Neighbours, groupOf)
+        {
+            Words = workspace.Words = WordRows.Of(workspace.Rows, trainer.Features, workspace.Words),
+        };
         return SteeringModel.Learn(input, trainer, workspace.View, cancellationToken);
     }
 

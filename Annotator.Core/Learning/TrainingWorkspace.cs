@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning.Neighbours;
+using Annotator.Core.Learning.Routing;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Projects;
 using Annotator.Core.Quality;
@@ -53,6 +54,9 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     /// <summary>The encoder's representation that they are of; 0 where the student's own features say what is alike.</summary>
     public long NeighboursOf { get; set; }
 
+    /// <summary>The words of each item, for a steered project; grows with the items.</summary>
+    public WordRows? Words { get; set; }
+
     /// <summary>How a student of the project is trained on what was loaded.</summary>
     public SoftmaxTrainer TrainerOf(Project project) => ItemFeatures.TrainerOf(project, _options ?? throw new InvalidOperationException("Nothing was loaded yet."));
 
@@ -77,7 +81,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
         var options = await features.OptionsAsync(project, cancellationToken);
         if (!options.Equals(_options))
         {
-            (_options, Last, View, Neighbours, Rows) = (options, null, null, null, new SparseRows());
+            (_options, Last, View, Neighbours, Words, Rows) = (options, null, null, null, null, new SparseRows());
             _rowOf.Clear();
             _ids.Clear();
             _groupOf.Clear();

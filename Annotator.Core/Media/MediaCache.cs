@@ -32,6 +32,7 @@ public sealed class MediaCache(MediaCacheFolder folder, IOptions<MediaOptions> o
 
     private readonly Lock _lock = new();
     private Dictionary<string, Entry>? _entries;
+    private long _bytes;
     private long _clock;
 
     /// <summary>A file that is there; null where it is not. The caller disposes of it once it is read.</summary>
@@ -44,7 +45,7 @@ public sealed class MediaCache(MediaCacheFolder folder, IOptions<MediaOptions> o
             if (File.Exists(entry.Path)) return Hold(entry);
 
             // Somebody cleared the folder.
-            Entries().Remove(key);
+            Remove(entry);
             return null;
         }
     }
@@ -75,15 +76,14 @@ public sealed class MediaCache(MediaCacheFolder folder, IOptions<MediaOptions> o
         lock (_lock)
         {
             var entries = Entries();
-            if (entries.TryGetValue(key, out var before)) gone.Add(before.Path);
-            entries[key] = entry;
+            if (entries.TryGetValue(key, out var before)) gone.Add(Remove(before));
+            Add(entry);
             held = Hold(entry);
             var room = options.Value.TileMegabytes * 1_000_000L;
-            foreach (var old in entries.Values.Where(e => e.Readers == 0).OrderBy(e => e.Used).ToList())
+            foreach (var old in _bytes <= room ? [] : entries.Values.Where(e => e.Readers == 0).OrderBy(e => e.Used).ToList())
             {
-                if (entries.Values.Sum(e => e.Bytes) <= room) break;
-                entries.Remove(old.Key);
-                gone.Add(old.Path);
+                gone.Add(Remove(old));
+                if (_bytes <= room) break;
             }
         }
 
@@ -112,11 +112,26 @@ public sealed class MediaCache(MediaCacheFolder folder, IOptions<MediaOptions> o
         foreach (var file in directory.EnumerateFiles().OrderBy(f => f.LastWriteTimeUtc).ToList())
         {
             var mark = file.Name.IndexOf(Mark, StringComparison.Ordinal);
-            if (mark > 0 && !file.Name.Contains(Unfinished, StringComparison.Ordinal) && _entries.TryAdd(file.Name[..mark], new Entry(file.Name[..mark], file.FullName, file.Length) { Used = ++_clock })) continue;
+            if (mark > 0 && !file.Name.Contains(Unfinished, StringComparison.Ordinal) && Add(new Entry(file.Name[..mark], file.FullName, file.Length) { Used = ++_clock })) continue;
             TryDelete(file.FullName);
         }
 
         return _entries;
+    }
+
+    // False where there is one of its key.
+    private bool Add(Entry entry)
+    {
+        if (!_entries!.TryAdd(entry.Key, entry)) return false;
+        _bytes += entry.Bytes;
+        return true;
+    }
+
+    private string Remove(Entry entry)
+    {
+        _entries!.Remove(entry.Key);
+        _bytes -= entry.Bytes;
+        return entry.Path;
     }
 
     private static void TryDelete(string path)

@@ -29,27 +29,38 @@ public sealed record ModelReport
 /// <summary>Tries a model in a process of its own, with bounds on time and memory: whatever it does there, it does not do it here.</summary>
 public static class ModelCheck
 {
+    private const int WrongArguments = 2;
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The child's part: opens the model, runs it, writes a report to the standard output.</summary>
-    /// <param name="arguments">Paths of the model and of its spec as JSON; of an encoder of texts those of its tokenizer's files after them.</param>
-    /// <returns>The exit code.</returns>
-    public static int Run(IReadOnlyList<string> arguments)
+    /// <summary>The child's part, where the program was started for it: opens the model, runs it, writes a report to the standard output.</summary>
+    /// <param name="arguments">All arguments of the program.</param>
+    /// <returns>The exit code; null where it was not started to check anything.</returns>
+    public static int? Run(params string[] arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        if (arguments.Count > 2) return Encoders.TextEncoderCheck.Run(arguments);
-        if (arguments.Count != 2) return 2;
+        return arguments switch
+        {
+            [ModelCheckCommand.Verb, var model, var spec] => Run(model, spec),
+            [ModelCheckCommand.EncoderVerb, var model, var spec, .. { Length: > 0 } tokenizer] => Encoders.TextEncoderCheck.Run(model, spec, tokenizer),
+            [ModelCheckCommand.Verb or ModelCheckCommand.EncoderVerb, ..] => WrongArguments,
+            _ => null,
+        };
+    }
+
+    private static int Run(string model, string said)
+    {
         ModelReport report;
         try
         {
-            var spec = JsonSerializer.Deserialize<ModelSpec>(File.ReadAllText(arguments[1]), ProjectJson.Options)!;
-            using var session = VisionSession.Open(File.ReadAllBytes(arguments[0]), spec);
+            var spec = JsonSerializer.Deserialize<ModelSpec>(File.ReadAllText(said), ProjectJson.Options)!;
+            using var session = VisionSession.Open(File.ReadAllBytes(model), spec);
             var clock = Stopwatch.StartNew();
             var grey = new byte[session.Width * session.Height * 3];
             Array.Fill<byte>(grey, 114);
             session.RunOnce(grey);
             var milliseconds = Math.Round(clock.Elapsed.TotalMilliseconds, 1);
-            report = new ModelReport { Features = FeaturesOf(arguments[0], spec), Width = session.Width, Height = session.Height, Layout = session.Spec.Layout ?? DetectorLayout.None, Milliseconds = milliseconds };
+            report = new ModelReport { Features = FeaturesOf(model, spec), Width = session.Width, Height = session.Height, Layout = session.Spec.Layout ?? DetectorLayout.None, Milliseconds = milliseconds };
         }
         catch (Exception e) when (e is ModelRefusedException or JsonException or Microsoft.ML.OnnxRuntime.OnnxRuntimeException or OutOfMemoryException or IndexOutOfRangeException or ArgumentException or OverflowException)
         {
@@ -86,13 +97,13 @@ public static class ModelCheck
         ArgumentNullException.ThrowIfNull(command);
         ArgumentNullException.ThrowIfNull(options);
 
-        var (text, refused) = await RunAsync(command, [("model.onnx", file), ("spec.json", JsonSerializer.SerializeToUtf8Bytes(spec, ProjectJson.Options))], options, cancellationToken);
+        var (text, refused) = await RunAsync(command, ModelCheckCommand.Verb, [("model.onnx", file), ("spec.json", JsonSerializer.SerializeToUtf8Bytes(spec, ProjectJson.Options))], options, cancellationToken);
         return refused is null ? JsonSerializer.Deserialize<ModelReport>(text, ProjectJson.Options)! : new ModelReport { Refused = refused };
     }
 
     /// <summary>Runs the checking program on files in a folder of their own.</summary>
     /// <returns>The report that it wrote, an object as JSON, or why there is none.</returns>
-    internal static async Task<(string Report, string? Refused)> RunAsync(ModelCheckCommand command, IReadOnlyList<(string Name, byte[] Bytes)> files, ModelOptions options, CancellationToken cancellationToken)
+    internal static async Task<(string Report, string? Refused)> RunAsync(ModelCheckCommand command, string verb, IReadOnlyList<(string Name, byte[] Bytes)> files, ModelOptions options, CancellationToken cancellationToken)
     {
         // A folder that holds nothing else: there is nothing beside the model that it could name.
         var folder = Directory.CreateTempSubdirectory("annotator-model-");
@@ -105,7 +116,7 @@ public static class ModelCheck
                 await File.WriteAllBytesAsync(paths[^1], bytes, cancellationToken);
             }
 
-            var start = new ProcessStartInfo(command.Program, [.. command.Arguments, .. paths])
+            var start = new ProcessStartInfo(command.Program, [.. command.Arguments, verb, .. paths])
             {
                 WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
             };

@@ -53,11 +53,14 @@ public enum ModelProvider
 
 /// <summary>How the program that checks models is started: a process of its own, which may die without harm.</summary>
 /// <param name="Program">The executable.</param>
-/// <param name="Arguments">Arguments before the path of the model and of its spec.</param>
+/// <param name="Arguments">Arguments before what is checked (<see cref="Verb"/> or <see cref="EncoderVerb"/>), which the paths of the model and of its spec follow.</param>
 public sealed record ModelCheckCommand(string Program, IReadOnlyList<string> Arguments)
 {
-    /// <summary>The argument that makes the program check a model in place of serving.</summary>
+    /// <summary>The argument that makes the program check a model of images in place of serving.</summary>
     public const string Verb = "check-model";
+
+    /// <summary>The argument that makes the program check an encoder of texts in place of serving.</summary>
+    public const string EncoderVerb = "check-encoder";
 
     /// <summary>This program, by the assembly of its entry point.</summary>
     /// <param name="assembly">Path of the program's assembly.</param>
@@ -65,8 +68,8 @@ public sealed record ModelCheckCommand(string Program, IReadOnlyList<string> Arg
     {
         // A published program is started by its own host; from sources and in tests by dotnet.
         var own = Environment.ProcessPath;
-        if (own is not null && string.Equals(Path.GetFileNameWithoutExtension(own), Path.GetFileNameWithoutExtension(assembly), StringComparison.OrdinalIgnoreCase)) return new ModelCheckCommand(own, [Verb]);
+        if (own is not null && string.Equals(Path.GetFileNameWithoutExtension(own), Path.GetFileNameWithoutExtension(assembly), StringComparison.OrdinalIgnoreCase)) return new ModelCheckCommand(own, []);
         var dotnet = own is not null && string.Equals(Path.GetFileNameWithoutExtension(own), "dotnet", StringComparison.OrdinalIgnoreCase) ? own : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        return new ModelCheckCommand(dotnet, ["exec", assembly, Verb]);
+        return new ModelCheckCommand(dotnet, ["exec", assembly]);
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.ComponentModel.DataAnnotations;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Annotator.Core.Accounts;
@@ -36,11 +35,7 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
     {
         ArgumentNullException.ThrowIfNull(caller);
         ArgumentNullException.ThrowIfNull(content);
-        var errors = new List<(string, string)>();
-        if (string.IsNullOrWhiteSpace(name) || name.Trim().Length > 200) errors.Add(("name", "A name of 1 to 200 characters is needed."));
-        var wrong = new List<ValidationResult>();
-        Validator.TryValidateObject(spec, new ValidationContext(spec), wrong, validateAllProperties: true);
-        errors.AddRange(wrong.SelectMany(w => w.MemberNames.Select(m => ($"spec.{JsonNamingPolicy.CamelCase.ConvertName(m)}", w.ErrorMessage ?? "Is not valid."))));
+        var errors = ModelUploads.Check(name, spec);
         if (command is null) errors.Add(("file", "Models cannot be checked by this program, and are not taken without."));
         if (errors.Count > 0) return Outcome<VisionModelInfo>.Fail(errors);
 
@@ -159,10 +154,7 @@ public sealed class ModelRegistry(AnnotatorDatabase database, IBlobStore blobs, 
     {
         var row = await database.ReadAsync(db => db.VisionModels.SingleOrDefaultAsync(m => m.Id == id, cancellationToken), cancellationToken);
         if (row is null) return null;
-        await using var stored = await blobs.OpenAsync(row.Blob, cancellationToken);
-        var file = new byte[stored.Length];
-        await stored.ReadExactlyAsync(file, cancellationToken);
-        return (row, file);
+        return (row, await ModelUploads.ReadAsync(blobs, row.Blob, cancellationToken));
     }
 
     /// <inheritdoc/>

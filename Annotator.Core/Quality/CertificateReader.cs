@@ -61,17 +61,18 @@ public sealed class CertificateReader(AnnotatorDatabase database, CheckReader ch
         var people = await checks.PeopleAsync(project.Id, spent, cancellationToken);
         return new CertificateStatement(
             row.Target, row.Estimate, row.LowerBound, row.UpperBound, row.Confidence, row.Audited, row.Items, detail.Audit, detail.Decided, detail.Accepted, detail.ErrorBound, detail.FewestErrors, detail.ExpectedErrors,
-            detail.Found,
-            people.IsMeasured && row.Items > 0
-                ? new PeopleStatement(
-                    people.Gold, people.Repeats, people.Estimate, people.Lower, people.Upper, ((detail.Decided * people.Estimate) + detail.Accepted - detail.ExpectedErrors) / row.Items,
-                    Math.Max(0, ((detail.Decided * people.Lower) + detail.Accepted - detail.ErrorBound) / row.Items),
-
-                    // A label that differs from what somebody says is wrong where they are right.
-                    Math.Min(1, ((detail.Decided * people.Upper) + detail.Accepted - (detail.FewestErrors * people.Lower)) / row.Items), row.Confidence - spent)
-                : null,
-            row.CreatedAt);
+            detail.Found, people.IsMeasured && row.Items > 0 ? Of(people, Truth(row, detail, people, row.Confidence - spent)) : null, row.CreatedAt);
     }
+
+    // The same audit, with people who are not always right.
+    private static AccuracyCertificate Truth(CertificateSnapshot row, Detail detail, PeopleAccuracy people, double confidence) => new()
+    {
+        Target = row.Target, Confidence = confidence, Items = checked((int)row.Items), Decided = detail.Decided, Accepted = detail.Accepted, Audited = row.Audited, Audit = detail.Audit,
+        ExpectedErrors = detail.ExpectedErrors, ErrorBound = detail.ErrorBound, FewestErrors = detail.FewestErrors, People = people,
+    };
+
+    private static PeopleStatement Of(PeopleAccuracy people, AccuracyCertificate truth) => new(
+        people.Gold, people.Repeats, people.Estimate, people.Lower, people.Upper, truth.Estimate, Math.Max(0, truth.LowerBound), Math.Min(1, truth.UpperBound), truth.Confidence);
 
     private sealed record Detail(int Audit, int Decided, int Accepted, int ErrorBound, int FewestErrors, double ExpectedErrors, int Found);
 }

@@ -5,6 +5,9 @@ namespace Annotator.Core.Quality;
 /// <summary>The certificate as it stood at one moment: appended, so that its history can be shown.</summary>
 public sealed class CertificateSnapshot
 {
+    // Read once: pages ask for it again and again.
+    private double? _fewestErrors;
+
     /// <summary>Identifier; grows with time.</summary>
     public long Id { get; set; }
 
@@ -21,14 +24,7 @@ public sealed class CertificateSnapshot
     public double LowerBound { get; set; }
 
     /// <summary>Upper bound that holds at all times at once with <see cref="Confidence"/>, apart from the lower one; 1 in statements that were made before there was one.</summary>
-    public double UpperBound
-    {
-        get
-        {
-            using var detail = JsonDocument.Parse(Detail);
-            return Items > 0 && detail.RootElement.TryGetProperty("fewestErrors", out var fewest) ? 1 - (fewest.GetDouble() / Items) : 1;
-        }
-    }
+    public double UpperBound => Items > 0 && (_fewestErrors ??= FewestErrors()) is > 0 and var fewest ? 1 - (fewest / Items) : 1;
 
     /// <summary>The confidence of each bound by itself.</summary>
     public double Confidence { get; set; }
@@ -40,8 +36,18 @@ public sealed class CertificateSnapshot
     public long Items { get; set; }
 
     /// <summary>Parts of the statement as JSON.</summary>
-    public string Detail { get; set; } = "{}";
+    public string Detail
+    {
+        get;
+        set => (field, _fewestErrors) = (value, null);
+    } = "{}";
 
     /// <summary>When.</summary>
     public DateTimeOffset CreatedAt { get; set; }
+
+    private double FewestErrors()
+    {
+        using var detail = JsonDocument.Parse(Detail);
+        return detail.RootElement.TryGetProperty("fewestErrors", out var fewest) ? fewest.GetDouble() : 0;
+    }
 }

@@ -85,6 +85,14 @@ public sealed class RunContext
         return cursor;
     }
 
+    /// <summary>Runs to start once this one has succeeded.</summary>
+    internal List<(string Kind, object? Options)> Following { get; } = [];
+
+    /// <summary>Has another run start once this one has succeeded, for work that rests on its result; with its end, so that neither is without the other.</summary>
+    /// <param name="kind">Its kind; nothing is started where one of it waits already.</param>
+    /// <param name="options">Its arguments.</param>
+    public void Then(string kind, object? options = null) => Following.Add((kind, options));
+
     /// <summary>Sets the run's result; written when it ends.</summary>
     public void SetResult(object result) => Run.Result = JsonSerializer.Serialize(result, ProjectJson.Options);
 }

@@ -149,8 +149,9 @@ public sealed partial class RunService(
             await using var services = scopes.CreateAsyncScope();
             var handler = services.ServiceProvider.GetServices<IRunHandler>().FirstOrDefault(h => string.Equals(h.Kind, run.Kind, StringComparison.Ordinal))
                 ?? throw new RunFailedException($"This version knows no run of kind '{run.Kind}'.");
-            await handler.ExecuteAsync(new RunContext(run, owner, database), stop.Token);
-            await FinishAsync(run, owner, RunState.Succeeded, null);
+            var context = new RunContext(run, owner, database);
+            await handler.ExecuteAsync(context, stop.Token);
+            await FinishAsync(run, owner, RunState.Succeeded, null, context.Following);
         }
         catch (RunLostException)
         {
@@ -256,7 +257,7 @@ public sealed partial class RunService(
         },
         cancellationToken);
 
-    private async Task FinishAsync(Run run, string owner, RunState state, string? message)
+    private async Task FinishAsync(Run run, string owner, RunState state, string? message, IReadOnlyList<(string Kind, object? Options)>? following = null)
     {
         var next = await database.WriteAsync(async scope =>
         {
@@ -265,7 +266,9 @@ public sealed partial class RunService(
                     .SetProperty(r => r.Result, run.Result).SetProperty(r => r.Message, message ?? run.Message));
             if (mine == 0) return [];
             scope.Publish(new RunChanged(run.ProjectId, run.Id));
-            return await scope.Db.Runs.Where(r => r.ProjectId == run.ProjectId && r.State == RunState.Queued).Select(r => r.Id).ToListAsync();
+            var waiting = await scope.Db.Runs.Where(r => r.ProjectId == run.ProjectId && r.State == RunState.Queued).Select(r => r.Id).ToListAsync();
+            foreach (var (kind, arguments) in following ?? []) await AddOnceAsync(scope, run.ProjectId, kind, arguments, run.CreatedBy);
+            return waiting;
         });
 
         // Runs of the same kind waited for this one to end.

@@ -99,7 +99,8 @@ public sealed class AnnotatorDatabase(
 }
 
 /// <summary>Somebody changed the same rows at the same moment; doing it again will work.</summary>
-public sealed class ConcurrentChangeException() : Exception("The item was changed by somebody else at the same moment.");
+/// <param name="message">What happened; null: that the item was changed.</param>
+public sealed class ConcurrentChangeException(string? message = null) : Exception(message ?? "The item was changed by somebody else at the same moment.");
 
 /// <summary>One transaction that writes.</summary>
 public sealed class WriteScope

@@ -39,6 +39,9 @@ public interface ISqlDialect
     /// <summary>Whether an error says no more than that somebody else was in the way: doing it again will work.</summary>
     bool IsConflict(Exception exception);
 
+    /// <summary>Whether an error says that there is a row already that a unique index allows once.</summary>
+    bool IsDuplicate(Exception exception);
+
     /// <summary>Inserts many rows of one entity inside the current transaction, by the fastest path.</summary>
     /// <param name="db">A context with an open transaction.</param>
     /// <param name="rows">The rows.</param>

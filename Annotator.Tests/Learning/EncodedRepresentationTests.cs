@@ -113,6 +113,23 @@ public class EncodedRepresentationTests
     }
 
     [Fact]
+    public async Task Components_are_found_from_each_nth_item()
+    {
+        await using var host = await LearningHost.StartAsync("yes", "no");
+        var ids = (await host.SendAsync(Texts(23))).Order().ToList();
+        await host.Database.WriteAsync(scope => scope.Db.Items.Where(i => i.Id == ids[3]).ExecuteDeleteAsync());
+        ids.RemoveAt(3);
+        foreach (var (most, step) in ((int, int)[])[(5, 5), (22, 1), (11, 2), (1, 22)])
+        {
+            var sampled = host.Database.ReadAsync(db => EncodedRepresentation.SampledIdsAsync(db, host.Project.Id, ids.Count, most, TestContext.Current.CancellationToken));
+            Assert.Equal(ids.Where((_, i) => i % step == 0), await sampled);
+        }
+
+        // What came since they were counted makes the sample no larger.
+        Assert.Equal(ids.Take(10), await host.Database.ReadAsync(db => EncodedRepresentation.SampledIdsAsync(db, host.Project.Id, 10, 10, TestContext.Current.CancellationToken)));
+    }
+
+    [Fact]
     public async Task An_encoder_that_fails_is_told_of_and_the_project_goes_on()
     {
         await using var host = await LearningHost.StartAsync("yes", "no");

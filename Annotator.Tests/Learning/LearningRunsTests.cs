@@ -1,4 +1,5 @@
 using System.Globalization;
+using Annotator.Core.Cascade;
 using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
@@ -84,6 +85,40 @@ public class LearningRunsTests
         Assert.Equal(texts.Count, clusters!.Count);
         Assert.All(clusters, c => Assert.InRange(c.Density, 0, 1));
         foreach (var group in clusters.GroupBy(c => c.Cluster)) Assert.True(group.CountBy(c => topic[c.ItemId], StringComparer.Ordinal).Max(c => c.Value) >= 0.8 * group.Count());
+    }
+
+    [Fact]
+    public async Task Represent_ItemsByTheApi_AreTakenInAsTheProjectGrows()
+    {
+        await using var host = await LearningHost.StartAsync("card", "loan", "travel");
+        var texts = new Queue<string>(Texts(100, 3).Select(t => t.Text));
+        Assert.Empty(await AddAsync(19));
+        Assert.Equal([60], await AddAsync(41));
+        Assert.Equal([60], await AddAsync(10));
+
+        // However many requests there are, one run is waited for.
+        Assert.Equal([76, 60], await AddAsync(3, 3));
+        Assert.Equal([76, 60], await AddAsync(1, 1, 1, 1));
+        await host.Get<RepresentTrigger>().LookAsync(TestContext.Current.CancellationToken);
+        await host.RunAllAsync();
+        Assert.Equal([76, 60], await RepresentedAsync());
+
+        async Task<List<long>> AddAsync(params int[] requests)
+        {
+            foreach (var count in requests)
+            {
+                var stored = await host.Get<ItemIntake>().StoreAsync(host.Project, [.. Enumerable.Range(0, count).Select(_ => new NewItem(null, texts.Dequeue()))], TestContext.Current.CancellationToken);
+                Assert.All(stored.Value, s => Assert.True(s.Created));
+                await host.Get<RepresentTrigger>().LookAsync(TestContext.Current.CancellationToken);
+            }
+
+            await host.Get<RepresentTrigger>().LookAsync(TestContext.Current.CancellationToken);
+            await host.RunAllAsync();
+            return await RepresentedAsync();
+        }
+
+        async Task<List<long>> RepresentedAsync() =>
+            [.. (await host.Get<Core.Runs.RunService>().ListOfKindAsync(host.Project.Id, "represent", 10)).Select(r => System.Text.Json.Nodes.JsonNode.Parse(r.Result!)!["items"]!.GetValue<long>())];
     }
 
     [Fact]

@@ -64,7 +64,7 @@ public sealed class FrameStreamTests(SharedHost shared)
         Assert.Equal(3, kept.Count);
         var items = (await _host.Admin.GetAsync($"/api/v1/projects/{project}/items")).Expect(HttpStatusCode.OK)["items"]!.AsArray();
         Assert.Equal(kept.Select(a => a.ItemId).Order(), items.Select(i => i!["id"]!.GetValue<string>()).Order());
-        var item = items[0]!;
+        var item = items.Single(i => string.Equals(i!["id"]!.GetValue<string>(), kept[0].ItemId, StringComparison.Ordinal))!;
         Assert.Equal(kept[0].Value!.Value.GetRawText(), item["prediction"]!["value"]!.ToJsonString());
         Assert.Equal("queued", item["state"]!.GetValue<string>());
         Assert.Equal("gate", item["metadata"]!["source"]!.GetValue<string>());

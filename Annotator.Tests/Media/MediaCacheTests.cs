@@ -46,6 +46,22 @@ public sealed class MediaCacheTests : IDisposable
     }
 
     [Fact]
+    public void What_is_made_again_or_gone_takes_no_room()
+    {
+        var cache = new MediaCache(new MediaCacheFolder(_folder.FullName), Options.Create(new MediaOptions { TileMegabytes = 2 }));
+        Keep(cache, "first").Dispose();
+        for (var i = 0; i < 5; i++) Keep(cache, "again").Dispose();
+        Assert.NotNull(Find(cache, "first"));
+        File.Delete(Find(cache, "again")!);
+        Assert.Null(Find(cache, "again"));
+        Keep(cache, "other").Dispose();
+        Assert.NotNull(Find(cache, "first"));
+        Keep(cache, "third").Dispose();
+        Assert.Null(Find(cache, "other"));
+        Assert.Equal(2, _folder.GetFiles().Length);
+    }
+
+    [Fact]
     public async Task Whoever_reads_while_others_make_room_reads_to_the_end()
     {
         var cache = Cache();

@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Annotator.Core.Storage;
 using Annotator.Tests.Support;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Annotator.Tests.Models;
 
@@ -59,6 +62,11 @@ public class EncodersApiTests(SharedHost shared)
         Assert.Contains("not there any more", fallen["fallback"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(240, fallen["items"]!.GetValue<long>());
 
+        // What was spread over neighbours by meaning is spread again over these, and does not hold there.
+        var spread = _host.Services.GetRequiredService<Core.Learning.PropagationStates>();
+        var now = await Until.HoldsAsync(() => spread.FindAsync(long.Parse(project, CultureInfo.InvariantCulture)), state => state is { On: false }, "propagation is off again");
+        Assert.Equal(0, now!.Proposed);
+
         async Task<double> SameTopicAsync(double atLeast = 0)
         {
             // What is loaded is looked at again after some seconds.
@@ -93,6 +101,41 @@ public class EncodersApiTests(SharedHost shared)
         (await lead.Api.GetAsync("/api/v1/encoders")).ExpectProblem(HttpStatusCode.Forbidden);
         (await _host.Admin.PostAsync("/api/v1/projects", new { name = "Images", modality = "image", task = new { type = "classification", labels = new[] { new { name = "a" }, new { name = "b" } } }, settings = new { representation = new { encoder = second["id"]!.GetValue<string>() } } }))
             .ExpectProblem(HttpStatusCode.BadRequest, "settings.representation.encoder");
+    }
+
+    [Fact]
+    public async Task Of_two_uploads_that_want_one_version_one_is_told_and_leaves_no_file()
+    {
+        var toy = new ToyEncoder(4, ["a"], ["b"]);
+        var before = await FilesAsync();
+
+        // Somebody else is always a moment earlier.
+        await SqlAsync("""
+            CREATE TRIGGER earlier BEFORE INSERT ON text_encoders WHEN NEW.name = 'Raced' AND NEW.hash <> 'other' BEGIN
+              INSERT INTO text_encoders (name, version, blob, files, hash, bytes, spec, report, created_at) VALUES (NEW.name, NEW.version, NEW.blob, NEW.files, 'other', 1, NEW.spec, NEW.report, NEW.created_at);
+            END
+            """);
+        try
+        {
+            var refused = (await UploadAsync("Raced", toy.Graph(), [toy.Vocabulary], null)).ExpectProblem(HttpStatusCode.Conflict);
+            Assert.Contains("Raced", refused["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+            Assert.Equal(before, await FilesAsync());
+        }
+        finally
+        {
+            await SqlAsync("DROP TRIGGER earlier");
+        }
+
+        Assert.Equal(1, (await UploadAsync("Raced", toy.Graph(), [toy.Vocabulary], null)).Expect(HttpStatusCode.Created)["version"]!.GetValue<int>());
+        Assert.Equal(before.Count + 2, (await FilesAsync()).Count);
+
+        Task SqlAsync(string sql) => _host.Database.WriteAsync(scope => scope.Db.Database.ExecuteSqlRawAsync(sql));
+        async Task<HashSet<string>> FilesAsync()
+        {
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            await foreach (var name in _host.Services.GetRequiredService<IBlobStore>().ListAsync("text-encoders", DateTimeOffset.MaxValue, TestContext.Current.CancellationToken)) names.Add(name);
+            return names;
+        }
     }
 
     [Theory]

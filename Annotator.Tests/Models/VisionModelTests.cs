@@ -89,9 +89,17 @@ public class VisionModelTests(SharedHost shared)
     [Fact]
     public async Task A_check_that_takes_too_long_is_ended()
     {
-        var command = new ModelCheckCommand("sleep", ["30"]);
+        var command = new ModelCheckCommand("sh", ["-c", "sleep 30"]);
         var report = await ModelCheck.CheckAsync(command, [1], new ModelSpec { Labels = ["a"] }, new ModelOptions { CheckSeconds = 1 }, TestContext.Current.CancellationToken);
-        Assert.NotNull(report.Refused);
+        Assert.Equal("The model took longer than 1 seconds.", report.Refused);
+    }
+
+    [Fact]
+    public void The_program_checks_where_it_is_told_to()
+    {
+        Assert.Null(ModelCheck.Run([]));
+        Assert.Null(ModelCheck.Run(["--urls", "http://localhost:5000"]));
+        foreach (var incomplete in (string[][])[["check-model"], ["check-model", "model.onnx"], ["check-model", "model.onnx", "spec.json", "vocab.txt"], ["check-encoder"], ["check-encoder", "model.onnx", "spec.json"]]) Assert.Equal(2, ModelCheck.Run(incomplete));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Annotator.Core.Models.Encoders;
 using Annotator.Core.Projects;
+using Annotator.Core.Storage;
 using Annotator.Web.Accounts;
 using Annotator.Web.Hosting.Api;
 using Microsoft.AspNetCore.WebUtilities;
@@ -49,9 +50,12 @@ internal static class EncodersApi
         if (request.Texts is not { Count: >= 1 and <= MostTexts } texts || texts.Any(t => t is null || t.Length > LongestText)) return Problems.Validation("texts", $"1 to {MostTexts} texts of at most {LongestText} characters are needed.");
         try
         {
-            if (await all.OpenAsync(encoderId, context.RequestAborted) is not { } encoder) return Problems.NotFound();
-            var rows = await Task.Run(() => encoder.Encode(texts, context.RequestAborted), context.RequestAborted);
-            return TypedResults.Ok(new EncodeAnswer([.. rows.Chunk(encoder.Dimensions)]));
+            if (await all.OpenAsync(encoderId, context.RequestAborted) is not { } lent) return Problems.NotFound();
+            using (lent)
+            {
+                var rows = await Task.Run(() => lent.Session.Encode(texts, context.RequestAborted), context.RequestAborted);
+                return TypedResults.Ok(new EncodeAnswer([.. rows.Chunk(lent.Session.Dimensions)]));
+            }
         }
         catch (EncoderRefusedException e)
         {
@@ -111,8 +115,15 @@ internal static class EncodersApi
             return Problems.Validation(e.Path is { Length: > 2 } path ? $"spec{path[1..]}" : "spec", "Is not valid.");
         }
 
-        var added = await all.AddAsync(context.Caller(), new EncoderUpload(name, read ?? new TextEncoderSpec(), model, tokenizer), context.RequestAborted);
-        return added.Succeeded ? TypedResults.Created($"/api/v1/encoders/{added.Value.Id}", added.Value) : Problems.Validation(added.Errors);
+        try
+        {
+            var added = await all.AddAsync(context.Caller(), new EncoderUpload(name, read ?? new TextEncoderSpec(), model, tokenizer), context.RequestAborted);
+            return added.Succeeded ? TypedResults.Created($"/api/v1/encoders/{added.Value.Id}", added.Value) : Problems.Validation(added.Errors);
+        }
+        catch (ConcurrentChangeException e)
+        {
+            return Problems.Conflict(e.Message);
+        }
     }
 
     private static async Task<string> FieldAsync(Stream body, CancellationToken cancellationToken) =>

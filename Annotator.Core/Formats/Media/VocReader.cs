@@ -70,20 +70,33 @@ internal static class SafeXml
     // Deeper than any tool writes: an element within an element costs a step of the stack in many a place.
     private const int MostDepth = 64;
 
+    // Built as it is read, so that what lies too deep is refused before it takes memory.
     public static XElement Load(Stream stream)
     {
-        var start = stream.Position;
-        using (var scan = XmlReader.Create(stream, Bounds()))
+        using var reader = XmlReader.Create(stream, Bounds());
+        XElement? root = null, inside = null;
+        while (reader.Read())
         {
-            while (scan.Read())
+            if (reader.Depth > MostDepth) throw new FormatException($"elements lie {MostDepth} deep and deeper within each other");
+            switch (reader.NodeType)
             {
-                if (scan.Depth > MostDepth) throw new FormatException($"elements lie {MostDepth} deep and deeper within each other");
+                case XmlNodeType.Element:
+                    var (element, isEmpty) = (new XElement(XName.Get(reader.LocalName, reader.NamespaceURI)), reader.IsEmptyElement);
+                    while (reader.MoveToNextAttribute()) element.Add(new XAttribute(XName.Get(reader.LocalName, reader.Prefix.Length == 0 ? "" : reader.NamespaceURI), reader.Value));
+                    root ??= element;
+                    inside?.Add(element);
+                    if (!isEmpty) inside = element;
+                    break;
+                case XmlNodeType.EndElement:
+                    inside = inside!.Parent;
+                    break;
+                case XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace:
+                    inside!.Add(new XText(reader.Value));
+                    break;
             }
         }
 
-        stream.Position = start;
-        using var reader = XmlReader.Create(stream, Bounds());
-        return XDocument.Load(reader, LoadOptions.None).Root ?? throw new FormatException("it is empty");
+        return root ?? throw new FormatException("it is empty");
     }
 
     private static XmlReaderSettings Bounds() => new() { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = 1L << 30, CloseInput = false };

@@ -11,22 +11,17 @@ internal static class NaiveBayes
     // Weight of every word in every class before anything is counted.
     private const float Smoothing = 0.1f;
 
-    // A word that only one text has says nothing of the others.
-    private const int FewestTexts = 2;
-
     /// <summary>What the words of each row say, by counts that the row itself (and its near-duplicates) are left out of.</summary>
-    /// <param name="rows">Features of all items.</param>
-    /// <param name="features">How they were made.</param>
+    /// <param name="words">The words of all items; null where features are no words.</param>
     /// <param name="labels">Labels, also in parts; one class an item.</param>
     /// <param name="classes">Number of classes.</param>
     /// <param name="groups">Number of each row's group of near-duplicates; -1 for none. Null: there are no groups.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <returns>Probability of each class, [row, class] row-major; empty where features are no words or nothing is labelled.</returns>
     public static float[] Opinions(
-        SparseRows rows, FeatureOptions features, IReadOnlyList<LabelledRow> labels, int classes, int[]? groups, CancellationToken cancellationToken = default)
+        WordRows? words, IReadOnlyList<LabelledRow> labels, int classes, int[]? groups, CancellationToken cancellationToken = default)
     {
-        if (features is not TextFeatureOptions text || labels.Count == 0) return [];
-        var words = WordRows.Of(rows, text);
+        if (words is null || labels.Count == 0) return [];
         var (counts, totals, shares) = Count(words, labels, classes);
         var logarithms = new float[counts.Length];
         for (var w = 0; w < words.Words; w++)
@@ -34,10 +29,10 @@ internal static class NaiveBayes
             for (var c = 0; c < classes; c++) logarithms[(w * classes) + c] = MathF.Log(counts[(w * classes) + c] + Smoothing);
         }
 
-        var own = OwnLabels(labels, rows.Count, groups);
-        var opinions = new float[rows.Count * classes];
+        var own = OwnLabels(labels, words.Count, groups);
+        var opinions = new float[words.Count * classes];
         var vocabulary = Smoothing * words.Words;
-        Parallel.For(0, rows.Count, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, i =>
+        Parallel.For(0, words.Count, new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellationToken }, i =>
         {
             var opinion = opinions.AsSpan(i * classes, classes);
             var (index, values) = words[i];
@@ -113,82 +108,6 @@ internal static class NaiveBayes
                 Totals[c] += weight * values[o];
                 while (k < mine.Length && mine[k] < others[o]) k++;
                 if (k < mine.Length && mine[k] == others[o]) Counts[(k * classes) + c] += weight * values[o];
-            }
-        }
-    }
-
-    // Rows of the words that several texts have: their numbers, ascending, and TF-IDF weights of unit length.
-    private sealed class WordRows
-    {
-        private readonly int[] _starts;
-        private readonly int[] _index;
-        private readonly float[] _values;
-
-        private WordRows(int[] starts, int[] index, float[] values, int words) => (_starts, _index, _values, Words) = (starts, index, values, words);
-
-        public int Words { get; }
-
-        public Row this[int row] => new(_index.AsSpan(_starts[row], _starts[row + 1] - _starts[row]), _values.AsSpan(_starts[row], _starts[row + 1] - _starts[row]));
-
-        public static WordRows Of(SparseRows rows, TextFeatureOptions features)
-        {
-            var first = features.Buckets - (1 << features.WordBits);
-            var (texts, last) = (new int[1 << features.WordBits], new int[1 << features.WordBits]);
-            for (var i = 0; i < rows.Count; i++)
-            {
-                var row = rows[i];
-                for (var k = features.WordsFrom(row); k < row.Length; k += TextFeatures.WordStep)
-                {
-                    if (last[row[k] - first] == i + 1) continue;
-                    last[row[k] - first] = i + 1;
-                    texts[row[k] - first]++;
-                }
-            }
-
-            var (number, words) = (new int[texts.Length], 0);
-            for (var b = 0; b < texts.Length; b++) number[b] = texts[b] >= FewestTexts ? words++ : -1;
-            var (starts, index, values) = (new int[rows.Count + 1], new List<int>(), new List<float>());
-            var found = new List<int>();
-            for (var i = 0; i < rows.Count; i++)
-            {
-                found.Clear();
-                var row = rows[i];
-                for (var k = features.WordsFrom(row); k < row.Length; k += TextFeatures.WordStep)
-                {
-                    if (number[row[k] - first] >= 0) found.Add(row[k] - first);
-                }
-
-                found.Sort();
-                double squares = 0;
-                for (var k = 0; k < found.Count;)
-                {
-                    var same = k + 1;
-                    while (same < found.Count && found[same] == found[k]) same++;
-                    var weight = (1 + MathF.Log(same - k)) * DocumentFrequencies.Weight(texts[found[k]], rows.Count);
-                    index.Add(number[found[k]]);
-                    values.Add(weight);
-                    squares += weight * weight;
-                    k = same;
-                }
-
-                var scale = squares > 0 ? (float)(1 / Math.Sqrt(squares)) : 0;
-                for (var k = starts[i]; k < values.Count; k++) values[k] *= scale;
-                starts[i + 1] = index.Count;
-            }
-
-            return new WordRows(starts, [.. index], [.. values], words);
-        }
-
-        public readonly ref struct Row(ReadOnlySpan<int> index, ReadOnlySpan<float> values)
-        {
-            public ReadOnlySpan<int> Index { get; } = index;
-
-            public ReadOnlySpan<float> Values { get; } = values;
-
-            public void Deconstruct(out ReadOnlySpan<int> index, out ReadOnlySpan<float> values)
-            {
-                index = Index;
-                values = Values;
             }
         }
     }

@@ -19,15 +19,17 @@ internal static class TextEncoderCheck
     private const int Repeats = 8;
 
     /// <summary>The child's part: opens the encoder, runs it, writes a report to the standard output.</summary>
-    /// <param name="arguments">Paths of the model, of its spec as JSON, and of its tokenizer's files.</param>
+    /// <param name="model">Path of the model.</param>
+    /// <param name="said">Path of its spec as JSON.</param>
+    /// <param name="tokenizer">Paths of its tokenizer's files.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(IReadOnlyList<string> arguments)
+    public static int Run(string model, string said, IReadOnlyList<string> tokenizer)
     {
         TextEncoderReport report;
         try
         {
-            var spec = JsonSerializer.Deserialize<TextEncoderSpec>(File.ReadAllText(arguments[1]), ProjectJson.Options)!;
-            report = Try(File.ReadAllBytes(arguments[0]), [.. arguments.Skip(2).Select(a => TokenizerFile.Recognize(File.ReadAllBytes(a)))], spec, new ModelOptions());
+            var spec = JsonSerializer.Deserialize<TextEncoderSpec>(File.ReadAllText(said), ProjectJson.Options)!;
+            report = Try(File.ReadAllBytes(model), [.. tokenizer.Select(a => TokenizerFile.Recognize(File.ReadAllBytes(a)))], spec, new ModelOptions());
         }
         catch (EncoderRefusedException e)
         {
@@ -53,7 +55,7 @@ internal static class TextEncoderCheck
     {
         var files = new List<(string, byte[])> { ("model.onnx", model), ("spec.json", JsonSerializer.SerializeToUtf8Bytes(spec, ProjectJson.Options)) };
         files.AddRange(tokenizer.Select((f, i) => (string.Create(CultureInfo.InvariantCulture, $"tokenizer-{i}"), f)));
-        var (text, refused) = await ModelCheck.RunAsync(command, files, options, cancellationToken);
+        var (text, refused) = await ModelCheck.RunAsync(command, ModelCheckCommand.EncoderVerb, files, options, cancellationToken);
         return refused is null ? JsonSerializer.Deserialize<TextEncoderReport>(text, ProjectJson.Options)! : new TextEncoderReport { Refused = refused, Field = "model" };
     }
 

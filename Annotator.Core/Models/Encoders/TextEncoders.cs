@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -43,9 +41,7 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
     // Of more encoders than these the one that was used longest ago is closed.
     private const int MostOpen = 2;
 
-    private readonly ConcurrentDictionary<long, (TextEncoder Encoder, long Used)> _open = new();
-    private readonly SemaphoreSlim _opening = new(1, 1);
-    private long _clock;
+    private readonly SessionPool<TextEncoder> _open = new(MostOpen);
 
     /// <summary>The largest model that is taken, in bytes.</summary>
     public long MostModelBytes => options.Value.Megabytes * 1_000_000L;
@@ -57,6 +53,7 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
     /// <param name="caller">Who sends it.</param>
     /// <param name="upload">What is sent.</param>
     /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="ConcurrentChangeException">Others sent encoders of this name at the same moment, again and again; nothing is kept.</exception>
     public async Task<Outcome<TextEncoderInfo>> AddAsync(Caller caller, EncoderUpload upload, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(caller);
@@ -75,31 +72,7 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
 
         var report = await TextEncoderCheck.CheckAsync(command!, upload.Model, upload.Tokenizer, upload.Spec, options.Value, cancellationToken);
         if (report.Refused is { } reason) return Outcome<TextEncoderInfo>.Fail(report.Field ?? "model", reason);
-        var hash = HashOf(upload);
-        var (blob, bytes) = await blobs.PutAsync(Folder, new MemoryStream(upload.Model, writable: false), cancellationToken);
-        var kept = new List<EncoderFile>();
-        foreach (var file in files)
-        {
-            var (name, size) = await blobs.PutAsync(Folder, new MemoryStream(file.Bytes, writable: false), cancellationToken);
-            kept.Add(new EncoderFile(file.Kind, name, size));
-        }
-
-        var title = upload.Name!.Trim();
-        var row = await database.WriteAsync(
-            async scope =>
-            {
-                var made = new TextEncoderRow
-                {
-                    Name = title, Version = 1 + (await scope.Db.TextEncoders.Where(e => e.Name == title).MaxAsync(e => (int?)e.Version, cancellationToken) ?? 0), Blob = blob,
-                    Files = JsonSerializer.Serialize(kept, ProjectJson.Options), Hash = hash, Bytes = bytes + kept.Sum(f => f.Bytes), Spec = JsonSerializer.Serialize(upload.Spec, ProjectJson.Options),
-                    Report = JsonSerializer.Serialize(report, ProjectJson.Options), CreatedAt = scope.Now, CreatedBy = caller.UserId,
-                };
-                scope.Db.TextEncoders.Add(made);
-                await scope.Db.SaveChangesAsync(cancellationToken);
-                return made;
-            },
-            cancellationToken);
-        return Info(row);
+        return await KeepAsync(caller, upload, files, report, cancellationToken);
     }
 
     /// <summary>All encoders, newest first.</summary>
@@ -126,56 +99,23 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
             cancellationToken);
         if (removed is null) return false;
 
-        // Whoever runs it now goes on; it is closed by the collector after that.
-        _open.TryRemove(id, out _);
+        // Whoever runs it now goes on, and closes it after that.
+        _open.Remove(id);
         await blobs.DeleteAsync([removed.Blob, .. FilesOf(removed).Select(f => f.Blob)], cancellationToken);
         return true;
     }
 
-    /// <summary>An encoder ready to run; null where there is none.</summary>
+    /// <summary>Lends an encoder ready to run, to be given back; null where there is none.</summary>
     /// <exception cref="EncoderRefusedException">It cannot be opened any more; the message says why.</exception>
-    public async Task<TextEncoder?> OpenAsync(long id, CancellationToken cancellationToken = default)
-    {
-        if (_open.TryGetValue(id, out var open)) return Use(id, open.Encoder);
-        await _opening.WaitAsync(cancellationToken);
-        try
-        {
-            if (_open.TryGetValue(id, out open)) return Use(id, open.Encoder);
-            var row = await database.ReadAsync(db => db.TextEncoders.SingleOrDefaultAsync(e => e.Id == id, cancellationToken), cancellationToken);
-            if (row is null) return null;
-            try
-            {
-                var model = await ReadAsync(row.Blob, cancellationToken);
-                var files = new List<TokenizerFile>();
-                foreach (var file in FilesOf(row)) files.Add(new TokenizerFile(file.Kind, await ReadAsync(file.Blob, cancellationToken)));
-                while (_open.Count >= MostOpen) _open.TryRemove(_open.MinBy(o => o.Value.Used).Key, out _);
-                return Use(id, await Task.Run(() => TextEncoder.Open(model, files, Info(row).Spec, options.Value), cancellationToken));
-            }
-            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-            {
-                throw new EncoderRefusedException("model", "A file of the encoder is not there any more.", e);
-            }
-        }
-        finally
-        {
-            _opening.Release();
-        }
-    }
+    public Task<SessionLease<TextEncoder>?> OpenAsync(long id, CancellationToken cancellationToken = default) => _open.LendAsync(
+        id, () => ReadAsync(id, cancellationToken), read => TextEncoder.Open(read.Model, read.Tokenizer, read.Spec, options.Value), cancellationToken);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var open in _open.Values) open.Encoder.Dispose();
-        _opening.Dispose();
-    }
+    public void Dispose() => _open.Dispose();
 
     private List<(string Field, string Message)> Check(EncoderUpload upload)
     {
-        var errors = new List<(string, string)>();
-        if (string.IsNullOrWhiteSpace(upload.Name) || upload.Name.Trim().Length > 200) errors.Add(("name", "A name of 1 to 200 characters is needed."));
-        var wrong = new List<ValidationResult>();
-        Validator.TryValidateObject(upload.Spec, new ValidationContext(upload.Spec), wrong, validateAllProperties: true);
-        errors.AddRange(wrong.SelectMany(w => w.MemberNames.Select(m => ($"spec.{JsonNamingPolicy.CamelCase.ConvertName(m)}", w.ErrorMessage ?? "Is not valid."))));
+        var errors = ModelUploads.Check(upload.Name, upload.Spec);
         if (upload.Model.Length == 0) errors.Add(("model", "The ONNX file is missing or empty."));
         else if (upload.Model.LongLength > MostModelBytes) errors.Add(("model", $"The model is larger than {options.Value.Megabytes} MB."));
         if (upload.Tokenizer.Count == 0) errors.Add(("tokenizer", $"The encoder has no tokenizer. {TokenizerFile.Accepted}"));
@@ -192,18 +132,60 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private async Task<byte[]> ReadAsync(string blob, CancellationToken cancellationToken)
+    // Its files, then the row that names them: what no row names is removed again.
+    private async Task<TextEncoderInfo> KeepAsync(Caller caller, EncoderUpload upload, List<TokenizerFile> files, TextEncoderReport report, CancellationToken cancellationToken)
     {
-        await using var stored = await blobs.OpenAsync(blob, cancellationToken);
-        var bytes = new byte[stored.Length];
-        await stored.ReadExactlyAsync(bytes, cancellationToken);
-        return bytes;
+        var (title, hash) = (upload.Name!.Trim(), HashOf(upload));
+        var stored = new List<(string Name, long Bytes)>();
+        try
+        {
+            foreach (var file in (IEnumerable<byte[]>)[upload.Model, .. files.Select(f => f.Bytes)]) stored.Add(await blobs.PutAsync(Folder, new MemoryStream(file, writable: false), cancellationToken));
+            var kept = files.Zip(stored.Skip(1), (f, s) => new EncoderFile(f.Kind, s.Name, s.Bytes)).ToList();
+            var row = await database.WriteRepeatedlyAsync(
+                async scope =>
+                {
+                    var made = new TextEncoderRow
+                    {
+                        Name = title, Version = 1 + (await scope.Db.TextEncoders.Where(e => e.Name == title).MaxAsync(e => (int?)e.Version, cancellationToken) ?? 0), Blob = stored[0].Name,
+                        Files = JsonSerializer.Serialize(kept, ProjectJson.Options), Hash = hash, Bytes = stored.Sum(s => s.Bytes), Spec = JsonSerializer.Serialize(upload.Spec, ProjectJson.Options),
+                        Report = JsonSerializer.Serialize(report, ProjectJson.Options), CreatedAt = scope.Now, CreatedBy = caller.UserId,
+                    };
+                    scope.Db.TextEncoders.Add(made);
+                    await scope.Db.SaveChangesAsync(cancellationToken);
+                    return made;
+                },
+                cancellationToken);
+            return Info(row);
+        }
+        catch (Exception e)
+        {
+            await RemoveUnnamedAsync(stored.ConvertAll(s => s.Name));
+            if (database.Dialect.IsDuplicate(e)) throw new ConcurrentChangeException($"Another encoder named \"{title}\" came at the same moment. Send it again.");
+            throw;
+        }
     }
 
-    private TextEncoder Use(long id, TextEncoder encoder)
+    private async Task RemoveUnnamedAsync(List<string> names)
     {
-        _open[id] = (encoder, Interlocked.Increment(ref _clock));
-        return encoder;
+        // A commit whose answer was lost has kept them.
+        if (names is not [var model, ..] || await database.ReadAsync(db => db.TextEncoders.AnyAsync(e => e.Blob == model))) return;
+        await blobs.DeleteAsync(names, CancellationToken.None);
+    }
+
+    private async Task<EncoderFiles?> ReadAsync(long id, CancellationToken cancellationToken)
+    {
+        var row = await database.ReadAsync(db => db.TextEncoders.SingleOrDefaultAsync(e => e.Id == id, cancellationToken), cancellationToken);
+        if (row is null) return null;
+        try
+        {
+            var files = new List<TokenizerFile>();
+            foreach (var file in FilesOf(row)) files.Add(new TokenizerFile(file.Kind, await ModelUploads.ReadAsync(blobs, file.Blob, cancellationToken)));
+            return new EncoderFiles(await ModelUploads.ReadAsync(blobs, row.Blob, cancellationToken), files, Info(row).Spec);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new EncoderRefusedException("model", "A file of the encoder is not there any more.", e);
+        }
     }
 
     private static List<EncoderFile> FilesOf(TextEncoderRow row) => JsonSerializer.Deserialize<List<EncoderFile>>(row.Files, ProjectJson.Options)!;
@@ -211,4 +193,6 @@ public sealed class TextEncoders(AnnotatorDatabase database, IBlobStore blobs, I
     private static TextEncoderInfo Info(TextEncoderRow row) => new(
         row.Id.ToString(CultureInfo.InvariantCulture), row.Name, row.Version, JsonSerializer.Deserialize<TextEncoderSpec>(row.Spec, ProjectJson.Options)!, JsonSerializer.Deserialize<TextEncoderReport>(row.Report, ProjectJson.Options)!,
         row.Bytes, row.Hash, FilesOf(row).ConvertAll(f => f.Kind), row.CreatedAt);
+
+    private sealed record EncoderFiles(byte[] Model, List<TokenizerFile> Tokenizer, TextEncoderSpec Spec);
 }

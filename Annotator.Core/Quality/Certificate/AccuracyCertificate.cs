@@ -51,7 +51,7 @@ public sealed record AccuracyCertificate
     /// <summary>Lower bound on the accuracy of all labels.</summary>
     public double LowerBound => Items == 0 ? 1 : ((Decided * People.Lower) + Accepted - ErrorBound) / Items;
 
-    /// <summary>Upper bound on the accuracy of all labels. Each bound holds by itself with <see cref="Confidence"/>, both together with twice the error probability.</summary>
+    /// <summary>Upper bound on the accuracy of all labels: one that differs from what somebody says is wrong where they are right. Each bound holds by itself with <see cref="Confidence"/>, both together with twice the error probability.</summary>
     public double UpperBound => Items == 0 ? 1 : ((Decided * People.Upper) + Accepted - (FewestErrors * People.Lower)) / Items;
 
     /// <summary>Whether the target is reached.</summary>

@@ -47,8 +47,10 @@ public sealed class CheckReader(AnnotatorDatabase database, RunService runs)
         async db =>
         {
             var userId = filter.UserId;
-            var groups = await Part(db, projectId, filter).GroupBy(c => new { c.UserId, c.Kind })
-                .Select(g => new { g.Key.UserId, g.Key.Kind, Count = g.Count(), Right = g.Count(c => c.Correct == true) }).ToListAsync(cancellationToken);
+            var part = Part(db, projectId, filter);
+            var groups = filter.Label is { } label
+                ? await CountAsync(part, label, cancellationToken)
+                : await part.GroupBy(c => new { c.UserId, c.Kind }).Select(g => new CheckCount(g.Key.UserId, g.Key.Kind, g.Count(), g.Count(c => c.Correct == true))).ToListAsync(cancellationToken);
             var pauses = await db.Set<AnnotatorPause>().Where(p => p.ProjectId == projectId && p.EndedAt == null && (userId == null || p.UserId == userId)).ToListAsync(cancellationToken);
             var ids = groups.Select(g => g.UserId).Concat(pauses.Select(p => p.UserId)).Distinct().ToList();
             var names = await db.Users.Where(u => ids.Contains(u.Id)).Select(u => new { u.Id, u.DisplayName, u.Email }).ToDictionaryAsync(u => u.Id, u => string.IsNullOrEmpty(u.DisplayName) ? u.Email ?? "" : u.DisplayName, cancellationToken);
@@ -113,13 +115,24 @@ public sealed class CheckReader(AnnotatorDatabase database, RunService runs)
             checks = checks.Where(c => items.Any(i => i.Id == c.ItemId));
         }
 
-        if (filter.Label is not { } label) return checks;
+        return checks;
+    }
 
-        // A name in a value stands after a colon, or in a list.
+    // The database finds what has the name somewhere; what the name is there, a value's own reader knows. One at a time: values of many shapes are large.
+    private static async Task<List<CheckCount>> CountAsync(IQueryable<QualityCheck> checks, string label, CancellationToken cancellationToken)
+    {
         var name = LabelJson.Write(new ChoiceValue(label))["{\"choice\":".Length..^1];
-        var (after, first, between, last) = ($":{name}", $"[{name}", $",{name},", $",{name}]");
-        return checks.Where(c => c.Expected.Contains(after) || c.Expected.Contains(first) || c.Expected.Contains(between) || c.Expected.Contains(last)
-            || (c.Given != null && (c.Given.Contains(after) || c.Given.Contains(first) || c.Given.Contains(between) || c.Given.Contains(last))));
+        var counts = new Dictionary<(long UserId, CheckKind Kind), CheckCount>();
+        var named = checks.Where(c => c.Expected.Contains(name) || (c.Given != null && c.Given.Contains(name))).Select(c => new { c.UserId, c.Kind, c.Correct, c.Expected, c.Given });
+        await foreach (var check in named.AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            if (!Has(check.Expected) && (check.Given is null || !Has(check.Given))) continue;
+            var before = counts.GetValueOrDefault((check.UserId, check.Kind)) ?? new CheckCount(check.UserId, check.Kind, 0, 0);
+            counts[(check.UserId, check.Kind)] = before with { Count = before.Count + 1, Right = before.Right + (check.Correct == true ? 1 : 0) };
+        }
+
+        return [.. counts.Values];
+        bool Has(string value) => LabelJson.Read(value).LabelNames.Contains(label, StringComparer.Ordinal);
     }
 
     private Task<(int Gold, int GoldRight, int Repeats, int Same)> TotalsAsync(long projectId, CancellationToken cancellationToken) => database.ReadAsync(
@@ -130,4 +143,6 @@ public sealed class CheckReader(AnnotatorDatabase database, RunService runs)
             return (gold?.Count ?? 0, gold?.Right ?? 0, repeats?.Count ?? 0, repeats?.Right ?? 0);
         },
         cancellationToken);
+
+    private sealed record CheckCount(long UserId, CheckKind Kind, int Count, int Right);
 }

@@ -73,6 +73,8 @@ internal sealed class PostgreSqlDialect : ISqlDialect
         (exception as PostgresException ?? exception.InnerException as PostgresException)?.SqlState
             is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.UniqueViolation;
 
+    public bool IsDuplicate(Exception exception) => (exception as PostgresException ?? exception.InnerException as PostgresException)?.SqlState is PostgresErrorCodes.UniqueViolation;
+
     public async Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class
     {

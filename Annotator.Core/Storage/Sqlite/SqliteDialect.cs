@@ -29,6 +29,10 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         ORDER BY c.rank, c.item_id LIMIT $count
         """;
 
+    // SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY.
+    private const int UniqueViolated = 2067;
+    private const int PrimaryKeyViolated = 1555;
+
     public string Name => "Sqlite";
 
     public long? ProjectsVersion => gate.ProjectsVersion;
@@ -49,6 +53,8 @@ internal sealed class SqliteDialect(SqliteWriteGate gate, TimeProvider time) : I
         Task.FromResult<IReadOnlyList<long>>([.. items]);
 
     public bool IsConflict(Exception exception) => false;
+
+    public bool IsDuplicate(Exception exception) => (exception as SqliteException ?? exception.InnerException as SqliteException)?.SqliteExtendedErrorCode is UniqueViolated or PrimaryKeyViolated;
 
     public Task<int> InsertAsync<T>(AnnotatorDbContext db, IReadOnlyCollection<T> rows, bool ignoreConflicts, CancellationToken cancellationToken)
         where T : class => Task.FromResult(Insert(db, rows, ignoreConflicts ? " ON CONFLICT DO NOTHING" : "", cancellationToken));
