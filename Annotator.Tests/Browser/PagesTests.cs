@@ -39,7 +39,7 @@ public class PagesTests(BrowserFixture browser)
         foreach (var address in (string[])["/account/login", "/account/setup", "/account/invitation?token=unknown"])
         {
             await PageScenes.OpenAsync(visitor.Page, address);
-            found.AddRange((await visitor.Page.BarriersAsync()).Select(v => $"{address}: {v.Id}: {v.Nodes.FirstOrDefault()?.Html}"));
+            found.AddRange((await visitor.Page.BarriersAsync()).Select(v => $"{address}: {v.Id}: {v.Nodes[0].Html}"));
         }
 
         Assert.True(found.Count == 0, string.Join('\n', found));

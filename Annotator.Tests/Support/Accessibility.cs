@@ -18,20 +18,20 @@ internal sealed record BarrierNode(string Html);
 internal static class Accessibility
 {
     private static readonly string s_axe = new BundledAxeScriptProvider().GetScript();
-    private static readonly string[] s_wcag = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    private static readonly string[] s_wcag = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-    /// <summary>Looks at a page by the rules of WCAG 2.2 AA and of good practice.</summary>
+    /// <summary>Looks at a page.</summary>
     /// <param name="page">The page.</param>
-    /// <param name="practice">Whether good practice counts too.</param>
+    /// <param name="tags">Of which rules, by axe's names of sets; none: those of WCAG 2.2 AA and of good practice.</param>
     /// <returns>What is wrong, rule by rule.</returns>
-    public static async Task<IReadOnlyList<Barrier>> BarriersAsync(this IPage page, bool practice = true)
+    public static async Task<IReadOnlyList<Barrier>> BarriersAsync(this IPage page, params string[] tags)
     {
         // In the page itself: the package for it opens a page of its own for what comes of frames, which takes longer than the rules, and no page here has a frame.
         Assert.Single(page.Frames);
         await page.EvaluateAsync(s_axe);
         var found = await page.EvaluateAsync<string>(
             "async tags => JSON.stringify((await axe.run(document, { resultTypes: ['violations'], runOnly: { type: 'tag', values: tags } })).violations.map(v => ({ id: v.id, impact: v.impact, nodes: v.nodes.map(n => ({ html: n.html })) })))",
-            practice ? [.. s_wcag, "best-practice"] : s_wcag);
+            tags.Length == 0 ? s_wcag : tags);
         return JsonSerializer.Deserialize<List<Barrier>>(found, JsonSerializerOptions.Web)!;
     }
 }
