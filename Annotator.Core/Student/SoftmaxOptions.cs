@@ -8,7 +8,8 @@ namespace Annotator.Core.Student;
 /// True for a person's decision. A model's label teaches with the pull that <see cref="SoftmaxOptions.Pull"/> gives it, and calibration is fitted on
 /// people's labels alone, unless there are hardly any.
 /// </param>
-public readonly record struct LabelledRow(int Row, int Class, float Weight = 1, bool Trusted = true);
+/// <param name="Emphasis">How many times its weight it counts while a student is trained. What predictions are judged and calibrated by counts it once.</param>
+public readonly record struct LabelledRow(int Row, int Class, float Weight = 1, bool Trusted = true, float Emphasis = 1);
 
 /// <summary>How a student is trained.</summary>
 public sealed record SoftmaxOptions
@@ -48,7 +49,7 @@ public sealed record SoftmaxOptions
     /// <param name="cost">C.</param>
     internal float Pull(LabelledRow label, double cost)
     {
-        if (label.Trusted) return label.Weight;
+        if (label.Trusted) return label.Weight * label.Emphasis;
         var evidence = UntrustedPull * Math.Log(label.Weight / (1 - label.Weight));
         return (float)Math.Clamp(evidence / cost, 0, 1);
     }

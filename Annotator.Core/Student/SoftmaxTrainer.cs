@@ -128,8 +128,8 @@ internal sealed class TrainingSet
         var cost = options.CostFor(classes);
         var targets = Gather([.. labels.Select(label => label with { Weight = options.Pull(label, cost) })], place, classes, options.Multiple);
         var trusted = labels.Where(label => label.Trusted).ToList();
-        var checks = trusted.Count == labels.Count || trusted.Select(label => label.Row).Distinct().Count() < StudentTraining.FewestForFolds
-            ? targets.Copy() : Gather(trusted, place, classes, options.Multiple);
+        var judged = trusted.Count == labels.Count || trusted.Select(label => label.Row).Distinct().Count() < StudentTraining.FewestForFolds ? labels : trusted;
+        var checks = judged == labels && labels.All(label => label.Emphasis == 1) ? targets.Copy() : Gather(judged, place, classes, options.Multiple);
         if (options.Balanced && !options.Multiple) targets.Balance();
         return new TrainingSet(chosen, TrainingMatrix.Build(rows, chosen, features, options with { WordWeight = options.WordWeightFor(classes) }), targets, checks);
     }

@@ -76,6 +76,9 @@ public static class SteeringModel
     // best, its own word is what a risk is made of: both may mistake the same classes for each other.
     private const double Caution = 1.1;
 
+    // People decide what the others are in doubt about, and there are ten times as many labels of machines: once each, decisions would hardly be heard.
+    private const float Emphasis = 3;
+
     /// <summary>Learns.</summary>
     /// <param name="input">What is known.</param>
     /// <param name="trainer">How the student is trained; for one class an item.</param>
@@ -98,7 +101,7 @@ public static class SteeringModel
         var labels = Targets(input, start, answered > 0);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
-        var words = NaiveBayes.Opinions(input.Rows, trainer.Features, labels, classes, input.Groups, cancellationToken);
+        var words = NaiveBayes.Opinions(input.Rows, trainer.Features, [.. labels.Select(l => l with { Weight = l.Weight * l.Emphasis })], classes, input.Groups, cancellationToken);
         var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups, words);
         var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
         var (blind, careful) = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));
@@ -126,7 +129,7 @@ public static class SteeringModel
         {
             if (input.Decided[i] >= 0)
             {
-                labels.Add(new LabelledRow(i, input.Decided[i]));
+                labels.Add(new LabelledRow(i, input.Decided[i], Emphasis: machine ? Emphasis : 1));
                 continue;
             }
 
