@@ -33,7 +33,7 @@ public sealed record BrowserSettings(string Locale = "en-US", bool Dark = false,
 /// </summary>
 public sealed class BrowserFixture : IAsyncLifetime
 {
-    // The first has no windows to keep, and takes half the time that the whole browser does.
+    // The first has no windows to keep, and takes two thirds of the time of the whole browser.
     private static readonly string[] s_browsers = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 
     private static readonly string[] s_arguments =
