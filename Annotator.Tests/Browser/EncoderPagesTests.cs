@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Annotator.Tests.Models;
 using Annotator.Tests.Support;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -25,12 +24,12 @@ public class EncoderPagesTests(BrowserFixture browser)
         await page.FillAsync("#te-name", name);
         await page.Locator(".te-add .an-button-primary").ClickAsync();
         await Assertions.Expect(page.Locator(".te-add .an-notice-danger")).ToContainTextAsync("[UNK]");
-        Assert.Empty((await page.RunAxe(MediaPagesTests.s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
         await page.SetInputFilesAsync("#te-tokenizer", MediaPagesTests.File("vocab.txt", s_toy.Vocabulary));
         await page.Locator(".te-add .an-button-primary").ClickAsync();
         var row = page.Locator(".te-panel tbody tr", new PageLocatorOptions { HasText = name });
         await Assertions.Expect(row).ToContainTextAsync("WordPiece");
-        Assert.Empty((await page.RunAxe(MediaPagesTests.s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
 
         var project = (string)(await browser.Api.SendAsync(HttpMethod.Post, "/api/v1/projects", new JsonObject
         {
@@ -38,7 +37,7 @@ public class EncoderPagesTests(BrowserFixture browser)
         }))!["id"]!;
         await PageScenes.OpenAsync(page, $"/projects/{project}/settings");
         await page.Locator("#representation-encoder").SelectOptionAsync(new SelectOptionValue { Label = await page.Locator("#representation-encoder option", new PageLocatorOptions { HasText = name }).InnerTextAsync() });
-        Assert.Empty((await page.RunAxe(MediaPagesTests.s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
         await page.Locator(".an-form-foot .an-button-primary").ClickAsync();
         await Until.TrueAsync(async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}"))!["settings"]!["representation"]!["encoder"] is not null, "the encoder is chosen");
         Assert.Empty(visitor.Troubles);

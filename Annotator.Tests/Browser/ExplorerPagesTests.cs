@@ -1,8 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Annotator.Tests.Support;
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -11,7 +9,6 @@ namespace Annotator.Tests.Browser;
 [Collection(BrowserCollection.Name)]
 public class ExplorerPagesTests(BrowserFixture browser)
 {
-    private static readonly AxeRunOptions s_wcag = new() { RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
     private static readonly SemaphoreSlim s_making = new(1, 1);
     private static string? s_project;
 
@@ -27,7 +24,7 @@ public class ExplorerPagesTests(BrowserFixture browser)
         {
             await PageScenes.OpenAsync(visitor.Page, $"/projects/{project}/{address}");
             if (address.StartsWith("items/map", StringComparison.Ordinal)) await ExplorerScenes.DrawnAsync(visitor.Page);
-            found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{address}: {v.Id} ({v.Impact}): {n.Html}")));
+            found.AddRange((await visitor.Page.BarriersAsync()).SelectMany(v => v.Nodes.Take(3).Select(n => $"{address}: {v.Id} ({v.Impact}): {n.Html}")));
             if (await visitor.Page.EvaluateAsync<bool>("() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1")) found.Add($"{address}: wider than the window");
             var words = await visitor.Page.Locator("main").InnerTextAsync();
             if (locale is "ko-KR") Assert.Contains(words, c => c is >= '가' and <= '힣');

@@ -4,8 +4,6 @@ using System.Text.Json.Nodes;
 using Annotator.Core.Student;
 using Annotator.Tests.Media;
 using Annotator.Tests.Support;
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -14,8 +12,6 @@ namespace Annotator.Tests.Browser;
 [Collection(PagesCollection.Name)]
 public class MediaPagesTests(BrowserFixture browser)
 {
-    internal static readonly AxeRunOptions s_wcag = new() { ResultTypes = [ResultType.Violations], RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
-
     [Fact]
     public async Task Images_AreSentFromThePage_AndWhatIsNoneIsSaid()
     {
@@ -29,7 +25,7 @@ public class MediaPagesTests(BrowserFixture browser)
         await Assertions.Expect(page.Locator(".mu-refused")).ToContainTextAsync("bad.png");
         await page.SetInputFilesAsync(".mu-drop input[type=file] >> nth=0", [File("more.zip", Pictures.Zip([("a/x.png", Pictures.Shape(2, 3))]))]);
         await Until.HoldsAsync(async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}/items?limit=10"))!["items"]!.AsArray().Count, n => n == 3, "the archive is in");
-        Assert.Empty((await page.RunAxe(s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
         Assert.Empty(visitor.Troubles);
     }
 
@@ -83,13 +79,13 @@ public class MediaPagesTests(BrowserFixture browser)
         await page.Keyboard.PressAsync("Tab");
         await page.Locator(".an-form-foot .an-button-primary").ClickAsync();
         await Until.HoldsAsync(async () => (await browser.Api.GetAsync($"/api/v1/projects/{project}"))!["settings"]!["vision"]!, v => (string?)v["model"] == model && (double)v["jobSeconds"]! == 60, "the model is chosen");
-        Assert.Empty((await page.RunAxe(s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
 
         // Removed since: the project's page says so, and where to choose another.
         await browser.Api.SendAsync(HttpMethod.Delete, $"/api/v1/models/{model}");
         await PageScenes.OpenAsync(page, $"/projects/{project}");
         await Assertions.Expect(page.Locator(".an-notice-warn")).ToContainTextAsync("was removed");
-        Assert.Empty((await page.RunAxe(s_wcag)).Violations);
+        Assert.Empty(await page.BarriersAsync());
         Assert.Empty(visitor.Troubles);
     }
 
@@ -105,7 +101,7 @@ public class MediaPagesTests(BrowserFixture browser)
         {
             await PageScenes.OpenAsync(visitor.Page, address);
             if (address is "/admin/models") await visitor.Page.Locator(".an-page-head button").ClickAsync();
-            found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{address}: {v.Id}: {n.Html}")));
+            found.AddRange((await visitor.Page.BarriersAsync()).SelectMany(v => v.Nodes.Take(3).Select(n => $"{address}: {v.Id}: {n.Html}")));
         }
 
         Assert.True(found.Count == 0, string.Join('\n', found));

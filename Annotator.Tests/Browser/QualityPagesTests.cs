@@ -5,8 +5,6 @@ using Annotator.Core.Items;
 using Annotator.Core.Quality.Dashboards;
 using Annotator.Core.Storage;
 using Annotator.Tests.Support;
-using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
@@ -17,7 +15,6 @@ namespace Annotator.Tests.Browser;
 [Collection(PagesCollection.Name)]
 public class QualityPagesTests(BrowserFixture browser)
 {
-    private static readonly AxeRunOptions s_wcag = new() { ResultTypes = [ResultType.Violations], RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] } };
     private static readonly SemaphoreSlim s_making = new(1, 1);
     private static TeamScene? s_scene;
 
@@ -32,7 +29,7 @@ public class QualityPagesTests(BrowserFixture browser)
         foreach (var tab in (string[])["quality?tab=progress", "quality?tab=models", "quality?tab=labels", "quality?tab=people", "quality?tab=agreement", "quality?tab=consensus&method=mace", "quality?tab=checks", "quality?tab=certificate", "quality?tab=suspects", "report", "labels", "adjudicate", "discussion", "audit"])
         {
             await PageScenes.OpenAsync(visitor.Page, $"/projects/{scene.Project}/{tab}");
-            found.AddRange((await visitor.Page.RunAxe(s_wcag)).Violations.SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));
+            found.AddRange((await visitor.Page.BarriersAsync()).SelectMany(v => v.Nodes.Take(3).Select(n => $"{tab}: {v.Id} ({v.Impact}): {n.Html}")));
             if (await visitor.Page.EvaluateAsync<bool>("() => document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth + 1")) found.Add($"{tab}: wider than the window");
             var words = await visitor.Page.Locator("main").InnerTextAsync();
             if (locale is "ko-KR") Assert.Contains(words, c => c is >= '가' and <= '힣');

@@ -16,9 +16,9 @@ public sealed class KilledOnPostgreSqlTests() : KilledProcessTests("PostgreSql")
 /// <param name="provider">On which database; a class each, because they wait much and can wait together.</param>
 public abstract class KilledProcessTests(string provider)
 {
-    private const int Lines = 12_000;
+    private const int Lines = 8_000;
 
-    // Every thousandth line has a cell too many, and is refused.
+    // Every twentieth line has a cell too many, and is refused.
     private const int Broken = Lines / 20;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(4);
@@ -128,7 +128,7 @@ public abstract class KilledProcessTests(string provider)
     [Fact]
     public async Task PrelabelRun_IsTakenUpWhereItStood()
     {
-        const int items = 12_000;
+        const int items = 6_000;
         using var database = await TestDatabase.CreateAsync(provider);
         await using var host = await ProcessHost.StartAsync(database, ("Annotator:Runs:OwnerTimeoutSeconds", "5"));
         var project = await host.NewProjectAsync(Rows.Labels, new { groupDuplicates = false });

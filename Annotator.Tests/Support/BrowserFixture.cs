@@ -33,7 +33,8 @@ public sealed record BrowserSettings(string Locale = "en-US", bool Dark = false,
 /// </summary>
 public sealed class BrowserFixture : IAsyncLifetime
 {
-    private const string Chromium = "/usr/bin/chromium";
+    // The first has no windows to keep, and takes two thirds of the time of the whole browser.
+    private static readonly string[] s_browsers = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
 
     private static readonly string[] s_arguments =
     [
@@ -71,9 +72,10 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>Starts browser and program.</summary>
     public async ValueTask InitializeAsync()
     {
-        if (!File.Exists(Chromium))
+        var chromium = Array.Find(s_browsers, File.Exists);
+        if (chromium is null)
         {
-            _missing = $"There is no {Chromium}; install the package chromium.";
+            _missing = $"There is neither {string.Join(" nor ", s_browsers)}; install the package chromium-headless-shell or chromium.";
             if (string.Equals(Environment.GetEnvironmentVariable("CI"), "true", StringComparison.OrdinalIgnoreCase)) throw new InvalidOperationException(_missing);
             return;
         }
@@ -81,7 +83,7 @@ public sealed class BrowserFixture : IAsyncLifetime
         // A machine that is busy with others is no fault of the page.
         Assertions.SetDefaultExpectTimeout((float)Until.Patience.TotalMilliseconds);
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = Chromium, Args = s_arguments });
+        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = s_arguments });
         _server = await InProcessServer.StartNewAsync();
         _api = new TestApi(_server.Address);
     }
