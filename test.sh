@@ -20,7 +20,10 @@ install() {
     return 0
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q && apt-get install -y -q --no-install-recommends "${missing[@]}" "${better[@]}" || [ ${#missing[@]} -eq 0 ]
+  apt-get update -q || [ ${#missing[@]} -eq 0 ] || return 1
+  apt-cache show chromium-headless-shell >/dev/null 2>&1 || { missing=("${missing[@]/chromium-headless-shell/chromium}"); better=(); }
+  [ $((${#missing[@]} + ${#better[@]})) -eq 0 ] && return 0
+  apt-get install -y -q --no-install-recommends "${missing[@]}" "${better[@]}" || [ ${#missing[@]} -eq 0 ]
 }
 
 install || { echo "Packages could not be installed." >&2; exit 1; }
