@@ -8,7 +8,7 @@ namespace Annotator.Core.Student;
 /// True for a person's decision. A model's label teaches with the pull that <see cref="SoftmaxOptions.Pull"/> gives it, and calibration is fitted on
 /// people's labels alone, unless there are hardly any.
 /// </param>
-/// <param name="Emphasis">How many times its weight it counts while a student is trained. What predictions are judged and calibrated by counts it once.</param>
+/// <param name="Emphasis">How many times its weight it counts while a model is trained. What predictions are judged and calibrated by counts it once.</param>
 public readonly record struct LabelledRow(int Row, int Class, float Weight = 1, bool Trusted = true, float Emphasis = 1);
 
 /// <summary>How a student is trained.</summary>

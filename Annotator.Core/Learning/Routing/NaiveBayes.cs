@@ -45,7 +45,7 @@ internal static class NaiveBayes
             foreach (var label in own(i))
             {
                 var (others, parts) = words[label.Row];
-                mine.Add(index, others, parts, label.Class, label.Weight);
+                mine.Add(index, others, parts, label.Class, label.Weight * label.Emphasis);
             }
 
             for (var c = 0; c < classes; c++)
@@ -71,11 +71,12 @@ internal static class NaiveBayes
         foreach (var label in labels)
         {
             var (index, values) = words[label.Row];
-            shares[label.Class] += label.Weight;
+            var weight = label.Weight * label.Emphasis;
+            shares[label.Class] += weight;
             for (var k = 0; k < index.Length; k++)
             {
-                counts[(index[k] * classes) + label.Class] += label.Weight * values[k];
-                totals[label.Class] += label.Weight * values[k];
+                counts[(index[k] * classes) + label.Class] += weight * values[k];
+                totals[label.Class] += weight * values[k];
             }
         }
 

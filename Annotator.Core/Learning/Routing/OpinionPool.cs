@@ -6,15 +6,15 @@ namespace Annotator.Core.Learning.Routing;
 /// <param name="Student">Power to which the student's probabilities are raised (below 1: it was over-confident).</param>
 /// <param name="Neighbours">Power to which the vote of similar items is raised; 0: it tells nothing that the student does not.</param>
 /// <param name="Words">Power to which the word of naive Bayes is raised; 0: it tells nothing that the others do not.</param>
-/// <param name="Noise">Share of items that all misread, so that they are much less sure than they say.</param>
-public sealed record PoolPowers(double Student, double Neighbours, double Words, double Noise)
+/// <param name="Misread">Share of items that all misread, so that they are much less sure than they say.</param>
+public sealed record PoolPowers(double Student, double Neighbours, double Words, double Misread)
 {
     /// <summary>Before anything is measured: the student as it is.</summary>
     public static PoolPowers First { get; } = new(1, 0, 0, 0.04);
 }
 
 /// <summary>
-/// The signals of all items as logarithms, pooled: p = student^a vote^b words^c, (1 - noise) p + noise p^0.3, each normalised, then weighed by the likelihood of the labellers' answers.
+/// The signals of all items as logarithms, pooled: p = student^a vote^b words^c, (1 - misread) p + misread p^0.3, each normalised, then weighed by the likelihood of the labellers' answers.
 /// </summary>
 internal sealed class OpinionPool
 {
@@ -36,17 +36,17 @@ internal sealed class OpinionPool
 
     private const double PowerStep = 1.1;
     private const double VoiceStep = 0.1;
-    private const double NoiseStep = 1.5;
+    private const double MisreadStep = 1.5;
+    private const double LeastPower = 0.35;
+    private const double MostNeighbours = 3;
+    private const double MostWords = 3;
+    private const double MostMisread = 0.1;
+
     // What the prior of the powers is worth, in decisions.
     private const double FitStrength = 10;
 
     // How much of their sureness the opinions keep about a text that they misread: the classes they take for likely stay likelier than others.
     private const float MisreadPower = 0.3f;
-
-    private const double LeastPower = 0.35;
-    private const double MostNeighbours = 3;
-    private const double MostWords = 3;
-    private const double MostNoise = 0.1;
 
     // Without answers people's decisions are all that is known, of the doubtful items for the most part: a student that is sharpened to these is too sure of the others.
     private const double MostPower = 2.2;
@@ -165,7 +165,7 @@ internal sealed class OpinionPool
             var (now, before) = (best, value);
             foreach (var trial in Steps(now))
             {
-                if (trial.Student < LeastPower || trial.Student > most || trial.Neighbours is < 0 or > MostNeighbours || trial.Words is < 0 or > MostWords || trial.Noise > MostNoise) continue;
+                if (trial.Student < LeastPower || trial.Student > most || trial.Neighbours is < 0 or > MostNeighbours || trial.Words is < 0 or > MostWords || trial.Misread > MostMisread) continue;
                 var reached = LogLikelihood(trial, withAnswers);
                 if (reached > value) (best, value) = (trial, reached);
             }
@@ -180,8 +180,8 @@ internal sealed class OpinionPool
     {
         yield return now with { Student = now.Student * PowerStep };
         yield return now with { Student = now.Student / PowerStep };
-        yield return now with { Noise = now.Noise * NoiseStep };
-        yield return now with { Noise = now.Noise / NoiseStep };
+        yield return now with { Misread = now.Misread * MisreadStep };
+        yield return now with { Misread = now.Misread / MisreadStep };
         if (_votes.Length > 0)
         {
             yield return now with { Neighbours = now.Neighbours + VoiceStep };
@@ -234,7 +234,7 @@ internal sealed class OpinionPool
 
     private double LogLikelihood(PoolPowers powers, bool withAnswers)
     {
-        var value = -FitStrength * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours) + (powers.Words * powers.Words)) - (FitStrength * Math.Pow(Math.Log(powers.Noise / PoolPowers.First.Noise), 2));
+        var value = -FitStrength * (Math.Pow(Math.Log(powers.Student), 2) + (powers.Neighbours * powers.Neighbours) + (powers.Words * powers.Words)) - (FitStrength * Math.Pow(Math.Log(powers.Misread / PoolPowers.First.Misread), 2));
         if (_decided.Length > 0)
         {
             value += _decisions / (double)_decided.Length * SumOver(_decided, (i, row, other) =>
@@ -247,10 +247,10 @@ internal sealed class OpinionPool
         if (!withAnswers) return value;
 
         // Answers that are often wrong tell next to nothing of rare surprises: how many there are is for people's decisions to say.
-        var unanimous = powers with { Noise = 0 };
+        var asRead = powers with { Misread = 0 };
         return value + (_answers / (double)_answered.Length * SumOver(_answered, (i, row, said) =>
         {
-            LogPrior(i, unanimous, row, said);
+            LogPrior(i, asRead, row, said);
             said.Clear();
             for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][i], said);
             double likelihood = 0;
@@ -280,13 +280,13 @@ internal sealed class OpinionPool
         else row.Clear();
         if (_votes.Length > 0 && powers.Neighbours > 0) SpanMath.AddScaled(_votes.AsSpan(start, row.Length), (float)powers.Neighbours, row);
         if (_words.Length > 0 && powers.Words > 0) SpanMath.AddScaled(_words.AsSpan(start, row.Length), (float)powers.Words, row);
-        if (powers.Noise > 0)
+        if (powers.Misread > 0)
         {
             SpanMath.Multiply(row, MisreadPower, flat);
             SpanMath.Softmax(flat);
             SpanMath.Softmax(row);
-            SpanMath.Multiply(row, (float)(1 - powers.Noise), row);
-            SpanMath.AddScaled(flat, (float)powers.Noise, row);
+            SpanMath.Multiply(row, (float)(1 - powers.Misread), row);
+            SpanMath.AddScaled(flat, (float)powers.Misread, row);
         }
         else
         {

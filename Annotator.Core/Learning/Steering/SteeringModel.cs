@@ -104,8 +104,7 @@ public static class SteeringModel
         var labels = Targets(input, start, answered > 0);
         var student = StudentTraining.Train(trainer, input.Rows, labels, classes, input.IdOf, start?.Student, cancellationToken: cancellationToken);
         var probabilities = Opinions(input, student);
-        var words = NaiveBayes.Opinions(
-            input.Words ?? WordRows.Of(input.Rows, trainer.Features), [.. labels.Select(l => l with { Weight = l.Weight * l.Emphasis })], classes, input.Groups, cancellationToken);
+        var words = NaiveBayes.Opinions(input.Words ?? WordRows.Of(input.Rows, trainer.Features), labels, classes, input.Groups, cancellationToken);
         var evidence = new LabelEvidence(classes, input.Decided, probabilities, input.Answers, input.Neighbours, input.Groups, words);
         var fused = LabelFusion.Fuse(evidence, start?.Fused, rounds: start is null ? 6 : 3);
         var (blind, careful) = LabelFusion.WithoutDecisions(evidence, fused, Math.Max(Caution, fused.Powers.Student));

@@ -14,7 +14,7 @@ namespace Annotator.Core.Learning.Steering;
 /// <content>The audit: draws, answers, the bound, and the acceptance of what is left.</content>
 internal sealed partial class SteeringService
 {
-    // People may run ahead of the bound by this many answers: what is answered after the bound was reached is wasted.
+    // People may run ahead of the bound by this many answers: what is answered after the bound was reached is wasted. By fewer where little is left.
     private const int AuditAhead = 20;
     private const int LeastAuditAhead = 5;
 
