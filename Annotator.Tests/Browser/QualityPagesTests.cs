@@ -110,7 +110,7 @@ public class QualityPagesTests(BrowserFixture browser)
         await PageScenes.OpenAsync(page, $"/projects/{scene.Project}/items?list=majority");
         await page.Locator($".it-open[href$='item={wrong[0]}']").ClickAsync();
         await Assertions.Expect(page.Locator(".it-suggested")).ToContainTextAsync(scene.Truth[wrong[0]]);
-        await page.Locator(".it-panel[data-listens]").WaitForAsync();
+        await page.Locator("[data-listens]").WaitForAsync();
         await page.Keyboard.PressAsync("t");
 
         // It leaves the list, stays open, and the next is where it would have been.
@@ -119,7 +119,8 @@ public class QualityPagesTests(BrowserFixture browser)
         var beside = await page.Locator("[data-key=j], [data-key=k]").First.GetAttributeAsync("href");
         await page.Keyboard.PressAsync(await page.Locator("[data-key=j]").CountAsync() > 0 ? "j" : "k");
         await Assertions.Expect(page).ToHaveURLAsync(new Regex(Regex.Escape(beside!) + "$", RegexOptions.None, TimeSpan.FromSeconds(1)));
-        await page.Locator(".it-panel[data-listens]").WaitForAsync();
+
+        // Faster than the page: the key waits for what it presses.
         await page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(page.Locator(".it-panel")).ToHaveCountAsync(0);
         Assert.Empty(visitor.Troubles);

@@ -70,7 +70,7 @@ export class View {
       const value = h("dd", { data: { figure: name } }, "–");
       return h("div.rv-figure", null, h("dt", null, t(`Review.${name}`)), value);
     };
-    this.saved = h("button.rv-saved", { type: "button", on: { click: () => this.act("saved") } });
+    this.saved = h("button.rv-saved", { type: "button", data: { kind: "idle" }, on: { click: () => this.act("saved") } }, t("Review.SavedIdle"));
     this.banner = h("div.rv-banner", { hidden: true, role: "alert" });
     this.why = h("div.rv-why");
     this.text = h("div.rv-text");
