@@ -18,7 +18,8 @@ namespace Annotator.Benchmarks.Replay;
 
 /// <summary>
 /// Plays labelled sets through the real program over HTTP, with their labels as the reviewer and a simulated LLM, until every item is final:
-/// <c>replay [sets=agnews,banking77] [llm=0.85,0] [n=10000] [target=0.97] [seeds=1] [lease=20] [database=Sqlite]</c>. Prints what people had to decide, what the certificate says and
+/// <c>replay [sets=agnews,banking77] [llm=0.85,0] [telling=0] [n=10000] [target=0.97] [seeds=1] [lease=20] [database=Sqlite]</c>. With <c>telling</c>
+/// the LLM's confidence is about so many standard deviations lower where it is wrong (1.36: an AUROC of 0.83, as published of token probabilities). Prints what people had to decide, what the certificate says and
 /// what is true.
 /// </summary>
 internal static class ReplayBenchmark
@@ -42,7 +43,7 @@ internal static class ReplayBenchmark
             foreach (var llm in Value("llm", "0.85,0").Split(',').Select(double.Parse))
             {
                 foreach (var seed in Value("seeds", "1").Split(',').Select(ulong.Parse))
-                    await PlayAsync(Cut(LabelledTexts.Load(name), int.Parse(Value("n", "10000")), seed), llm, seed, double.Parse(Value("target", "0.97")), int.Parse(Value("lease", "20")), args.Contains("v", StringComparer.Ordinal));
+                    await PlayAsync(Cut(LabelledTexts.Load(name), int.Parse(Value("n", "10000")), seed), llm, double.Parse(Value("telling", "0")), seed, double.Parse(Value("target", "0.97")), int.Parse(Value("lease", "20")), args.Contains("v", StringComparer.Ordinal));
             }
         }
 
@@ -57,10 +58,10 @@ internal static class ReplayBenchmark
         return set with { Texts = [.. chosen.Select(i => set.Texts[i])], Labels = [.. chosen.Select(i => set.Labels[i])] };
     }
 
-    private static async Task PlayAsync(LabelledTexts set, double accuracy, ulong seed, double target, int lease, bool verbose)
+    private static async Task PlayAsync(LabelledTexts set, double accuracy, double telling, ulong seed, double target, int lease, bool verbose)
     {
         var data = Directory.CreateTempSubdirectory("replay-").FullName;
-        await using var llm = accuracy > 0 ? await SimulatedLlm.StartAsync(set, accuracy, seed) : null;
+        await using var llm = accuracy > 0 ? await SimulatedLlm.StartAsync(set, accuracy, telling, seed) : null;
         await using var app = AnnotatorApp.Build(
             [],
             typeof(ReplayBenchmark).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key is "RepoRoot").Value,

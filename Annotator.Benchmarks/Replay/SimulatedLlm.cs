@@ -15,26 +15,31 @@ using SplitMix = Annotator.Core.Quality.Certificate.SplitMix;
 namespace Annotator.Benchmarks.Replay;
 
 /// <summary>
-/// An OpenAI-compatible server on loopback that is right as often as it is told to be, and sure of itself always. Its errors are fixed for a text and fall on
-/// the three labels whose texts are most alike.
+/// An OpenAI-compatible server on loopback that is right as often as it is told to be, and sure of itself always, or with a confidence that tells right answers from wrong ones
+/// as well as it is told to. Its errors are fixed for a text and fall on the three labels whose texts are most alike.
 /// </summary>
 internal sealed class SimulatedLlm : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly Dictionary<string, string> _answers;
+    private readonly Dictionary<string, (string Label, double Confidence)> _answers;
 
-    private SimulatedLlm(WebApplication app, Dictionary<string, string> answers) => (_app, _answers) = (app, answers);
+    private SimulatedLlm(WebApplication app, Dictionary<string, (string Label, double Confidence)> answers) => (_app, _answers) = (app, answers);
 
     /// <summary>The address for <c>Annotator:Llm:BaseUrl</c>.</summary>
     public string BaseUrl => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First() + "/v1";
 
-    public static async Task<SimulatedLlm> StartAsync(LabelledTexts set, double accuracy, ulong seed)
+    /// <summary>Starts it.</summary>
+    /// <param name="set">The texts and their right labels.</param>
+    /// <param name="accuracy">Share of right answers.</param>
+    /// <param name="telling">How far the log-odds of its confidence are apart between right and wrong answers, in standard deviations; 0: it says 0.97 of everything.</param>
+    /// <param name="seed">From which its errors follow.</param>
+    public static async Task<SimulatedLlm> StartAsync(LabelledTexts set, double accuracy, double telling, ulong seed)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         var app = builder.Build();
-        var server = new SimulatedLlm(app, Answers(set, accuracy, seed));
+        var server = new SimulatedLlm(app, Answers(set, accuracy, telling, seed));
         app.MapPost("/v1/chat/completions", server.AnswerAsync);
         await app.StartAsync();
         return server;
@@ -42,7 +47,7 @@ internal sealed class SimulatedLlm : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private static Dictionary<string, string> Answers(LabelledTexts set, double accuracy, ulong seed)
+    private static Dictionary<string, (string Label, double Confidence)> Answers(LabelledTexts set, double accuracy, double telling, ulong seed)
     {
         var features = new TextFeatures();
         var rows = new SparseRows();
@@ -51,14 +56,23 @@ internal sealed class SimulatedLlm : IAsyncDisposable
         frequencies.AddNew(rows);
         var similar = Similar(set, rows, frequencies);
         var random = new SplitMix(seed);
-        var answers = new Dictionary<string, string>(StringComparer.Ordinal);
+        var sureness = new SplitMix(seed + 1);
+        var answers = new Dictionary<string, (string Label, double Confidence)>(StringComparer.Ordinal);
         for (var i = 0; i < set.Texts.Length; i++)
         {
             var near = similar[set.Labels[i]];
-            answers[set.Texts[i]] = set.Classes[random.NextDouble() < accuracy ? set.Labels[i] : near[random.Next(near.Length)]];
+            var right = random.NextDouble() < accuracy;
+            answers[set.Texts[i]] = (set.Classes[right ? set.Labels[i] : near[random.Next(near.Length)]], telling > 0 ? Confidence(right, telling, ref sureness) : 0.97);
         }
 
         return answers;
+    }
+
+    // Too sure on the whole, in hundredths; by Box and Muller.
+    private static double Confidence(bool right, double telling, ref SplitMix random)
+    {
+        var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        return Math.Round(Math.Clamp(1 / (1 + Math.Exp(-(3 + normal - (right ? 0 : telling)))), 0.5, 0.99), 2);
     }
 
     // By the cosine of the classes' mean TF-IDF vectors.
@@ -83,7 +97,7 @@ internal sealed class SimulatedLlm : IAsyncDisposable
         var text = content is JsonArray parts ? parts[0]!["text"]!.GetValue<string>() : content!.GetValue<string>();
         var results = new JsonArray();
         foreach (var item in JsonNode.Parse(text)!["items"]!.AsArray())
-            results.Add(new JsonObject { ["id"] = item!["id"]!.GetValue<string>(), ["label"] = _answers[item["text"]!.GetValue<string>()], ["confidence"] = 0.97 });
+            results.Add(new JsonObject { ["id"] = item!["id"]!.GetValue<string>(), ["label"] = _answers[item["text"]!.GetValue<string>()].Label, ["confidence"] = _answers[item["text"]!.GetValue<string>()].Confidence });
         var answer = new JsonObject
         {
             ["id"] = "simulated",

@@ -26,9 +26,9 @@ internal sealed class TrainingWorkspaces(ItemFeatures features)
 /// <param name="Decisions">Decisions of people.</param>
 /// <param name="Items">All items without their texts; empty where only labelled ones were asked for.</param>
 /// <param name="Decided">Class by row; -1 where nobody has decided.</param>
-/// <param name="Llm">The LLM's answer by row; -1 for none.</param>
+/// <param name="Llm">The LLM's answers by row.</param>
 /// <param name="Answered">How many answers of the LLM there are.</param>
-internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, int[] Llm, int Answered);
+internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, LabellerAnswers Llm, int Answered);
 
 /// <summary>One project's features and last training.</summary>
 internal sealed class TrainingWorkspace(ItemFeatures features)
@@ -38,6 +38,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
     private readonly Dictionary<long, long> _groupOf = [];
     private string? _schema;
     private FeatureOptions? _options;
+    private AnswerLevels? _levels;
 
     public SemaphoreSlim Busy { get; } = new(1, 1);
 
@@ -109,9 +110,7 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
         var classes = new ClassReader(names);
         var labels = new List<LabelledRow>(items.Count);
         var decided = new int[Rows.Count];
-        var llm = new int[Rows.Count];
         Array.Fill(decided, -1);
-        Array.Fill(llm, -1);
         foreach (var item in items.Where(i => i.GroupId is not null)) _groupOf[item.Id] = item.GroupId!.Value;
         var labelled = 0;
         foreach (var item in items.Where(SteeringService.IsDecided))
@@ -122,23 +121,33 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
             labels.AddRange(chosen.Select(c => new LabelledRow(_rowOf[item.Id], c)));
         }
 
-        var answered = everything ? await ReadAnswersAsync(database, project.Id, classes, llm, cancellationToken) : 0;
+        var (llm, answered) = await ReadAnswersAsync(database, project.Id, classes, everything, cancellationToken);
         return new LoadedLabels(labels, labelled, decisions, everything ? items : [], decided, llm, answered);
     }
 
-    private async Task<int> ReadAnswersAsync(AnnotatorDatabase database, long projectId, ClassReader classes, int[] llm, CancellationToken cancellationToken)
+    private async Task<(LabellerAnswers Llm, int Answered)> ReadAnswersAsync(AnnotatorDatabase database, long projectId, ClassReader classes, bool everything, CancellationToken cancellationToken)
     {
+        var said = new int[Rows.Count];
+        Array.Fill(said, -1);
+        if (!everything) return (new LabellerAnswers(said), 0);
         var answers = await database.ReadAsync(
-            db => db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null).Select(p => new { p.ItemId, p.Value }).ToListAsync(cancellationToken), cancellationToken);
-        var read = 0;
+            db => db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null).Select(p => new { p.ItemId, p.Value, p.Version, p.Confidence }).ToListAsync(cancellationToken),
+            cancellationToken);
+        var read = new List<(int Row, int Version, double Confidence)>(answers.Count);
         foreach (var answer in answers)
         {
             if (!_rowOf.TryGetValue(answer.ItemId, out var row) || classes.Read(answer.Value!) is not [var chosen]) continue;
-            llm[row] = chosen;
-            read++;
+            said[row] = chosen;
+            read.Add((row, answer.Version, answer.Confidence));
         }
 
-        return read;
+        // Levels stay while they can, so that a training begins with what the one before has measured of them.
+        if (_levels is null || read.Count > _levels.Answers * SteeringModel.FreshGrowth || read.Count < _levels.Answers) _levels = AnswerLevels.Of(read.ConvertAll(r => (r.Version, r.Confidence)));
+        if (_levels.Count == 0) return (new LabellerAnswers(said), read.Count);
+        var levels = new int[said.Length];
+        Array.Fill(levels, -1);
+        foreach (var (row, version, confidence) in read) levels[row] = _levels.Of(version, confidence);
+        return (new LabellerAnswers(said, levels), read.Count);
     }
 
     private async Task AddFeaturesAsync(AnnotatorDatabase database, Project project, IReadOnlyList<long> ids, CancellationToken cancellationToken)

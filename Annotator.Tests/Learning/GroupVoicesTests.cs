@@ -1,5 +1,6 @@
 using Annotator.Core.Cascade;
 using Annotator.Core.Items;
+using Annotator.Core.Learning.Routing;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Student;
 
@@ -19,12 +20,12 @@ public sealed class GroupVoicesTests
         var items = texts.Select((t, i) => new Item { ProjectId = 1, Id = i + 1, Key = t, GroupId = group[i] }).ToList();
         int[] decided = [2, -1, -1, -1, -1, -1];
         int[] llm = [0, -1, 1, 3, -1, 2];
-        var voices = GroupVoices.Of(items, id => (int)id - 1, rows, decided, llm, out var groups);
+        var voices = GroupVoices.Of(items, id => (int)id - 1, rows, decided, new LabellerAnswers(llm), out var groups);
 
         Assert.Equal([0, 0, 0, 1, 1, -1], groups);
-        Assert.Equal([-1, 2, -1, -1, -1, -1], voices[0]);
-        Assert.Equal([-1, -1, 2, -1, -1, -1], voices[1]);
-        Assert.Equal([-1, -1, -1, -1, 3, -1], voices[2]);
+        Assert.Equal([-1, 2, -1, -1, -1, -1], voices[0].Classes);
+        Assert.Equal([-1, -1, 2, -1, -1, -1], voices[1].Classes);
+        Assert.Equal([-1, -1, -1, -1, 3, -1], voices[2].Classes);
         Assert.Equal([0, -1, 1, 3, -1, 2], llm);
     }
 
@@ -34,9 +35,10 @@ public sealed class GroupVoicesTests
         var rows = new SparseRows();
         new TextFeatures().Append(["card has not arrived yet", "card has not arrived yet"], rows);
         var items = new[] { 1L, 2L }.Select(id => new Item { ProjectId = 1, Id = id, Key = $"{id}", GroupId = 1 }).ToList();
-        int[] llm = [1, -1];
+        var llm = new LabellerAnswers([1, -1], [3, -1]);
         GroupVoices.Of(items, id => (int)id - 1, rows, [-1, -1], llm, out _);
-        Assert.Equal([1, 1], llm);
+        Assert.Equal([1, 1], llm.Classes);
+        Assert.Equal([3, 3], llm.Levels!);
     }
 
     [Fact]
@@ -45,7 +47,7 @@ public sealed class GroupVoicesTests
         var rows = new SparseRows();
         new TextFeatures().Append(["a", "b"], rows);
         var items = new[] { 1L, 2L }.Select(id => new Item { ProjectId = 1, Id = id, Key = $"{id}" }).ToList();
-        Assert.Empty(GroupVoices.Of(items, id => (int)id - 1, rows, [-1, -1], [-1, -1], out _));
+        Assert.Empty(GroupVoices.Of(items, id => (int)id - 1, rows, [-1, -1], new LabellerAnswers([-1, -1]), out _));
     }
 
     [Theory]

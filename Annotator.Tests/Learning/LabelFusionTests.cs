@@ -53,8 +53,8 @@ public sealed class LabelFusionTests
     public void Fuse_WithNeighboursThatKnowMore_IsBetterThanWithout_AndSaysWhatTheyAreWorth()
     {
         var world = new World(seed: 4, items: 3_000, labeller: 0.8, student: 0.7);
-        var alone = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]));
-        var together = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], world.Neighbours(0.95)));
+        var alone = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)]));
+        var together = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)], world.Neighbours(0.95)));
         Assert.True(world.Wrong(together) < 0.7 * world.Wrong(alone), $"{world.Wrong(together)} against {world.Wrong(alone)}");
         Assert.True(together.Powers.Neighbours > 0.3, together.Powers.ToString());
         Assert.InRange(together.Labellers[0].Accuracy, 0.76, 0.84);
@@ -64,8 +64,8 @@ public sealed class LabelFusionTests
     public void Fuse_WithNeighboursByChance_LeavesThemNoVoice_AndLosesNothing()
     {
         var world = new World(seed: 5, items: 3_000, labeller: 0.8, student: 0.8);
-        var alone = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]));
-        var together = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], world.Neighbours(1.0 / Classes)));
+        var alone = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)]));
+        var together = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)], world.Neighbours(1.0 / Classes)));
         Assert.InRange(together.Powers.Neighbours, 0, 0.3);
         Assert.InRange(world.Wrong(together), 0, world.Wrong(alone) * 1.05);
     }
@@ -76,11 +76,11 @@ public sealed class LabelFusionTests
     public void Fuse_FindsHowSureTheStudentReallyIs(double tooSure)
     {
         var world = new World(seed: 6, items: 4_000, labeller: 0.85, student: 0.75, tooSure);
-        var fused = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]));
+        var fused = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)]));
         Assert.InRange(fused.Powers.Student * tooSure, 0.75, 1.35);
 
         // What is believed happens as often as it is believed.
-        var (blind, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers]), fused);
+        var (blind, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)]), fused);
         var expected = Enumerable.Range(0, world.Items).Sum(i => 1 - (double)blind.AsSpan(i * Classes, Classes).ToArray().Max());
         var wrong = Enumerable.Range(0, world.Items).Count(i => Array.IndexOf(blind.AsSpan(i * Classes, Classes).ToArray(), blind.AsSpan(i * Classes, Classes).ToArray().Max()) != world.Truth[i]);
         Assert.InRange(expected / wrong, 0.8, 1.25);
@@ -102,7 +102,7 @@ public sealed class LabelFusionTests
             for (var c = 0; c < Classes; c++) student[(i * Classes) + c] = c == read ? 0.998f : 0.001f;
         }
 
-        var evidence = new LabelEvidence(Classes, decided, student, [answers]);
+        var evidence = new LabelEvidence(Classes, decided, student, [new(answers)]);
         var (beliefs, _) = LabelFusion.WithoutDecisions(evidence, LabelFusion.Fuse(evidence));
         float[] Of(int i) => beliefs[(i * Classes)..((i + 1) * Classes)];
         var against = Enumerable.Range(0, Items).Where(i => student[(i * Classes) + answers[i]] < 0.5f).ToList();
@@ -115,12 +115,12 @@ public sealed class LabelFusionTests
     {
         var world = new World(seed: 7, items: 500, labeller: 0.8, student: 0.7);
         var neighbours = world.Neighbours(0.9);
-        var fused = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], neighbours));
+        var fused = LabelFusion.Fuse(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)], neighbours));
         var item = Array.FindIndex(world.Decided, d => d >= 0);
-        var (before, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [world.Answers], neighbours), fused);
+        var (before, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, world.Decided, world.Student, [new(world.Answers)], neighbours), fused);
         var other = (int[])world.Decided.Clone();
         other[item] = (other[item] + 1) % Classes;
-        var (after, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, other, world.Student, [world.Answers], neighbours), fused);
+        var (after, _) = LabelFusion.WithoutDecisions(new LabelEvidence(Classes, other, world.Student, [new(world.Answers)], neighbours), fused);
         Assert.Equal(before[(item * Classes)..((item + 1) * Classes)], after[(item * Classes)..((item + 1) * Classes)]);
     }
 
@@ -128,7 +128,7 @@ public sealed class LabelFusionTests
     public void Evidence_OfTheWrongShape_IsRefused()
     {
         Assert.Throws<ArgumentException>(() => LabelFusion.Fuse(new LabelEvidence(Classes, [-1, -1], new float[5], [])));
-        Assert.Throws<ArgumentException>(() => LabelFusion.Fuse(new LabelEvidence(Classes, [-1, -1], [], [[0]])));
+        Assert.Throws<ArgumentException>(() => LabelFusion.Fuse(new LabelEvidence(Classes, [-1, -1], [], [new([0])])));
     }
 
     private static string[] Sentences(int count, ref SplitMix random)

@@ -31,7 +31,7 @@ public sealed class SteeringTests
         features.Append(texts, rows);
         var answers = truth.Select(t => random.NextDouble() < 0.75 ? t : (t + 1 + random.Next(3)) % 4).ToArray();
         var decided = Enumerable.Range(0, texts.Length).Select(i => i % 15 == 0 ? truth[i] : -1).ToArray();
-        var input = new SteeringInput(rows, 4, decided, [answers], row => row);
+        var input = new SteeringInput(rows, 4, decided, [new(answers)], row => row);
         var view = SteeringModel.Learn(input, new SoftmaxTrainer(features.Options, new SoftmaxOptions { Balanced = true }), null, TestContext.Current.CancellationToken);
 
         var open = Enumerable.Range(0, texts.Length).Where(i => decided[i] < 0).ToList();

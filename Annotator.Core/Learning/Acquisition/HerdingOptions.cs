@@ -11,7 +11,7 @@ public sealed record HerdingOptions
     public double Reach { get; init; } = 1.25;
 
     /// <summary>Power of the uncertainty: 0 would be coverage alone.</summary>
-    public double Sharpness { get; init; } = 1;
+    public double Sharpness { get; init; } = 2;
 
     /// <summary>How much items of classes with few labels count more: 0 not at all, 1 in full inverse proportion.</summary>
     public double RareClasses { get; init; } = 0.5;

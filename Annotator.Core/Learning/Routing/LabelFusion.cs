@@ -38,12 +38,12 @@ public sealed class FusedLabels
 /// <param name="Classes">Number of classes.</param>
 /// <param name="Decided">Class that a person decided for each item; -1 where nobody has.</param>
 /// <param name="Student">Student's probability of each class, [item, class] row-major, from models that were not trained on the item; empty without a student.</param>
-/// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
+/// <param name="Answers">Answers of each further labeller, such as the LLM.</param>
 /// <param name="Neighbours">The items that are most like each item; null for none.</param>
 /// <param name="Groups">Number of each item's group, whose members have no voice among each other's neighbours; -1 for none.</param>
 /// <param name="Words">What counts of words say of each item without the item itself, [item, class] row-major; null or empty where there are none.</param>
 public sealed record LabelEvidence(
-    int Classes, int[] Decided, float[] Student, IReadOnlyList<int[]> Answers, RowNeighbours? Neighbours = null, int[]? Groups = null, float[]? Words = null)
+    int Classes, int[] Decided, float[] Student, IReadOnlyList<LabellerAnswers> Answers, RowNeighbours? Neighbours = null, int[]? Groups = null, float[]? Words = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;
@@ -76,6 +76,7 @@ public static class LabelFusion
         {
             labellers[l] = start is not null && start.Labellers.Count == labellers.Length && start.Classes == classes
                 ? start.Labellers[l] : LabellerReliability.Assumed(classes, 0.75);
+            if (labellers[l].LevelShifts.Count != evidence.Answers[l].LevelCount) labellers[l] = labellers[l].WithoutLevels();
         }
 
         var posterior = new float[items * classes];
@@ -104,6 +105,7 @@ public static class LabelFusion
         ArgumentNullException.ThrowIfNull(fused);
         Check(evidence);
         if (evidence.Answers.Count != fused.Labellers.Count) throw new ArgumentException("The labellers of the earlier result are needed.", nameof(evidence));
+        if (evidence.Answers.Where((a, l) => fused.Labellers[l].LevelShifts.Count is > 0 and var known && known < a.LevelCount).Any()) throw new ArgumentException("The levels of the earlier result are needed.", nameof(evidence));
         var pool = new OpinionPool(evidence, [.. fused.Labellers], fused.Powers);
         pool.Vote();
         var (beliefs, careful) = (new float[evidence.Count * fused.Classes], new float[evidence.Count * fused.Classes]);
@@ -116,7 +118,7 @@ public static class LabelFusion
     {
         if (evidence.Student.Length > 0 && evidence.Student.Length != evidence.Count * evidence.Classes) throw new ArgumentException("One probability an item and class is needed.", nameof(evidence));
         if (evidence.Words is { Length: > 0 } words && words.Length != evidence.Count * evidence.Classes) throw new ArgumentException("One probability of the words an item and class is needed.", nameof(evidence));
-        if (evidence.Answers.Any(a => a.Length != evidence.Count)) throw new ArgumentException("Each labeller needs one answer (or -1) an item.", nameof(evidence));
+        if (evidence.Answers.Any(a => a.Count != evidence.Count || (a.Levels is { } levels && levels.Length != evidence.Count))) throw new ArgumentException("Each labeller needs one answer (or -1) an item.", nameof(evidence));
         if (evidence.Neighbours is { } neighbours && neighbours.Count < evidence.Count) throw new ArgumentException("Each item needs its neighbours.", nameof(evidence));
     }
 }

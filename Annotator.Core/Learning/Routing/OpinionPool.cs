@@ -80,7 +80,7 @@ internal sealed class OpinionPool
         _hasAnswer = new bool[evidence.Count];
         foreach (var answers in evidence.Answers)
         {
-            for (var i = 0; i < answers.Length; i++) _hasAnswer[i] |= answers[i] >= 0;
+            for (var i = 0; i < answers.Count; i++) _hasAnswer[i] |= answers[i] >= 0;
         }
 
         var looked = Math.Max(LookedItems, LookedProbabilities / evidence.Classes);
@@ -133,7 +133,7 @@ internal sealed class OpinionPool
 
         if (_hasAnswer[item])
         {
-            for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], voice);
+            AddAnswers(item, voice);
             SpanMath.Softmax(voice);
             return true;
         }
@@ -228,8 +228,13 @@ internal sealed class OpinionPool
     private void Believe(int item, PoolPowers powers, Span<float> row, Span<float> flat)
     {
         LogPrior(item, powers, row, flat);
-        for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], row);
+        AddAnswers(item, row);
         SpanMath.Softmax(row);
+    }
+
+    private void AddAnswers(int item, Span<float> scores)
+    {
+        for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][item], _evidence.Answers[l].LevelOf(item), scores);
     }
 
     private double LogLikelihood(PoolPowers powers, bool withAnswers)
@@ -252,7 +257,7 @@ internal sealed class OpinionPool
         {
             LogPrior(i, asRead, row, said);
             said.Clear();
-            for (var l = 0; l < _labellers.Length; l++) _labellers[l].AddLogLikelihood(_evidence.Answers[l][i], said);
+            AddAnswers(i, said);
             double likelihood = 0;
             for (var c = 0; c < row.Length; c++) likelihood += MathF.Exp(row[c] + said[c]);
             return Math.Log(Math.Max(likelihood, 1e-12));

@@ -1,4 +1,5 @@
 using Annotator.Core.Items;
+using Annotator.Core.Learning.Routing;
 using Annotator.Core.Student;
 
 namespace Annotator.Core.Learning.Steering;
@@ -14,9 +15,9 @@ internal static class GroupVoices
     /// <param name="rowOf">Row of an item.</param>
     /// <param name="rows">Features.</param>
     /// <param name="decided">Class by row that people decided; -1 where nobody has.</param>
-    /// <param name="llm">The LLM's answer by row; -1 for none. A member with the same features takes the answer over.</param>
+    /// <param name="llm">The LLM's answers by row. A member with the same features takes the answer over.</param>
     /// <param name="groups">Number of each row's group; -1 for rows that are alone.</param>
-    public static IReadOnlyList<int[]> Of(IReadOnlyList<Item> items, Func<long, int> rowOf, SparseRows rows, int[] decided, int[] llm, out int[] groups)
+    public static IReadOnlyList<LabellerAnswers> Of(IReadOnlyList<Item> items, Func<long, int> rowOf, SparseRows rows, int[] decided, LabellerAnswers llm, out int[] groups)
     {
         groups = new int[decided.Length];
         Array.Fill(groups, -1);
@@ -32,23 +33,27 @@ internal static class GroupVoices
             {
                 // Decided members are left out: those that people labelled differently have left the group, and the rest would praise it.
                 if (decided[row] >= 0) continue;
-                if (Find(rows, members, row, decided) is var (told, exact) && told >= 0) (exact ? same : alike)[row] = told;
-                else if (llm[row] < 0 && Find(rows, members, row, llm) is var (said, identical) && said >= 0) (identical ? llm : asked)[row] = said;
+                if (Find(rows, members, row, decided) is var (teller, exact) && teller >= 0) (exact ? same : alike)[row] = decided[teller];
+                else if (llm[row] < 0 && Find(rows, members, row, llm.Classes) is var (other, identical) && other >= 0)
+                {
+                    (identical ? llm.Classes : asked)[row] = llm[other];
+                    if (identical && llm.Levels is { } levels) levels[row] = levels[other];
+                }
             }
         }
 
-        return number == 0 ? [] : [same, alike, asked];
+        return number == 0 ? [] : [new(same), new(alike), new(asked)];
     }
 
-    // What is known of another member, one with the same features before all.
-    private static (int Class, bool Exact) Find(SparseRows rows, int[] members, int row, int[] known)
+    // Another member of which something is known, one with the same features before all.
+    private static (int Row, bool Exact) Find(SparseRows rows, int[] members, int row, int[] known)
     {
         var first = -1;
         foreach (var other in members)
         {
             if (other == row || known[other] < 0) continue;
-            if (rows[row].SequenceEqual(rows[other]) && rows.ValuesOf(row).SequenceEqual(rows.ValuesOf(other))) return (known[other], true);
-            if (first < 0) first = known[other];
+            if (rows[row].SequenceEqual(rows[other]) && rows.ValuesOf(row).SequenceEqual(rows.ValuesOf(other))) return (other, true);
+            if (first < 0) first = other;
         }
 
         return (first, false);

@@ -8,12 +8,12 @@ namespace Annotator.Core.Learning.Steering;
 /// <param name="Rows">Features of all items.</param>
 /// <param name="Classes">Number of classes.</param>
 /// <param name="Decided">Class that people (or the data) gave each row; -1 where nobody has.</param>
-/// <param name="Answers">Answers of each further labeller, such as the LLM; -1 for none.</param>
+/// <param name="Answers">Answers of each further labeller, such as the LLM.</param>
 /// <param name="IdOf">Stable number of a row, from which its fold follows.</param>
 /// <param name="Neighbours">The rows that are most like each row; null for none.</param>
 /// <param name="Groups">Number of each row's group of near-duplicates, whose members have their say among the answers; -1 for none.</param>
 public sealed record SteeringInput(
-    SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<int[]> Answers, Func<int, long> IdOf, RowNeighbours? Neighbours = null, int[]? Groups = null)
+    SparseRows Rows, int Classes, int[] Decided, IReadOnlyList<LabellerAnswers> Answers, Func<int, long> IdOf, RowNeighbours? Neighbours = null, int[]? Groups = null)
 {
     /// <summary>Number of items.</summary>
     public int Count => Decided.Length;
@@ -73,7 +73,7 @@ public static class SteeringModel
 
     // With so many times the answers that the last round knew, its beliefs are a worse start than none: those of the first hundreds of answers are still held against
     // thousands many trainings later.
-    private const double FreshGrowth = 1.25;
+    internal const double FreshGrowth = 1.25;
 
     // Student and neighbours read the same text, and err together more often than the pool of both believes. And where sharpening the student explains an LLM's answers
     // best, its own word is what a risk is made of: both may mistake the same classes for each other.
