@@ -48,14 +48,8 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     // Up to this share of the items decided, learning is worth more than mending.
     private const double ChosenUntil = 0.1;
 
-    // An accepted label is taken back where the models have come to believe less than this in it.
-    private const double TakeBackBelow = 0.5;
-
     // Below this nobody is asked in an audit but by a draw.
     private const double AuditDoubt = 0.02;
-
-    // A copy that is wrong more often than this does not go with its group unseen. It stands in the queue by its risk, and is seen where that is worth it.
-    private const double CopyDoubt = 0.1;
 
     /// <summary>Whether a project is steered as a whole.</summary>
     public async Task<bool> SteersAsync(Project project, CancellationToken cancellationToken)
@@ -71,17 +65,15 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     /// <summary>Writes what the models say of every item that no person has decided, ranks the queue, and begins the audit where that is the cheapest way on.</summary>
     public async Task ApplyAsync(RunContext run, Project project, SteeredItems steered, CancellationToken cancellationToken)
     {
-        var proposals = Proposals.Of(steered);
+        var proposals = Proposals.Of(steered, settled: await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled });
         var chosen = await ChooseAsync(project, steered, cancellationToken);
-        var settled = await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled };
         var (changes, ranks) = (new List<ItemChange>(), new List<(long, double, QueueReason)>());
         foreach (var item in steered.Items)
         {
             if (IsDecided(item) || proposals.Of(item) is not { } proposal) continue;
-            if (item.State == ItemState.Final && !IsDoubted(item, proposal)) continue;
+            if (item.State == ItemState.Final && !proposal.TakesBack) continue;
             var routing = RoutingOf(proposal);
-            if (item.State == ItemState.Final) routing = routing with { Reason = QueueReason.TakenBack };
-            var to = item.State is not (ItemState.Final or ItemState.Queued) && proposals.MayWait(item, CopyDoubt) ? ItemState.Prelabelled : ItemState.Queued;
+            var to = item.State is not (ItemState.Final or ItemState.Queued) && proposals.MayWait(item) ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
             if (chosen.TryGetValue(item.Id, out var pick) && item.State != ItemState.Final) (rank, routing) = (pick.Rank, routing with { Reason = pick.Reason });
             if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
@@ -95,13 +87,6 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
 
         await WriteAsync(run, project, changes, ranks, cancellationToken);
         await PlanAsync(run, project, steered, proposals, cancellationToken);
-
-        bool IsDoubted(Item item, Proposal proposal) => item.LabelSource switch
-        {
-            LabelSource.Auto => proposals.BeliefIn(item, item.LabelValue!) < TakeBackBelow,
-            LabelSource.Propagated when proposal.Follows => settled ? proposals.BeliefIn(item, item.LabelValue!) < TakeBackBelow : proposal.Risk > CopyDoubt,
-            _ => false,
-        };
     }
 
     // While a student learns alone, what teaches it most goes before what is riskiest; an LLM has taught it the rough picture already.
