@@ -77,7 +77,7 @@ public sealed class ItemIntake(AnnotatorDatabase database, StudentReader student
 
                 // A film takes minutes: its sender does not wait for what a model finds in it.
                 var films = project.Modality == Modality.Video && project.Settings.Vision.Model is not null && fresh.Count > 0;
-                if (fresh.Count > 0) scope.OnCommitted(() => representing.ItemsStored(project.Id));
+                if (fresh.Count > 0) scope.OnCommitted(() => representing.Look(project.Id));
                 if (films || fresh.Values.Any(i => i.Route == Route.Llm)) await runs.AddOnceAsync(scope, project.Id, PrelabelHandler.RunKind, new PrelabelOptions());
                 IReadOnlyList<StoredItem> stored = [.. keys.Select(k => fresh.TryGetValue(k, out var made) ? new StoredItem(made, true) : new StoredItem(there[k], false))];
                 return Outcome<IReadOnlyList<StoredItem>>.Of(stored);

@@ -88,18 +88,6 @@ internal sealed class EncodedRepresentation(IBlobStore blobs, TextEncoders encod
     public async Task<LoadedRepresentation?> FindAsync(Project project, CancellationToken cancellationToken) =>
         project is { Modality: Modality.Text, Settings.Representation.Encoder: not null } && await representations.FindAsync(project.Id, cancellationToken) is { Components: not null } loaded ? loaded : null;
 
-    /// <summary>Asks for the items that came since to be encoded, where a project has chosen an encoder and a good part of them is not: items that are sent one by one end no import that would.</summary>
-    /// <param name="run">The run in which it is asked.</param>
-    /// <param name="project">The project.</param>
-    /// <param name="runs">The runs.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    public async Task CatchUpAsync(RunContext run, Project project, RunService runs, CancellationToken cancellationToken)
-    {
-        if (project is not { Modality: Modality.Text, Settings.Representation.Encoder: not null }) return;
-        var items = await run.Database.ReadAsync(db => db.Items.LongCountAsync(i => i.ProjectId == project.Id, cancellationToken), cancellationToken);
-        if (RepresentHandler.IsOutgrown(await representations.LatestAsync(project.Id, cancellationToken), items)) await runs.StartOnceAsync(project.Id, RepresentHandler.RunKind, cancellationToken: cancellationToken);
-    }
-
     /// <summary>Files of runs that were ended before they came to a result.</summary>
     /// <param name="db">The database.</param>
     /// <param name="projectId">The project.</param>

@@ -28,6 +28,11 @@ public sealed class LearningOptions
     [Range(10, 10_000)]
     public int AheadMost { get; set; } = 200;
 
+    /// <summary>How often projects that got items by the API are looked at, in seconds: whether they have outgrown the representation that neighbours, the map and varied samples rest on.</summary>
+    /// <value>Default 10; 1 to 3,600.</value>
+    [Range(1, 3_600)]
+    public int RepresentSeconds { get; set; } = 10;
+
     // The bounds are meant for so many items, and grow beyond that.
     private const int UsualItems = 10_000;
 
@@ -35,7 +40,7 @@ public sealed class LearningOptions
     public const int PacedItems = 500;
 
     // Of the fewest decisions; while an LLM is asked hardly anybody knows yet what is worth a look.
-    private const int AskingPart = 5;
+    private const int AskingPart = 10;
 
     /// <summary>How many decisions people may run ahead while the first answers of an LLM come in.</summary>
     internal int AheadWhileAsking => Math.Max(1, AheadLeast / AskingPart);

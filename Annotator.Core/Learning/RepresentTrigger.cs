@@ -9,19 +9,17 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Annotator.Core.Learning;
 
 /// <summary>
-/// Has items represented that come by the API, one by one or in batches: an import asks for it at its end, and these have none. Projects that items came to are looked at from time to time, and a run is
-/// started where a good part of the items is in no representation (<see cref="RepresentHandler.IsOutgrown"/>): never more than one as a project grows by a quarter. A trigger that is lost with its process
-/// costs nothing: the next item brings it back.
+/// Has items represented that come by the API, one by one or in batches: an import asks for it at its end, and these have none. Projects that items came to, or that have learned, are looked at from time to
+/// time, and a run is started where a good part of the items is in no representation (<see cref="RepresentHandler.IsOutgrown"/>): never more than one as a project grows by a quarter. A trigger that is lost
+/// with its process costs nothing: the next item or training brings it back.
 /// </summary>
-public sealed partial class RepresentTrigger(IServiceProvider services, AnnotatorDatabase database, Representations representations, TimeProvider time, ILogger<RepresentTrigger> log) : BackgroundService
+public sealed partial class RepresentTrigger(IServiceProvider services, AnnotatorDatabase database, Representations representations, IOptions<LearningOptions> options, TimeProvider time, ILogger<RepresentTrigger> log) : BackgroundService
 {
-    /// <summary>How often projects that items came to are looked at.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
-
     // Runs that end with a representation, or with asking for one.
     private static readonly string[] s_underway = [Import.ImportHandler.RunKind, DeduplicateHandler.RunKind, RepresentHandler.RunKind];
 
@@ -31,29 +29,29 @@ public sealed partial class RepresentTrigger(IServiceProvider services, Annotato
 
     private static readonly string[] s_states = [.. Enum.GetValues<ItemState>().Select(CounterNames.State)];
 
-    // How often it was looked at each project that got items.
-    private readonly ConcurrentDictionary<long, int> _grown = new();
+    // How often it was looked at each project that is to be looked at.
+    private readonly ConcurrentDictionary<long, int> _waiting = new();
 
     // Items that there were when a run was last started: one that came to nothing is not started again and again.
     private readonly ConcurrentDictionary<long, long> _started = new();
 
-    /// <summary>Says that a project got items.</summary>
-    public void ItemsStored(long projectId) => _grown.TryAdd(projectId, 0);
+    /// <summary>Says that a project may have outgrown its representation: it got items, or has learned.</summary>
+    public void Look(long projectId) => _waiting.TryAdd(projectId, 0);
 
-    /// <summary>Looks at the projects that got items, and starts runs where they are due.</summary>
+    /// <summary>Looks at these projects, and starts runs where they are due.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
-        foreach (var project in _grown.Keys)
+        foreach (var project in _waiting.Keys)
         {
-            _grown.TryRemove(project, out var looks);
+            _waiting.TryRemove(project, out var looks);
             try
             {
-                if (!await LookAsync(project, looks < Patience ? s_asking : s_underway, cancellationToken)) _grown[project] = looks + 1;
+                if (!await LookAsync(project, looks < Patience ? s_asking : s_underway, cancellationToken)) _waiting[project] = looks + 1;
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogNotStarted(e, project);
-                _grown.TryAdd(project, looks);
+                _waiting.TryAdd(project, looks);
             }
         }
     }
@@ -61,7 +59,7 @@ public sealed partial class RepresentTrigger(IServiceProvider services, Annotato
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.RepresentSeconds), time);
         while (await timer.WaitForNextTickAsync(stoppingToken)) await LookAsync(stoppingToken);
     }
 

@@ -22,7 +22,8 @@ namespace Annotator.Core.Learning;
 /// audit runs, its proposals stand still, and only its bound moves.
 /// </summary>
 internal sealed class TrainHandler(
-    TrainingWorkspaces workspaces, StudentCatalog students, IBlobStore blobs, RunService runs, LearningTrigger trigger, AuditLedger audits, SteeringService steering, EncodedRepresentation encoded) : IRunHandler
+    TrainingWorkspaces workspaces, StudentCatalog students, IBlobStore blobs, RunService runs, LearningTrigger trigger, AuditLedger audits, SteeringService steering, EncodedRepresentation encoded,
+    RepresentTrigger representing) : IRunHandler
 {
     public const string RunKind = "train";
 
@@ -56,7 +57,7 @@ internal sealed class TrainHandler(
             if (steered && await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Running or AuditState.Passed } audit
                 && await steering.AdvanceAsync(run, project, audit, cancellationToken) == AuditState.Running) return;
             await LearnAsync(run, project, workspace, steered, clock, cancellationToken);
-            await encoded.CatchUpAsync(run, project, runs, cancellationToken);
+            representing.Look(project.Id);
         }
         finally
         {

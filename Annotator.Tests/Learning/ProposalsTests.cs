@@ -25,6 +25,17 @@ public sealed class ProposalsTests
         Assert.Equal(0.04, proposal.Risk, 1e-6);
     }
 
+    [Fact]
+    public void FirstOfAGroup_WhoseLabelCameFromACopy_IsTakenBackLikeAnyOther()
+    {
+        var (copy, leader) = Pair(LabelSource.Propagated, standing: 0);
+        (copy.GroupId, leader.GroupId) = (2, 2);
+        var proposal = Proposals.Of(Steered([copy, leader]), settled: false).Of(leader)!;
+        Assert.True(proposal.TakesBack);
+        Assert.False(proposal.Follows);
+        Assert.Equal(1, proposal.Class);
+    }
+
     [Theory]
     [InlineData(LabelSource.Propagated, 1, false)]
     [InlineData(LabelSource.Propagated, 1, true)]

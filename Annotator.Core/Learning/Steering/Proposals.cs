@@ -66,7 +66,8 @@ internal sealed class Proposals
             takesBack = item.LabelSource switch
             {
                 LabelSource.Auto => belief < TakeBackBelow,
-                LabelSource.Propagated when follows => _settled ? belief < TakeBackBelow : risk > CopyDoubt,
+                // The first of a group has its label from another member too, where that one was asked about.
+                LabelSource.Propagated => _settled ? belief < TakeBackBelow : risk > CopyDoubt,
                 _ => false,
             };
             if (!takesBack) return New(standing, risk, row, QueueReason.TakenBack, follows);
