@@ -89,6 +89,7 @@ internal sealed class PrelabelHandler(
         // Parts that the LLM thinks about, in the order of their items. While it does, the items behind them are read and routed; the cursor
         // follows the oldest part, so that nothing is passed over if the process dies.
         var flights = new Queue<Flight>();
+        var ranked = false;
         LlmAsking? asking = null;
         try
         {
@@ -97,6 +98,7 @@ internal sealed class PrelabelHandler(
             {
                 var student = await students.FindAsync(project, cancellationToken);
                 var version = student?.Version.Version ?? 0;
+                ranked = steered && student is not null;
                 var front = version != cursor.StudentVersion && !steered && student is not null;
                 if (version != cursor.StudentVersion && !steered)
                 {
@@ -131,7 +133,7 @@ internal sealed class PrelabelHandler(
                 var first = Math.Clamp(MostFlights - flights.Count, 0, parts.Count);
                 foreach (var part in parts.Take(first)) Take(part);
                 var here = routed.Count - waiting.Count;
-                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
+                await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed, ranked), cursor, here, total: Math.Max(run.Run.Total, run.Run.Done + here), cancellationToken: cancellationToken);
                 if (waiting.Count == 0) await courtesy.RestAsync(step.Elapsed, cancellationToken);
                 foreach (var part in parts.Skip(first))
                 {
@@ -168,7 +170,7 @@ internal sealed class PrelabelHandler(
             var batch = await run.Database.ReadAsync(db => PrelabelBatch.FrontAsync(db, project.Id, BatchSize, cancellationToken), cancellationToken);
             if (batch.Items.Count == 0) return;
             var routed = await RouteAsync(project, options, student, null, batch, askLlm: false, await llm.TrustAsync(project.Id, cancellationToken), cancellationToken);
-            await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed), cursor, cancellationToken: cancellationToken);
+            await run.CheckpointAsync(async scope => changed += await ApplyAsync(scope, project, batch, routed, ranked), cursor, cancellationToken: cancellationToken);
             accepted += routed.Count(r => r.Routing.Route == Items.Route.Auto);
         }
 
@@ -186,12 +188,12 @@ internal sealed class PrelabelHandler(
                 {
                     // What was answered is stored already, with the ledger.
                     await scope.Dialect.UpsertAsync(scope.Db, [.. answers.Where(a => a.Value is null)], cancellationToken);
-                    changed += await ApplyAsync(scope, project, flight.Batch, again);
+                    changed += await ApplyAsync(scope, project, flight.Batch, again, ranked);
                     accepted += again.Count(r => r.Routing.Route == Items.Route.Auto);
 
                     // What was said of the first of a group is said of those that follow it.
                     if (await PrelabelBatch.FollowersAsync(scope.Db, project.Id, flight.Batch, cancellationToken) is not { Items.Count: > 0 } following) return;
-                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Trust, cancellationToken));
+                    changed += await ApplyAsync(scope, project, following, await RouteAsync(project, options, flight.Student, flight.Model, following, askLlm: false, flight.Trust, cancellationToken), ranked);
                 },
                 cursor,
                 answers.Count,
@@ -244,7 +246,7 @@ internal sealed class PrelabelHandler(
         return guesses;
     }
 
-    private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed)
+    private static async Task<long> ApplyAsync(WriteScope scope, Project project, PrelabelBatch batch, List<(Item Item, Routing Routing)> routed, bool ranked)
     {
         var changes = new List<ItemChange>();
         var ranks = new List<(long, double, QueueReason)>();
@@ -263,7 +265,10 @@ internal sealed class PrelabelHandler(
             var follows = batch.Follows(item);
             var behind = follows && batch.Said(item) is { Value: null };
             var waits = follows && !behind;
-            var blind = routing.Route == Items.Route.Human && !follows && batch.IsChecked(item, project);
+
+            // Where trainings rank the queue by all that is known of an item, what the LLM has just answered stands behind until the next one has ranked it.
+            var unranked = ranked && batch.Said(item) is not null;
+            var blind = routing.Route == Items.Route.Human && !follows && !unranked && batch.IsChecked(item, project);
             var to = routing.Route switch
             {
                 Items.Route.Auto => ItemState.Final,
@@ -274,7 +279,7 @@ internal sealed class PrelabelHandler(
             var opinion = routing.Prelabel;
             var same = string.Equals(item.PredictionValue, opinion?.Value, StringComparison.Ordinal) && item.PredictionSource == opinion?.Source
                 && Math.Abs((item.PredictionConfidence ?? 0) - (opinion?.Confidence ?? 0)) < Noticeable;
-            var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind ? 1 : 0);
+            var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind || unranked ? 1 : 0);
             var reason = blind ? QueueReason.Random : routing.Reason;
             if (blind && item.State == ItemState.Queued) blinded.Add(item.Id);
             // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.

@@ -46,7 +46,7 @@ public class EncodedRepresentationTests
     }
 
     [Fact]
-    public async Task Items_that_come_one_by_one_are_encoded_when_the_student_learns()
+    public async Task Items_that_come_one_by_one_are_encoded_and_have_a_voice_when_the_student_learns()
     {
         await using var host = await LearningHost.StartAsync("yes", "no");
         await ChooseAsync(host, s_toy.Graph(), s_toy.Vocabulary);
@@ -55,6 +55,8 @@ public class EncodedRepresentationTests
         await host.DecideAsync(stored.Value.Take(12).Select((s, i) => (s.Item.Id, i % 2 == 0 ? "yes" : "no")));
         Assert.Null(await host.Get<Representations>().LatestAsync(host.Project.Id));
         await host.RunAsync("train");
+        await host.Get<RepresentTrigger>().LookAsync(TestContext.Current.CancellationToken);
+        await host.RunAllAsync();
         var latest = (await host.Get<Representations>().LatestAsync(host.Project.Id))!;
         Assert.Equal(60, latest.Items);
 

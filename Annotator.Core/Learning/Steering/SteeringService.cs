@@ -45,6 +45,9 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     // Chosen items stand before those that are ranked by risk alone (0 to -1), and behind special places.
     private const double ChosenRank = -100;
 
+    // What the LLM has not answered yet looks doubtful and may not be: it stands behind what it has.
+    private const double UnansweredRank = 1;
+
     // Up to this share of the items decided, learning is worth more than mending.
     private const double ChosenUntil = 0.1;
 
@@ -66,6 +69,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     public async Task ApplyAsync(RunContext run, Project project, SteeredItems steered, CancellationToken cancellationToken)
     {
         var proposals = Proposals.Of(steered, settled: await audits.NewestAsync(project.Id, cancellationToken) is { State: AuditState.Settled });
+        var asking = await IsAskedAsync(project.Id, steered, cancellationToken);
         var chosen = await ChooseAsync(project, steered, cancellationToken);
         var (changes, ranks) = (new List<ItemChange>(), new List<(long, double, QueueReason)>());
         foreach (var item in steered.Items)
@@ -75,6 +79,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             var routing = RoutingOf(proposal);
             var to = item.State is not (ItemState.Final or ItemState.Queued) && proposals.MayWait(item) ? ItemState.Prelabelled : ItemState.Queued;
             var rank = QueueRanks.Of(routing, item.Id);
+            if (asking && steered.Llm[steered.RowOf(item.Id)] < 0) rank += UnansweredRank;
             if (chosen.TryGetValue(item.Id, out var pick) && item.State != ItemState.Final) (rank, routing) = (pick.Rank, routing with { Reason = pick.Reason });
             if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, routing.Reason));
             var same = string.Equals(item.PredictionValue, proposal.Value, StringComparison.Ordinal) && item.PredictionSource == proposal.Source
@@ -86,7 +91,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         }
 
         await WriteAsync(run, project, changes, ranks, cancellationToken);
-        await PlanAsync(run, project, steered, proposals, cancellationToken);
+        await PlanAsync(run, project, steered, proposals, asking, cancellationToken);
     }
 
     // While a student learns alone, what teaches it most goes before what is riskiest; an LLM has taught it the rough picture already.
@@ -161,7 +166,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             cancellationToken: cancellationToken);
     }
 
-    private async Task PlanAsync(RunContext run, Project project, SteeredItems steered, Proposals proposals, CancellationToken cancellationToken)
+    private async Task PlanAsync(RunContext run, Project project, SteeredItems steered, Proposals proposals, bool asking, CancellationToken cancellationToken)
     {
         var open = steered.Items.Where(i => !IsDecided(i) && proposals.Of(i) is not null).ToList();
         if (open.All(i => i.State == ItemState.Final))
@@ -186,7 +191,7 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         var ahead = options.Value.AheadOf(steered.Decisions, steered.Items.Count);
         var busy = await IsBusyAsync(project.Id, cancellationToken);
         var ready = settings.AutoAccept && allowed >= 0 && plan.Reviews < Math.Max(ahead, options.Value.AheadLeast) / 2.0 && plan.Draws < 0.8 * waiting && !busy;
-        await PhaseAsync(run, project, SteeringPhase.Learning, settings.AutoAccept ? left : waiting, settings.AutoAccept ? PaceOf(ahead, plan.Reviews, busy) : 0, steered.Decisions, cancellationToken);
+        await PhaseAsync(run, project, SteeringPhase.Learning, settings.AutoAccept ? left : waiting, settings.AutoAccept ? PaceOf(ahead, plan.Reviews, asking || busy) : 0, steered.Decisions, cancellationToken);
         if (!ready) return;
 
         // Now everything that may be worth a look can be looked at: what waits for the first of its group is none the less in the audit.
@@ -217,11 +222,11 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
     }
 
     // Nobody need run further ahead than there is to review before the audit.
-    private int PaceOf(int ahead, double reviews, bool busy)
+    private int PaceOf(int ahead, double reviews, bool asking)
     {
         if (ahead == 0) return 0;
         var least = options.Value.AheadLeast;
-        return busy ? Math.Min(ahead, options.Value.AheadWhileAsking) : (int)Math.Clamp(Math.Ceiling(reviews), Math.Min(ahead, least / 2), ahead);
+        return asking ? Math.Min(ahead, options.Value.AheadWhileAsking) : (int)Math.Clamp(Math.Ceiling(reviews), Math.Min(ahead, least / 2), ahead);
     }
 
     private static ItemChange Queued(Project project, Item item, Proposal proposal)
@@ -239,6 +244,16 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
             r => r.ProjectId == projectId && r.State < RunState.Succeeded && (r.Kind == Import.ImportHandler.RunKind || r.Kind == DeduplicateHandler.RunKind || r.Kind == PrelabelHandler.RunKind),
             cancellationToken),
         cancellationToken);
+
+    // Whether an LLM is being asked, or has answered much more by now than the models have heard: what they say of an item is not what they will say soon.
+    private Task<bool> IsAskedAsync(long projectId, SteeredItems steered, CancellationToken cancellationToken)
+    {
+        var heard = steered.Llm.Count(a => a >= 0);
+        return database.ReadAsync(
+            async db => await db.Runs.AnyAsync(r => r.ProjectId == projectId && r.State < RunState.Succeeded && r.Kind == PrelabelHandler.RunKind, cancellationToken)
+                || await db.Predictions.CountAsync(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null, cancellationToken) > heard * SteeringModel.FreshGrowth,
+            cancellationToken);
+    }
 
     /// <summary>Says that the models have seen people's decisions although they could not learn from them yet.</summary>
     public static Task SeenAsync(RunContext run, Project project, int decisions, CancellationToken cancellationToken) => run.CheckpointAsync(
