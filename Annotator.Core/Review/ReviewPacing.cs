@@ -1,4 +1,5 @@
 using Annotator.Core.Cascade;
+using Annotator.Core.Items;
 using Annotator.Core.Labels;
 using Annotator.Core.Learning;
 using Annotator.Core.Learning.Steering;
@@ -53,12 +54,15 @@ public sealed class ReviewPacing(AnnotatorDatabase database, LearningTrigger lea
         return (int)Math.Clamp(room, 0, wanted);
     }
 
-    // Before the first training: what an LLM that is being asked says will teach more than people's first decisions.
+    // Before the first training: what an LLM says that is being asked, or has answered meanwhile, will teach more than people's first decisions.
     private async Task<long> FirstAheadAsync(Project project, Pace pace, CancellationToken cancellationToken)
     {
         var ahead = options.Value.AheadOf(0, pace.Items);
         if (ahead == 0) return 0;
-        var asking = await database.ReadAsync(db => db.Runs.AnyAsync(r => r.ProjectId == project.Id && r.Kind == PrelabelHandler.RunKind && r.State < RunState.Succeeded, cancellationToken), cancellationToken);
+        var asking = await database.ReadAsync(
+            async db => await db.Runs.AnyAsync(r => r.ProjectId == project.Id && r.Kind == PrelabelHandler.RunKind && r.State < RunState.Succeeded, cancellationToken)
+                || await db.Predictions.AnyAsync(p => p.ProjectId == project.Id && p.Source == LabelSource.Llm && p.Value != null, cancellationToken),
+            cancellationToken);
         return asking ? Math.Min(ahead, options.Value.AheadWhileAsking) : ahead;
     }
 
