@@ -1,9 +1,14 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Annotator.Core.Items;
+using Annotator.Core.Labels;
 using Annotator.Core.Learning.Steering;
 using Annotator.Core.Quality.Certificate;
+using Annotator.Core.Runs;
+using Annotator.Core.Storage;
 using Annotator.Core.Student;
 using Annotator.Tests.Support;
+using Microsoft.EntityFrameworkCore;
 using SplitMix = Annotator.Core.Quality.Certificate.SplitMix;
 
 namespace Annotator.Tests.Learning;
@@ -164,6 +169,63 @@ public sealed class SteeringTests
         // Nothing learns on this node: the training waits, and so does the queue.
         Assert.Empty((await api.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 10 })).Expect(HttpStatusCode.OK)["items"]!.AsArray());
     }
+
+    [Fact]
+    public async Task Queue_OfAnLlmsAnswersThatNoTrainingHasHeard_LendsFew()
+    {
+        var random = new SplitMix(6);
+        var (texts, truth) = Texts(600, ref random);
+        await using var host = await AppHost.StartAsync(("Annotator:Node:Role", "Web"));
+        var project = await host.Admin.CreateProjectAsync(labels: s_labels, settings: new { groupDuplicates = false });
+        await host.Admin.AddTextsAsync(project, texts);
+        await AnswerAsync(host.Database, long.Parse(project, System.Globalization.CultureInfo.InvariantCulture), truth, texts.Length);
+        var lent = (await host.Admin.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 100 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
+        Assert.Equal(5, lent.Count);
+    }
+
+    [Fact]
+    public async Task Training_WhileAnLlmIsAsked_PutsWhatItHasNotAnsweredBehind_UntilItHas()
+    {
+        var random = new SplitMix(8);
+        var (texts, truth) = Texts(600, ref random);
+        await using var host = await LearningHost.StartAsync(s_labels);
+        var ids = await host.SendAsync(texts);
+        await host.RunAllAsync();
+        await AnswerAsync(host.Database, host.Project.Id, truth, 300);
+        await host.DecideAsync(ids.Take(12).Select((id, i) => (id, s_labels[truth[i]])));
+        var asking = await host.Database.WriteAsync(async scope =>
+        {
+            var run = new Run { ProjectId = host.Project.Id, Kind = "prelabel", State = RunState.Running, CreatedAt = scope.Now };
+            scope.Db.Runs.Add(run);
+            await scope.Db.SaveChangesAsync();
+            return run.Id;
+        });
+        await host.RunAsync("train");
+        Assert.All(await RanksAsync(), r => Assert.Equal(r.Item < ids[300], r.Rank < 0.001));
+        Assert.Equal(5, await AheadAsync());
+
+        // It has ended, and the next training has heard all that it said.
+        await AnswerAsync(host.Database, host.Project.Id, truth, 600);
+        await host.Database.WriteAsync(scope => scope.Db.Runs.Where(r => r.Id == asking).ExecuteUpdateAsync(x => x.SetProperty(r => r.State, RunState.Succeeded)));
+        await host.RunAsync("train");
+        Assert.All(await RanksAsync(), r => Assert.True(r.Rank < 0.001));
+        Assert.True(await AheadAsync() > 5);
+
+        Task<List<(long Item, double Rank)>> RanksAsync() => host.Database.ReadAsync(
+            async db => (await db.Queue.Where(q => q.ProjectId == host.Project.Id).Select(q => new { q.ItemId, q.Rank }).ToListAsync()).ConvertAll(q => (q.ItemId, q.Rank)));
+        Task<long> AheadAsync() => host.Database.ReadAsync(db => db.Counters.Where(c => c.ProjectId == host.Project.Id && c.Name == "steering:ahead").Select(c => c.Value).SingleAsync());
+    }
+
+    // As an LLM that is right in four of five would have.
+    private static async Task AnswerAsync(AnnotatorDatabase database, long project, int[] truth, int count) => await database.WriteAsync(async scope =>
+    {
+        var items = await scope.Db.Items.Where(i => i.ProjectId == project).OrderBy(i => i.Id).Select(i => i.Id).Take(count).ToListAsync();
+        var known = (await scope.Db.Predictions.Where(p => p.ProjectId == project && p.Source == LabelSource.Llm).Select(p => p.ItemId).ToListAsync()).ToHashSet();
+        scope.Db.Predictions.AddRange(items.Select((id, i) => (Id: id, Class: i % 5 == 0 ? (truth[i] + 1) % 4 : truth[i])).Where(a => !known.Contains(a.Id)).Select(a => new Prediction
+        {
+            ProjectId = project, ItemId = a.Id, Source = LabelSource.Llm, Version = 1, Value = LabelJson.Write(new ChoiceValue(s_labels[a.Class])), Confidence = 0.97, CreatedAt = scope.Now,
+        }));
+    });
 
     private static (string[] Texts, int[] Truth) Texts(int count, ref SplitMix random)
     {
