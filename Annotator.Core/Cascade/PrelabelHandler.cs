@@ -89,6 +89,8 @@ internal sealed class PrelabelHandler(
         // Parts that the LLM thinks about, in the order of their items. While it does, the items behind them are read and routed; the cursor
         // follows the oldest part, so that nothing is passed over if the process dies.
         var flights = new Queue<Flight>();
+
+        // Whether trainings rank the queue.
         var ranked = false;
         LlmAsking? asking = null;
         try
@@ -266,9 +268,11 @@ internal sealed class PrelabelHandler(
             var behind = follows && batch.Said(item) is { Value: null };
             var waits = follows && !behind;
 
-            // Where trainings rank the queue by all that is known of an item, what the LLM has just answered stands behind until the next one has ranked it.
-            var unranked = ranked && batch.Said(item) is not null;
-            var blind = routing.Route == Items.Route.Human && !follows && !unranked && batch.IsChecked(item, project);
+            // Trainings rank the queue of a steered project by all that is known of an item: places in it are theirs, and what comes into it by an answer stands behind until the next one.
+            var keepsPlace = ranked && item.State == ItemState.Queued;
+            var last = behind || (ranked && batch.Said(item) is not null);
+            var blind = routing.Route == Items.Route.Human && !follows && batch.IsChecked(item, project);
+            var first = blind && !ranked;
             var to = routing.Route switch
             {
                 Items.Route.Auto => ItemState.Final,
@@ -279,18 +283,18 @@ internal sealed class PrelabelHandler(
             var opinion = routing.Prelabel;
             var same = string.Equals(item.PredictionValue, opinion?.Value, StringComparison.Ordinal) && item.PredictionSource == opinion?.Source
                 && Math.Abs((item.PredictionConfidence ?? 0) - (opinion?.Confidence ?? 0)) < Noticeable;
-            var rank = blind ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (behind || unranked ? 1 : 0);
-            var reason = blind ? QueueReason.Random : routing.Reason;
+            var rank = first ? -QueueRanks.Shuffle(item.Id) : QueueRanks.Of(routing, item.Id) + (last ? 1 : 0);
+            var reason = first ? QueueReason.Random : routing.Reason;
             if (blind && item.State == ItemState.Queued) blinded.Add(item.Id);
             // Of what waits for a person already, and goes on to wait while the LLM thinks, there is nothing new to write.
             if (same && to == item.State && (item.Route == routing.Route || (to == ItemState.Queued && routing.Route == Items.Route.Llm)))
             {
                 // It gets its place when the LLM has answered, or failed to.
-                if (to == ItemState.Queued && routing.Route != Items.Route.Llm) ranks.Add((item.Id, rank, reason));
+                if (to == ItemState.Queued && routing.Route != Items.Route.Llm && !keepsPlace) ranks.Add((item.Id, rank, reason));
                 continue;
             }
 
-            if (to == ItemState.Queued && item.State == ItemState.Queued) ranks.Add((item.Id, rank, reason));
+            if (to == ItemState.Queued && item.State == ItemState.Queued && !keepsPlace) ranks.Add((item.Id, rank, reason));
             changes.Add(new ItemChange(
                 item,
                 to,

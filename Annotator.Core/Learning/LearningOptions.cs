@@ -40,7 +40,7 @@ public sealed class LearningOptions
     public const int PacedItems = 500;
 
     // Of the fewest decisions; while an LLM is asked hardly anybody knows yet what is worth a look.
-    private const int AskingPart = 10;
+    private const int AskingPart = 5;
 
     /// <summary>How many decisions people may run ahead while the first answers of an LLM come in.</summary>
     internal int AheadWhileAsking => Math.Max(1, AheadLeast / AskingPart);

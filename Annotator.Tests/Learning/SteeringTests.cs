@@ -180,7 +180,7 @@ public sealed class SteeringTests
         await host.Admin.AddTextsAsync(project, texts);
         await AnswerAsync(host.Database, long.Parse(project, System.Globalization.CultureInfo.InvariantCulture), truth, texts.Length);
         var lent = (await host.Admin.PostAsync($"/api/v1/projects/{project}/queue/lease", new { count = 100 })).Expect(HttpStatusCode.OK)["items"]!.AsArray();
-        Assert.Equal(5, lent.Count);
+        Assert.Equal(10, lent.Count);
     }
 
     [Fact]
@@ -202,14 +202,14 @@ public sealed class SteeringTests
         });
         await host.RunAsync("train");
         Assert.All(await RanksAsync(), r => Assert.Equal(r.Item < ids[300], r.Rank < 0.001));
-        Assert.Equal(5, await AheadAsync());
+        Assert.Equal(10, await AheadAsync());
 
         // It has ended, and the next training has heard all that it said.
         await AnswerAsync(host.Database, host.Project.Id, truth, 600);
         await host.Database.WriteAsync(scope => scope.Db.Runs.Where(r => r.Id == asking).ExecuteUpdateAsync(x => x.SetProperty(r => r.State, RunState.Succeeded)));
         await host.RunAsync("train");
         Assert.All(await RanksAsync(), r => Assert.True(r.Rank < 0.001));
-        Assert.True(await AheadAsync() > 5);
+        Assert.True(await AheadAsync() > 10);
 
         Task<List<(long Item, double Rank)>> RanksAsync() => host.Database.ReadAsync(
             async db => (await db.Queue.Where(q => q.ProjectId == host.Project.Id).Select(q => new { q.ItemId, q.Rank }).ToListAsync()).ConvertAll(q => (q.ItemId, q.Rank)));

@@ -122,7 +122,7 @@ public sealed class LabellerReliability
     public double Likelihood(int truth, int answer, int level = -1)
     {
         var own = Confusion[(truth * Classes) + answer];
-        return level < 0 ? own : own * Math.Exp((truth == answer ? _whenRight : _whenWrong)[(level * Classes) + truth]);
+        return level < 0 || LevelShifts.Count == 0 ? own : own * Math.Exp((truth == answer ? _whenRight : _whenWrong)[(level * Classes) + truth]);
     }
 
     /// <summary>Adds the logarithm of an answer's likelihood to a score for each class.</summary>
