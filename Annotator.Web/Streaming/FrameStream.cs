@@ -106,6 +106,7 @@ public sealed class FrameStream(FrameSources sources, ProjectAccess access, Time
     {
         Exception? error = null;
         var open = new List<Task>();
+        var last = Task.CompletedTask;
         try
         {
             var project = (await GrantAsync(caller, projectId, cancellationToken)).Project;
@@ -119,9 +120,10 @@ public sealed class FrameStream(FrameSources sources, ProjectAccess access, Time
                 }
 
                 open.RemoveAll(t => t.IsCompleted);
-                open.Add(frame?.Image is { Length: > 0 and <= FrameSources.MostBytes } image
-                    ? AnswerAsync(sources.OfferAsync(project, source, frame.Number, image), answers, cancellationToken)
-                    : answers.WriteAsync(FrameMessage.Of(new FrameAnswer(frame?.Number ?? -1) { Error = $"image: A file of 1 to {FrameSources.MostBytes:N0} bytes is needed." }), cancellationToken).AsTask());
+                last = frame?.Image is { Length: > 0 and <= FrameSources.MostBytes } image
+                    ? AnswerAsync(sources.OfferAsync(project, source, frame.Number, image), last, answers, cancellationToken)
+                    : answers.WriteAsync(FrameMessage.Of(new FrameAnswer(frame?.Number ?? -1) { Error = $"image: A file of 1 to {FrameSources.MostBytes:N0} bytes is needed." }), cancellationToken).AsTask();
+                open.Add(last);
             }
 
             await Task.WhenAll(open);
@@ -140,13 +142,16 @@ public sealed class FrameStream(FrameSources sources, ProjectAccess access, Time
         }
     }
 
-    private static async Task AnswerAsync(Task<FrameAnswer> looking, ChannelWriter<FrameMessage> answers, CancellationToken cancellationToken)
+    private static async Task AnswerAsync(Task<FrameAnswer> looking, Task before, ChannelWriter<FrameMessage> answers, CancellationToken cancellationToken)
     {
         var message = FrameMessage.Of(await looking);
 
         // Who reads nothing learns from the next answer how many were dropped.
         if (message.Dropped) answers.TryWrite(message);
-        else await answers.WriteAsync(message, cancellationToken);
+
+        // Frames are looked at one after the other, and so they are answered, whichever thread is first to hear of it.
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!message.Dropped) await answers.WriteAsync(message, cancellationToken);
     }
 
     private async Task<ProjectGrant> GrantAsync(Caller caller, long projectId, CancellationToken cancellationToken)
