@@ -17,7 +17,7 @@ public sealed record HerdingOptions
     public double RareClasses { get; init; } = 0.5;
 
     /// <summary>Labels a class at which uncertainty counts half and coverage half.</summary>
-    public double ColdLabels { get; init; } = 1;
+    public double ColdLabels { get; init; } = 2;
 
     /// <summary>
     /// Share drawn at random before there is a student, if larger than the request's control share, 0 … 1: what covers evenly shows rare regions too often, and a first
