@@ -102,7 +102,7 @@ internal sealed class TrainHandler(
 
         workspace.Last = trained;
         var row = await PublishAsync(run, project, trained, quality, loaded, names, steered, clock, cancellationToken);
-        if (steered) await steering.ApplyAsync(run, project, new SteeredItems(loaded.Items, workspace.RowOf, names, loaded.Llm.Classes, workspace.View!, row.Version, loaded.Decisions), cancellationToken);
+        if (steered) await steering.ApplyAsync(run, project, new SteeredItems(loaded.Items, workspace.RowOf, names, loaded.Llm.Classes, workspace.View!, row.Version, loaded.Decisions, loaded.Heard), cancellationToken);
 
         // The first student is wanted at once; the next one finds its neighbours ready.
         if (steered && workspace.Neighbours is null) workspace.Neighbours = await Task.Run(() => NeighboursOf(workspace, trainer, meaning, cancellationToken), cancellationToken);

@@ -28,7 +28,8 @@ internal sealed class TrainingWorkspaces(ItemFeatures features)
 /// <param name="Decided">Class by row; -1 where nobody has decided.</param>
 /// <param name="Llm">The LLM's answers by row.</param>
 /// <param name="Answered">How many answers of the LLM there are.</param>
-internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, LabellerAnswers Llm, int Answered);
+/// <param name="Heard">How many it had given, those among them that are none of today's classes.</param>
+internal sealed record LoadedLabels(List<LabelledRow> Labels, int Labelled, int Decisions, IReadOnlyList<Item> Items, int[] Decided, LabellerAnswers Llm, int Answered, int Heard);
 
 /// <summary>One project's features and last training.</summary>
 internal sealed class TrainingWorkspace(ItemFeatures features)
@@ -121,15 +122,15 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
             labels.AddRange(chosen.Select(c => new LabelledRow(_rowOf[item.Id], c)));
         }
 
-        var (llm, answered) = await ReadAnswersAsync(database, project.Id, classes, everything, cancellationToken);
-        return new LoadedLabels(labels, labelled, decisions, everything ? items : [], decided, llm, answered);
+        var (llm, answered, heard) = await ReadAnswersAsync(database, project.Id, classes, everything, cancellationToken);
+        return new LoadedLabels(labels, labelled, decisions, everything ? items : [], decided, llm, answered, heard);
     }
 
-    private async Task<(LabellerAnswers Llm, int Answered)> ReadAnswersAsync(AnnotatorDatabase database, long projectId, ClassReader classes, bool everything, CancellationToken cancellationToken)
+    private async Task<(LabellerAnswers Llm, int Answered, int Heard)> ReadAnswersAsync(AnnotatorDatabase database, long projectId, ClassReader classes, bool everything, CancellationToken cancellationToken)
     {
         var said = new int[Rows.Count];
         Array.Fill(said, -1);
-        if (!everything) return (new LabellerAnswers(said), 0);
+        if (!everything) return (new LabellerAnswers(said), 0, 0);
         var answers = await database.ReadAsync(
             db => db.Predictions.Where(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null).Select(p => new { p.ItemId, p.Value, p.Version, p.Confidence }).ToListAsync(cancellationToken),
             cancellationToken);
@@ -143,11 +144,11 @@ internal sealed class TrainingWorkspace(ItemFeatures features)
 
         // Levels stay while they can, so that a training begins with what the one before has measured of them.
         if (_levels is null || read.Count > _levels.Answers * SteeringModel.FreshGrowth || read.Count < _levels.Answers) _levels = AnswerLevels.Of(read.ConvertAll(r => (r.Version, r.Confidence)));
-        if (_levels.Count == 0) return (new LabellerAnswers(said), read.Count);
+        if (_levels.Count == 0) return (new LabellerAnswers(said), read.Count, answers.Count);
         var levels = new int[said.Length];
         Array.Fill(levels, -1);
         foreach (var (row, version, confidence) in read) levels[row] = _levels.Of(version, confidence);
-        return (new LabellerAnswers(said, levels), read.Count);
+        return (new LabellerAnswers(said, levels), read.Count, answers.Count);
     }
 
     private async Task AddFeaturesAsync(AnnotatorDatabase database, Project project, IReadOnlyList<long> ids, CancellationToken cancellationToken)

@@ -77,6 +77,6 @@ public sealed class ProposalsTests
         var best = Array.IndexOf(belief, belief.Max());
         var posterior = items.SelectMany(_ => belief).ToArray();
         var view = new SteeringView(null!, new FusedLabels(Classes, posterior, [], PoolPowers.First), [.. items.Select(_ => best)], [.. items.Select(_ => risk)], [.. items.Select(_ => best)], posterior, 0);
-        return new SteeredItems(items, id => (int)id - 1, ["c0", "c1", "c2"], [.. items.Select(_ => -1)], view, 1, 0);
+        return new SteeredItems(items, id => (int)id - 1, ["c0", "c1", "c2"], [.. items.Select(_ => -1)], view, 1, 0, 0);
     }
 }

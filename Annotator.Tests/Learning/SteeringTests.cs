@@ -211,6 +211,12 @@ public sealed class SteeringTests
         Assert.All(await RanksAsync(), r => Assert.True(r.Rank < 0.001));
         Assert.True(await AheadAsync() > 10);
 
+        // Answers of labels that are gone were heard too: nobody waits for more of them.
+        var gone = LabelJson.Write(new ChoiceValue("gone"));
+        await host.Database.WriteAsync(scope => scope.Db.Predictions.Where(p => p.ProjectId == host.Project.Id && p.ItemId >= ids[200]).ExecuteUpdateAsync(x => x.SetProperty(p => p.Value, gone)));
+        await host.RunAsync("train");
+        Assert.True(await AheadAsync() > 10);
+
         Task<List<(long Item, double Rank)>> RanksAsync() => host.Database.ReadAsync(
             async db => (await db.Queue.Where(q => q.ProjectId == host.Project.Id).Select(q => new { q.ItemId, q.Rank }).ToListAsync()).ConvertAll(q => (q.ItemId, q.Rank)));
         Task<long> AheadAsync() => host.Database.ReadAsync(db => db.Counters.Where(c => c.ProjectId == host.Project.Id && c.Name == "steering:ahead").Select(c => c.Value).SingleAsync());

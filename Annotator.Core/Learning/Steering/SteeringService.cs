@@ -21,8 +21,9 @@ namespace Annotator.Core.Learning.Steering;
 /// <param name="View">What the models say, by row.</param>
 /// <param name="StudentVersion">The student's version.</param>
 /// <param name="Decisions">Decisions of people that the models have seen.</param>
+/// <param name="Heard">Answers of the LLM that there were when the models learned.</param>
 internal sealed record SteeredItems(
-    IReadOnlyList<Item> Items, Func<long, int> RowOf, IReadOnlyList<string> Names, int[] Llm, SteeringView View, int StudentVersion, int Decisions)
+    IReadOnlyList<Item> Items, Func<long, int> RowOf, IReadOnlyList<string> Names, int[] Llm, SteeringView View, int StudentVersion, int Decisions, int Heard)
 {
     private readonly Dictionary<string, int> _classOf = Names.Select((n, c) => (Value: LabelJson.Write(new ChoiceValue(n)), c)).ToDictionary(p => p.Value, p => p.c, StringComparer.Ordinal);
 
@@ -246,14 +247,10 @@ internal sealed partial class SteeringService(AnnotatorDatabase database, AuditL
         cancellationToken);
 
     // Whether an LLM is being asked, or has answered much more by now than the models have heard: what they say of an item is not what they will say soon.
-    private Task<bool> IsAskedAsync(long projectId, SteeredItems steered, CancellationToken cancellationToken)
-    {
-        var heard = steered.Llm.Count(a => a >= 0);
-        return database.ReadAsync(
-            async db => await db.Runs.AnyAsync(r => r.ProjectId == projectId && r.State < RunState.Succeeded && r.Kind == PrelabelHandler.RunKind, cancellationToken)
-                || await db.Predictions.CountAsync(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null, cancellationToken) > heard * SteeringModel.FreshGrowth,
-            cancellationToken);
-    }
+    private Task<bool> IsAskedAsync(long projectId, SteeredItems steered, CancellationToken cancellationToken) => database.ReadAsync(
+        async db => await db.Runs.AnyAsync(r => r.ProjectId == projectId && r.State < RunState.Succeeded && r.Kind == PrelabelHandler.RunKind, cancellationToken)
+            || await db.Predictions.CountAsync(p => p.ProjectId == projectId && p.Source == LabelSource.Llm && p.Value != null, cancellationToken) > steered.Heard * SteeringModel.FreshGrowth,
+        cancellationToken);
 
     /// <summary>Says that the models have seen people's decisions although they could not learn from them yet.</summary>
     public static Task SeenAsync(RunContext run, Project project, int decisions, CancellationToken cancellationToken) => run.CheckpointAsync(
